@@ -1,0 +1,27 @@
+"""Fingerprints: SHA-256 of canonical JSON, the identity of everything that is cached or recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN.
+
+    Raises:
+        ValueError: a float is NaN or infinite.
+        TypeError: a value is not a JSON type (tuples count as lists).
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def derived_seed(*parts: Any) -> int:
+    """Return a 63-bit seed that depends on all parts, independent of platform and process."""
+    return int(fingerprint(list(parts))[:16], 16) >> 1
