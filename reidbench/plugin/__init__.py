@@ -1,0 +1,26 @@
+"""What plugin authors import."""
+
+from reidbench.plugin.config import as_plain, changed, described
+from reidbench.plugin.hookspecs import hookimpl, hookspec
+from reidbench.plugin.manager import PluginFailure, Plugins
+from reidbench.plugin.method import Embeddings, FitJob, FixedMethod, Method, Runtime
+from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality, load_target
+
+__all__ = [
+    "DatasetSpec",
+    "Embeddings",
+    "FitJob",
+    "FixedMethod",
+    "Method",
+    "MethodSpec",
+    "Modality",
+    "PluginFailure",
+    "Plugins",
+    "Runtime",
+    "as_plain",
+    "changed",
+    "described",
+    "hookimpl",
+    "hookspec",
+    "load_target",
+]

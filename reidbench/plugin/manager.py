@@ -1,0 +1,152 @@
+"""The plugin manager: contained loading, and one register for each kind of name."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+from reidbench.errors import UnknownNameError
+from reidbench.plugin import hookspecs
+from reidbench.plugin.specs import DatasetSpec, MethodSpec
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plugin that could not be loaded or whose hook failed, and why."""
+
+    plugin: str
+    origin: str
+    error: BaseException
+
+    def __str__(self) -> str:
+        reason = " ".join(f"{type(self.error).__name__}: {self.error}".split())
+        return f"plugin '{self.plugin}' of '{self.origin}' failed: {reason}"
+
+
+class Plugins:
+    """All installed plugins and what they offer.
+
+    A plugin that fails is kept in `failures` and breaks nothing else. Of a name offered twice the first
+    stands, our own before others', then in the order of plugin names.
+    """
+
+    def __init__(self, files: Iterable[Path] = ()) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.origins: dict[str, str] = {}
+        self.failures: list[PluginFailure] = []
+        found = entry_points(group=hookspecs.PROJECT)
+        for entry in sorted(found, key=lambda e: (_origin(e) != hookspecs.PROJECT, e.name, _origin(e))):
+            self._register(entry.name, _origin(entry), entry.load)
+        for file in files:
+            self._register(file.stem, str(file), lambda file=file: _load_file(file))
+
+    def _register(self, name: str, origin: str, load: Any) -> None:
+        plugin = None
+        try:
+            if self.manager.has_plugin(name):
+                raise ValueError(f"the plugin name '{name}' is taken by '{self.origins[name]}'")
+            plugin = load()
+            self.manager.register(plugin, name=name)
+            self.manager.check_pending()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  any code may run here
+            if plugin is not None and self.manager.get_plugin(name) is plugin:
+                self.manager.unregister(plugin)
+            self.failures.append(PluginFailure(name, origin, error))
+        else:
+            self.origins[name] = origin
+
+    @cached_property
+    def methods(self) -> Mapping[str, MethodSpec]:
+        """Methods by name."""
+        return self._collect("reidbench_methods", lambda spec: spec.name)
+
+    @cached_property
+    def datasets(self) -> Mapping[str, DatasetSpec]:
+        """Dataset readers by name."""
+        return self._collect("reidbench_datasets", lambda spec: spec.name)
+
+    @cached_property
+    def protocols(self) -> Mapping[str, Traversable]:
+        """Protocol files by name."""
+        return self._collect("reidbench_protocols", lambda file: file.name.removesuffix(".toml"))
+
+    def method(self, name: str) -> MethodSpec:
+        """Return a method's spec, or raise UnknownNameError."""
+        return self._named("method", self.methods, name, "reidbench methods")
+
+    def dataset(self, name: str) -> DatasetSpec:
+        """Return a dataset's spec, or raise UnknownNameError."""
+        return self._named("dataset", self.datasets, name, "reidbench datasets")
+
+    def protocol(self, name: str) -> Traversable:
+        """Return a protocol's file, or raise UnknownNameError."""
+        return self._named("protocol", self.protocols, name, "reidbench protocols")
+
+    def notify(self, hook: str, **arguments: Any) -> list[PluginFailure]:
+        """Call a life-cycle hook of every plugin; return the failures instead of raising them."""
+        failures = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            try:
+                implementation.function(**wanted)
+            except Exception as error:  # noqa: BLE001  a tracker must not end a run
+                name = implementation.plugin_name
+                failures.append(PluginFailure(name, self.origins.get(name, "?"), error))
+        return failures
+
+    def hooks_of(self, name: str) -> list[str]:
+        """Return the hooks a loaded plugin implements, sorted."""
+        callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or []
+        return sorted(caller.name for caller in callers)
+
+    def _collect(self, hook: str, name_of: Any) -> dict[str, Any]:
+        offered: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        rank = {name: position for position, name in enumerate(self.origins)}
+        implementations = getattr(self.manager.hook, hook).get_hookimpls()
+        for implementation in sorted(implementations, key=lambda i: rank.get(i.plugin_name, len(rank))):
+            plugin = implementation.plugin_name
+            try:
+                for item in implementation.function():
+                    name = name_of(item)
+                    if name in offered:
+                        raise ValueError(f"the name '{name}' is taken by plugin '{owners[name]}'")
+                    offered[name], owners[name] = item, plugin
+            except Exception as error:  # noqa: BLE001  any code may run here
+                self.failures.append(PluginFailure(plugin, self.origins.get(plugin, "?"), error))
+        return dict(sorted(offered.items()))
+
+    def _named(self, kind: str, register: Mapping[str, T], name: str, listed_by: str) -> T:
+        if name in register:
+            return register[name]
+        hint = "".join(f" (note: {failure})" for failure in self.failures)
+        raise UnknownNameError(kind, name, register, listed_by=listed_by, hint=hint)
+
+
+def _origin(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "?"
+
+
+def _load_file(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"reidbench_file_plugin_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[spec.name] = module  # a spec's "module:Class" and dataclasses look the module up by name
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,150 @@
+"""The base class of methods: fit, embed, distance."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reidbench.datasets import TrackletView, TrainingSet
+    from reidbench.plugin.specs import Modality
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What a method is told about the machine.
+
+    Attributes:
+        device: a torch device, "cpu" or "cuda:0".
+        progress: whether progress bars may be drawn on stderr.
+    """
+
+    device: str = "cpu"
+    progress: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitJob:
+    """One training.
+
+    Attributes:
+        seed: the only source of randomness a fit may use.
+        workspace: a folder kept between interrupted runs of this very fit, for checkpoints.
+        fingerprint: what is being fitted; a checkpoint of another fingerprint must be refused.
+    """
+
+    seed: int
+    workspace: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embeddings:
+    """What `embed` returns for N tracklets.
+
+    Attributes:
+        values: (N, D) vectors, or (N, A, D) up to A test-time views of each tracklet.
+        views: (N,) number of views of each item, 1..A; None for plain vectors. View a of an item counts when
+            a < views; what stands behind is padding.
+    """
+
+    values: Tensor
+    views: Tensor | None = None
+
+    def __getitem__(self, rows: slice) -> Embeddings:
+        return Embeddings(values=self.values[rows], views=None if self.views is None else self.views[rows])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Method(abc.ABC):
+    """A method of re-identification; subclasses are the plugins.
+
+    A new object is made for every fit. `embed` must give a tracklet the same result whatever else is in the
+    call.
+
+    Attributes:
+        name: as registered.
+        version: part of every cache key; change it whenever results may change.
+        Config: frozen keyword-only dataclass of the settings.
+        presets: named settings; "paper" or the first one is the default.
+        modality: what it takes.
+        uses_camera: whether `embed` may read a tracklet's camera.
+        learns: whether `fit` does anything; embeddings of methods that learn nothing are shared by all
+            trials.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    Config: ClassVar[type]
+    presets: ClassVar[Mapping[str, Any]]
+    modality: ClassVar[Modality] = "both"
+    uses_camera: ClassVar[bool] = False
+    learns: ClassVar[bool] = True
+
+    def __init__(self, config: Any, runtime: Runtime) -> None:
+        self.config = config
+        self.runtime = runtime
+
+    def prepare(self) -> None:  # noqa: B027  optional by design
+        """Check, before any data is read, all that can be checked; for instance that weights are there."""
+
+    def weights_digest(self) -> str | None:
+        """Return the SHA-256 or the published name of the pretrained weights; None when there are none."""
+        return None
+
+    def needs_fit_to_match(self) -> bool:
+        """Return whether `distance` reads what was fitted; if not, cached embeddings are matched without it."""
+        return False
+
+    @abc.abstractmethod
+    def fit(self, train: TrainingSet, job: FitJob) -> float | None:
+        """Learn from the training table. A repeated call for the same job continues an interrupted one.
+
+        Returns:
+            The seconds it took over all interruptions; None when the method does not keep count.
+        """
+
+    @abc.abstractmethod
+    def state(self) -> Mapping[str, Any]:
+        """Return all that was fitted: tensors, numbers, texts and containers of these."""
+
+    @abc.abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+
+    @abc.abstractmethod
+    def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
+        """Embed tracklets: finite floating-point values, one row each, in the order given."""
+
+    def distance(self, query: Embeddings, gallery: Embeddings) -> Tensor:
+        """Return the distances (Q, G), smaller is nearer; called on blocks.
+
+        The default is Euclidean; of several test-time views the distances are averaged.
+        """
+        from reidbench.nn import euclidean, mean_over_views
+
+        return mean_over_views(euclidean, query.values, query.views, gallery.values, gallery.views)
+
+
+class FixedMethod(Method):
+    """A method that learns nothing."""
+
+    learns = False
+
+    def fit(self, train: TrainingSet, job: FitJob) -> float | None:
+        """Do nothing."""
+        return None
+
+    def state(self) -> Mapping[str, Any]:
+        """Return nothing: there is nothing fitted."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back nothing."""

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from reidbench.errors import ConfigError
+from reidbench.plugin import as_plain, changed, described
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    epochs: int = field(default=3, metadata={"help": "passes", "stage": "fit"})
+    lr: float = 0.1
+    mirror: bool = field(default=False, metadata={"stage": "embed"})
+    score: Literal["near", "far"] = field(default="near", metadata={"stage": "match"})
+    kernels: tuple[int, ...] = (3, 5, 5)
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise ConfigError(f"epochs must be 0 or more, got {self.epochs}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ({"epochs": "0"}, Settings(epochs=0)),
+        ({"lr": "1e-3"}, Settings(lr=1e-3)),
+        ({"mirror": "True"}, Settings(mirror=True)),
+        ({"mirror": "false"}, Settings()),
+        ({"score": "far"}, Settings(score="far")),
+        ({"kernels": "[1, 9]"}, Settings(kernels=(1, 9))),
+        ({"kernels": "1,9,1"}, Settings(kernels=(1, 9, 1))),
+        ({"limit": "7"}, Settings(limit=7)),
+        ({"limit": "none"}, Settings()),
+    ],
+    ids=str,
+)
+def test_text_becomes_a_value_of_the_fields_type(text: dict[str, str], expected: Settings) -> None:
+    assert changed(Settings(), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            {"epoch": "3"},
+            r"setting 'epoch' does not exist; did you mean epochs\? the settings are: epochs, .*score",
+        ),
+        ({"epochs": "many"}, "epochs must be a whole number, got 'many'"),
+        ({"epochs": "-1"}, "epochs must be 0 or more, got -1"),
+        ({"lr": ""}, "lr must be a number, got ''"),
+        ({"mirror": "maybe"}, "mirror must be true or false, got 'maybe'"),
+        ({"score": "middle"}, "score must be one of near, far, got 'middle'"),
+        ({"kernels": "3,x"}, "kernels must be a list of a whole number such as 3,5,5, got '3,x'"),
+    ],
+    ids=str,
+)
+def test_bad_text_is_refused_with_field_demand_and_value(text: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        changed(Settings(), text)
+
+
+def test_settings_are_split_by_the_stage_they_touch() -> None:
+    settings = Settings()
+
+    assert set(as_plain(settings, ["embed"])) == {"mirror"}
+    assert set(as_plain(settings, ["match"])) == {"score"}
+    assert as_plain(settings, ["fit"])["kernels"] == [3, 5, 5]
+    assert set(as_plain(settings)) == {row["name"] for row in described(settings)}

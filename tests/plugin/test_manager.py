@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reidbench.errors import UnknownNameError
+from reidbench.plugin import MethodSpec, Plugins, hookimpl, hookspec, load_target
+from reidbench.plugin import hookspecs as hooks
+
+GOOD = """
+from reidbench.plugin import MethodSpec, hookimpl
+
+@hookimpl
+def reidbench_methods():
+    return [MethodSpec(name="{method}", target="nowhere:Nothing", summary="a test")]
+"""
+
+
+class InMemory:
+    """A plugin with every hook; what it is told lands in `seen`."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    @hookimpl
+    def reidbench_methods(self) -> list[MethodSpec]:
+        return [MethodSpec(name="memory", target="nowhere:Nothing", summary="in memory")]
+
+    @hookimpl
+    def reidbench_datasets(self) -> list[object]:
+        return []
+
+    @hookimpl
+    def reidbench_protocols(self) -> list[object]:
+        return []
+
+    @hookimpl
+    def reidbench_run_start(self, method: str, fingerprint: str) -> None:
+        self.seen.append(("start", method, fingerprint))
+
+    @hookimpl
+    def reidbench_trial_end(self, trial: int) -> None:
+        self.seen.append(("trial", trial))
+
+    @hookimpl
+    def reidbench_run_end(self, record: dict[str, object]) -> None:
+        self.seen.append(("end", record))
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Install a module as a distribution with one entry point in the group."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def installed(distribution: str, entry: str, source: str) -> None:
+        module = f"{distribution.replace('-', '_')}_module"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[reidbench]\n{entry} = {module}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return installed
+
+
+def test_first_party_methods_are_found_through_the_entry_point_group() -> None:
+    plugins = Plugins()
+
+    assert {"siamese-convgru", "color-lbp"} <= set(plugins.methods)
+    assert {"ilids", "demo"} <= set(plugins.protocols)
+    assert "ilids-vid" in plugins.datasets
+    assert plugins.failures == []
+
+
+def test_a_third_partys_method_is_found_in_the_same_way(install: Callable[[str, str, str], None]) -> None:
+    install("acme-reid", "acme", GOOD.format(method="acme-net"))
+
+    assert Plugins().method("acme-net").summary == "a test"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("import a_module_nobody_has", "ModuleNotFoundError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        (
+            "from reidbench.plugin import hookimpl\n@hookimpl\ndef reidbench_trial_end(wrong): pass",
+            "PluginValidationError",
+        ),
+        (
+            "from reidbench.plugin import hookimpl\n@hookimpl\ndef reidbench_typo(): pass",
+            "PluginValidationError",
+        ),
+    ],
+    ids=["raises", "missing-import", "exits", "wrong-argument", "unknown-hook"],
+)
+def test_a_broken_plugin_is_reported_and_breaks_nothing_else(
+    install: Callable[[str, str, str], None], source: str, reason: str
+) -> None:
+    install("broken-reid", "aaa", source)
+
+    plugins = Plugins()
+
+    assert [(failure.plugin, failure.origin) for failure in plugins.failures] == [("aaa", "broken-reid")]
+    assert reason in str(plugins.failures[0])
+    assert "siamese-convgru" in plugins.methods
+
+
+def test_asking_for_a_method_of_a_failed_plugin_says_that_it_failed(
+    install: Callable[[str, str, str], None],
+) -> None:
+    install("broken-reid", "broken", "raise RuntimeError('boom')")
+
+    with pytest.raises(UnknownNameError, match=r"unknown method 'acme'.*broken-reid.*boom"):
+        Plugins().method("acme")
+
+
+def test_of_two_plugins_with_one_name_the_first_distribution_stands(
+    install: Callable[[str, str, str], None],
+) -> None:
+    install("aa-reid", "twice", GOOD.format(method="from-aa"))
+    install("bb-reid", "twice", GOOD.format(method="from-bb"))
+
+    plugins = Plugins()
+
+    assert "from-aa" in plugins.methods
+    assert "from-bb" not in plugins.methods
+    assert "taken by 'aa-reid'" in str(plugins.failures[0])
+
+
+def test_a_method_name_taken_twice_fails_the_later_plugin_and_names_both(
+    install: Callable[[str, str, str], None],
+) -> None:
+    install("acme-reid", "acme", GOOD.format(method="color-lbp"))
+
+    plugins = Plugins()
+
+    assert plugins.method("color-lbp").target.startswith("reidbench_plugins")
+    assert plugins.failures[0].plugin == "acme"
+    assert "'color-lbp' is taken by plugin 'color-lbp'" in str(plugins.failures[0])
+
+
+def test_an_unknown_name_suggests_the_nearest_and_the_command_that_lists_all() -> None:
+    with pytest.raises(UnknownNameError, match=r"did you mean siamese-convgru\?.*`reidbench methods`"):
+        Plugins().method("siamese-convgr")
+
+
+def test_a_file_can_be_a_plugin_for_one_command(tmp_path: Path) -> None:
+    file = tmp_path / "single.py"
+    file.write_text(GOOD.format(method="single-file"))
+
+    assert "single-file" in Plugins([file]).methods
+    assert "single-file" not in Plugins().methods
+
+
+def test_life_cycle_hooks_hear_what_they_ask_for_and_their_failures_are_contained() -> None:
+    class Failing:
+        @hookimpl
+        def reidbench_trial_end(self, trial: int) -> None:
+            raise RuntimeError(f"no tracker for trial {trial}")
+
+    plugins, memory = Plugins(), InMemory()
+    plugins.manager.register(memory, name="memory")
+    plugins.manager.register(Failing(), name="failing")
+
+    plugins.notify("reidbench_run_start", method="m", protocol="p", fingerprint="f", config={})
+    failures = plugins.notify("reidbench_trial_end", fingerprint="f", trial=3, figures={})
+    plugins.notify("reidbench_run_end", record={"a": 1})
+
+    assert memory.seen == [("start", "m", "f"), ("trial", 3), ("end", {"a": 1})]
+    assert "no tracker for trial 3" in str(failures[0])
+
+
+def test_the_in_memory_plugin_implements_every_hook_there_is() -> None:
+    specified = {name for name in vars(hooks) if name.startswith("reidbench_")}
+    assert hookspec.project_name == "reidbench"
+
+    assert specified == {name for name in vars(InMemory) if name.startswith("reidbench_")}
+
+
+def test_a_target_that_cannot_be_imported_is_a_plugin_error() -> None:
+    from reidbench.errors import PluginError
+
+    with pytest.raises(PluginError, match="'x' cannot be loaded from nowhere:Nothing"):
+        load_target("x", "nowhere:Nothing")
