@@ -1,0 +1,138 @@
+"""What users hand to the evaluation, checked and brought to tensors and arrays of one kind.
+
+Every refusal is a `FeatureError` that names the argument, the place in it and what was found there.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from reidbench.errors import FeatureError
+
+Values: TypeAlias = ArrayLike | Tensor
+"""Numbers in any usual form: a NumPy array, a (nested) sequence, or a torch tensor on any device."""
+
+_SEARCH_ROWS = 1024  # rows looked at together when the place of a bad value is wanted
+
+
+def as_features(name: str, values: Values) -> Tensor:
+    """Return features as a finite float tensor (N, D) on the device where they are.
+
+    float64 and float32 stay as they are and are not copied; narrower floats become float32; integers and
+    booleans become float64, which holds every integer up to 2**53.
+
+    Raises:
+        FeatureError: not numbers, not (N, D), no row, no column, or a value that is not finite.
+    """
+    features = _as_floats(name, values)
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise FeatureError(
+            f"{name} must have the shape (items, dimensions), got {tuple(features.shape)}; "
+            "sequences and other pair scorers go through evaluate_pairs"
+        )
+    if features.shape[0] == 0:
+        raise FeatureError(f"{name} has no rows: there is nothing to evaluate")
+    check_finite(name, features)
+    return features
+
+
+def as_distances(values: Values) -> Tensor:
+    """Return a distance matrix as a finite float tensor (Q, G); dtypes as in `as_features`, sign is free.
+
+    Raises:
+        FeatureError: not numbers, not (Q, G), empty, or a value that is not finite.
+    """
+    distances = _as_floats("distances", values)
+    if distances.ndim != 2:
+        raise FeatureError(f"distances must have the shape (queries, gallery), got {tuple(distances.shape)}")
+    if 0 in distances.shape:
+        raise FeatureError(
+            f"distances is empty, shape {tuple(distances.shape)}: there is nothing to evaluate"
+        )
+    check_finite("distances", distances)
+    return distances
+
+
+def as_labels(name: str, values: Values | None) -> NDArray[np.int64]:
+    """Return labels as an int64 array (N,); floats are accepted where all are whole numbers.
+
+    Raises:
+        FeatureError: missing, not one-dimensional, empty, or not whole numbers.
+    """
+    if values is None:
+        raise FeatureError(f"{name} is missing: hand over one integer for each row")
+    labels = values.detach().cpu().numpy() if isinstance(values, Tensor) else _array_of(name, values)
+    if labels.ndim != 1:
+        raise FeatureError(f"{name} must have one dimension, got the shape {labels.shape}")
+    if labels.size == 0:
+        raise FeatureError(f"{name} is empty: there is nothing to evaluate")
+    whole = labels.astype(np.int64) if labels.dtype.kind in "iu" or _is_whole(labels) else None
+    if whole is None:
+        raise FeatureError(f"{name} must be integers, got {labels.dtype}; number the labels first")
+    return whole
+
+
+def check_finite(name: str, values: Tensor, *, origin: tuple[int, int] = (0, 0)) -> None:
+    """Refuse NaN and infinity in (N, D), naming the first row and column that has one.
+
+    Args:
+        name: of the argument, for the message.
+        values: some of its rows and columns.
+        origin: row and column of the argument at which these start.
+
+    Raises:
+        FeatureError: a value is not finite.
+    """
+    if all(bool(torch.isfinite(bound)) for bound in torch.aminmax(values)):  # one pass and no copy
+        return
+    for start in range(0, len(values), _SEARCH_ROWS):
+        bad = torch.nonzero(~torch.isfinite(values[start : start + _SEARCH_ROWS]))
+        if len(bad):
+            row, column = bad[0].tolist()
+            value = values[start + row, column].item()
+            raise FeatureError(
+                f"{name}: row {origin[0] + start + row}, column {origin[1] + column} is {value}; "
+                "every value must be finite, repair or leave out that item"
+            )
+
+
+def _is_whole(labels: NDArray[np.generic]) -> bool:
+    return (
+        labels.dtype.kind == "f"
+        and bool(np.all(labels == np.rint(labels)))
+        and bool(np.isfinite(labels).all())
+    )
+
+
+def _as_floats(name: str, values: Values) -> Tensor:
+    tensor = values.detach() if isinstance(values, Tensor) else _tensor_of(name, values)
+    if tensor.is_complex() or tensor.layout != torch.strided:
+        raise FeatureError(f"{name} must be dense real numbers, got {tensor.dtype} in layout {tensor.layout}")
+    if tensor.device.type == "mps":  # has no float64
+        tensor = tensor.cpu()
+    if tensor.dtype in (torch.float32, torch.float64):
+        return tensor
+    return tensor.to(torch.float32 if tensor.is_floating_point() else torch.float64)
+
+
+def _array_of(name: str, values: ArrayLike) -> NDArray[np.generic]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise FeatureError(f"{name} must be an array of numbers: {error}") from error
+
+
+def _tensor_of(name: str, values: ArrayLike) -> Tensor:
+    array = _array_of(name, values)
+    if array.dtype.kind not in "fiub":
+        raise FeatureError(f"{name} must be real numbers, got an array of {array.dtype}")
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    # torch shares memory only with writable arrays of native byte order and positive strides
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,287 @@
+"""The figures of one trial, and the two functions that compute them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reidbench.errors import ConfigError, FeatureError
+from reidbench.evaluation import precision
+from reidbench.evaluation.distances import FeatureRows
+from reidbench.evaluation.inputs import Values, as_distances, as_features
+from reidbench.evaluation.labels import Labels
+from reidbench.evaluation.pairs import MatrixRows, PairRows, PairScorer
+from reidbench.evaluation.ranking import Rows, rank_blocks
+
+Unmatched: TypeAlias = Literal["exclude", "miss"]
+"""What a query without an admissible match is: left out of the means, or a failure that counts as 0."""
+
+PER_QUERY_COLUMNS = ("pid", "camid", "ap", "ap_trapezoid", "inp", "first_match_rank", "matches")
+
+_VALUE_COLUMNS = {"map": "ap", "map_trapezoid": "ap_trapezoid", "minp": "inp"}
+_RANK_FIGURE = re.compile(r"rank([1-9][0-9]*)")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """The figures of one trial; floats in [0, 1], NaN where no query counts.
+
+    Attributes:
+        per_query: one row a query, in the order of the queries: `pid`, `camid`, `ap`, `ap_trapezoid` and `inp`
+            (NaN without a match), `first_match_rank` (1-based, 0 = no admissible match), `matches`.
+        gallery: items of the gallery that are not of person -1.
+        chance_rank1: exact expectation of `cmc(1)` for a random order under the same rules.
+        unmatched: what a query without an admissible match is worth, `exclude` or `miss`.
+    """
+
+    per_query: pd.DataFrame
+    gallery: int
+    chance_rank1: float
+    unmatched: Unmatched = "exclude"
+
+    @classmethod
+    def from_per_query(
+        cls, per_query: pd.DataFrame, *, gallery: int, chance_rank1: float, unmatched: Unmatched = "exclude"
+    ) -> Scores:
+        """Rebuild scores from a stored table; all figures follow from it.
+
+        Args:
+            per_query: a table with the columns of `Scores.per_query`; others are dropped.
+            gallery: as in `Scores`.
+            chance_rank1: as in `Scores`.
+            unmatched: as in `Scores`; may differ from what was stored, except for `chance_rank1`.
+
+        Raises:
+            FeatureError: no row, a missing column, or values that contradict each other.
+        """
+        missing = [name for name in PER_QUERY_COLUMNS if name not in per_query.columns]
+        if missing:
+            raise FeatureError(f"the per-query table has no column {', '.join(missing)}")
+        if per_query.empty:
+            raise FeatureError("the per-query table has no rows: there is nothing to evaluate")
+        table = per_query.loc[:, list(PER_QUERY_COLUMNS)].reset_index(drop=True)
+        wrong = np.flatnonzero((table["matches"] > 0) != (table["first_match_rank"] > 0))
+        if len(wrong):
+            raise FeatureError(
+                f"the per-query table contradicts itself in row {wrong[0]}: {table['matches'][wrong[0]]} matches, "
+                f"the first at rank {table['first_match_rank'][wrong[0]]}"
+            )
+        return cls(per_query=table, gallery=gallery, chance_rank1=chance_rank1, unmatched=_checked(unmatched))
+
+    @property
+    def queries(self) -> int:
+        """Number of queries, with or without a match."""
+        return len(self.per_query)
+
+    @property
+    def queries_without_match(self) -> int:
+        """Number of queries that no admissible gallery item matches."""
+        return int((self.per_query["matches"] == 0).sum())
+
+    @property
+    def map(self) -> float:
+        """Mean of the non-interpolated average precision."""
+        return self.figure("map")
+
+    @property
+    def map_trapezoid(self) -> float:
+        """Mean of the trapezoidal average precision of the official MATLAB codes."""
+        return self.figure("map_trapezoid")
+
+    @property
+    def minp(self) -> float:
+        """Mean of the inverse negative penalty."""
+        return self.figure("minp")
+
+    def cmc(self, k: int) -> float:
+        """Share of the queries whose first match is among the k nearest items; constant beyond the gallery.
+
+        Raises:
+            ConfigError: k is not a whole number of 1 or more.
+        """
+        if k < 1 or k != int(k):
+            raise ConfigError(f"cmc is defined for the ranks 1, 2, 3 and so on, got {k}")
+        return self.figure(f"rank{int(k)}")
+
+    def figure(self, name: str) -> float:
+        """Return a figure by its name in a record: `rank1`, `rank5`, ..., `map`, `map_trapezoid`, `minp`.
+
+        Raises:
+            ConfigError: no such figure.
+        """
+        values = self.query_values(name)
+        counted = values[~np.isnan(values)]
+        return float(counted.mean()) if len(counted) else float("nan")
+
+    def query_values(self, name: str) -> NDArray[np.float64]:
+        """Return the value (Q,) of each query whose mean is the figure; NaN for queries that do not count.
+
+        Raises:
+            ConfigError: no such figure.
+        """
+        rank = _RANK_FIGURE.fullmatch(name)
+        if rank is None and name not in _VALUE_COLUMNS:
+            raise ConfigError(
+                f"unknown figure '{name}'; there are rank1, rank2, ..., {', '.join(_VALUE_COLUMNS)}"
+            )
+        if rank is None:
+            values = self.per_query[_VALUE_COLUMNS[name]].to_numpy(dtype=np.float64)
+        else:
+            values = (self.per_query["first_match_rank"].to_numpy() <= int(rank[1])).astype(np.float64)
+        lost = 0.0 if self.unmatched == "miss" else np.nan
+        return np.where(self.per_query["matches"].to_numpy() > 0, values, lost)
+
+
+def evaluate(
+    query_features: Values | None = None,
+    gallery_features: Values | None = None,
+    query_pids: Values | None = None,
+    gallery_pids: Values | None = None,
+    query_camids: Values | None = None,
+    gallery_camids: Values | None = None,
+    *,
+    distances: Values | None = None,
+    unmatched: Unmatched = "exclude",
+    device: str | torch.device | None = None,
+) -> Scores:
+    """Rank a gallery for each query and return the figures.
+
+    Items of the query's person and camera are junk, and so is person -1; person 0 stays and never matches; ties
+    count against the method. Features are compared by the plain Euclidean distance, as they are. The order of the
+    gallery does not matter, and copies of an item are always a tie. float64 features and integers are compared in
+    float64, where squared distances between whole numbers are exact up to 2**53; float32 features are compared in
+    float32, where two different items may swap if their distances agree in about six digits.
+
+    Args:
+        query_features: (Q, D), an array or a tensor on any device. float64 stays float64, narrower floats
+            become float32, integers float64.
+        gallery_features: (G, D).
+        query_pids: (Q,) persons, 1 or more.
+        gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
+        query_camids: (Q,) integers of which only equality matters.
+        gallery_camids: (G,) likewise.
+        distances: (Q, G) to use instead of features, as they are; smaller is nearer.
+        unmatched: `exclude` leaves queries without an admissible match out of the means, `miss` counts 0.
+        device: where to compute; by default where the query features, or the distances, are.
+
+    Raises:
+        FeatureError: both or neither of features and distances, shapes or numbers of labels that do not fit,
+            nothing to evaluate, values that are not finite, a query of person -1 or 0, another `unmatched`.
+    """
+    _checked(unmatched)
+    if (distances is None) == (query_features is None and gallery_features is None):
+        given = "neither" if distances is None else "both"
+        raise FeatureError(f"hand over either query_features and gallery_features or distances, got {given}")
+    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
+    with torch.no_grad():
+        if distances is None:
+            rows: Rows = _feature_rows(query_features, gallery_features, labels, device)
+        else:
+            matrix = as_distances(distances)
+            _check_count("distances", matrix.shape[0], "query_pids", len(labels.query_pids))
+            _check_count("distances, second axis,", matrix.shape[1], "gallery_pids", labels.given)
+            rows = MatrixRows(matrix, torch.from_numpy(labels.kept), device=_device(device, matrix))
+        return _score(rows, labels, unmatched)
+
+
+def evaluate_pairs(
+    scorer: PairScorer,
+    query_pids: Values,
+    gallery_pids: Values,
+    query_camids: Values,
+    gallery_camids: Values,
+    *,
+    unmatched: Unmatched = "exclude",
+    block: tuple[int, int] = (64, 256),
+) -> Scores:
+    """Rank a gallery by a pair scorer, which is called once for each pair, and return the figures.
+
+    Args:
+        scorer: called as `scorer(queries, gallery)` with two slices; returns distances (q, g) on any device. Two
+            items are a tie where it returns the same value.
+        query_pids: as in `evaluate`.
+        gallery_pids: as in `evaluate`.
+        query_camids: as in `evaluate`.
+        gallery_camids: as in `evaluate`.
+        unmatched: as in `evaluate`.
+        block: largest number of queries and of gallery items in one call.
+
+    Raises:
+        FeatureError: labels as in `evaluate`, or scores of another shape or not finite.
+    """
+    _checked(unmatched)
+    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
+    with torch.no_grad():
+        rows = PairRows(scorer, labels.given, torch.from_numpy(labels.kept), block=block)
+        return _score(rows, labels, unmatched)
+
+
+def _feature_rows(
+    query: Values | None, gallery: Values | None, labels: Labels, device: str | torch.device | None
+) -> FeatureRows:
+    if query is None or gallery is None:
+        side = "query" if query is None else "gallery"
+        raise FeatureError(f"{side}_features is missing: features are needed on both sides")
+    queries, items = as_features("query_features", query), as_features("gallery_features", gallery)
+    _check_count("query_features", len(queries), "query_pids", len(labels.query_pids))
+    _check_count("gallery_features", len(items), "gallery_pids", labels.given)
+    return FeatureRows(queries, items, torch.from_numpy(labels.kept), device=_device(device, queries))
+
+
+def _score(rows: Rows, labels: Labels, unmatched: Unmatched) -> Scores:
+    blocks = list(_figures(rows, labels))
+    ap, ap_trapezoid, inp, first = (torch.cat(parts).numpy() for parts in zip(*blocks, strict=True))
+    table = pd.DataFrame(
+        {
+            "pid": labels.query_pids,
+            "camid": labels.query_camids,
+            "ap": ap,
+            "ap_trapezoid": ap_trapezoid,
+            "inp": inp,
+            "first_match_rank": first,
+            "matches": labels.matches,
+        }
+    )
+    chance = labels.matches / np.maximum(labels.admissible, 1)
+    counted = chance if unmatched == "miss" else chance[labels.matches > 0]
+    return Scores(
+        per_query=table,
+        gallery=len(labels.kept),
+        chance_rank1=float(counted.mean()) if len(counted) else float("nan"),
+        unmatched=unmatched,
+    )
+
+
+def _figures(rows: Rows, labels: Labels) -> Iterator[tuple[Tensor, ...]]:
+    for ranks in rank_blocks(rows, labels):
+        yield (
+            precision.average_precision(ranks),
+            precision.trapezoid_average_precision(ranks),
+            precision.inverse_negative_penalty(ranks),
+            precision.first_match_rank(ranks),
+        )
+
+
+def _check_count(what: str, count: int, partner: str, expected: int) -> None:
+    if count != expected:
+        raise FeatureError(
+            f"{what} has {count} rows and {partner} has {expected} labels; each item needs one"
+        )
+
+
+def _checked(unmatched: Unmatched) -> Unmatched:
+    if unmatched not in get_args(Unmatched):
+        raise FeatureError(f"unmatched must be one of {', '.join(get_args(Unmatched))}, got {unmatched!r}")
+    return unmatched
+
+
+def _device(wanted: str | torch.device | None, where: Tensor) -> torch.device:
+    return where.device if wanted is None else torch.device(wanted)

@@ -1,0 +1,217 @@
+"""What must not change the figures: order, copies, units, blocks, settings of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from reidbench.evaluation import Scores, distances, evaluate, pairs, ranking
+
+LENGTH = 300  # not a multiple of what any matrix product works in
+
+
+class Case:
+    """Features with junk, distractors and unmatched queries, on which a method would do middling well."""
+
+    def __init__(self, seed: int = 0, dtype: Any = np.float32) -> None:
+        random = np.random.default_rng(seed)
+        self.pids, self.camids = random.integers(-1, 30, LENGTH), random.integers(0, 4, LENGTH)
+        self.query_pids, self.query_camids = random.integers(1, 32, 37), random.integers(0, 4, 37)
+        looks = random.normal(size=(33, 21))
+        self.query = (looks[self.query_pids] + random.normal(size=(37, 21))).astype(dtype)
+        self.gallery = (looks[self.pids] + random.normal(size=(LENGTH, 21))).astype(dtype)
+
+    def scores(self, order: Any = slice(None), **options: Any) -> Scores:
+        return evaluate(
+            options.pop("query", self.query),
+            options.pop("gallery", self.gallery)[order],
+            self.query_pids,
+            self.pids[order],
+            self.query_camids,
+            self.camids[order],
+            **options,
+        )
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(dtype=request.param)
+
+
+def assert_same(one: Scores, other: Scores) -> None:
+    pd.testing.assert_frame_equal(one.per_query, other.per_query, check_exact=True)
+    assert (one.gallery, one.chance_rank1) == (other.gallery, other.chance_rank1)
+
+
+def test_gallery_order_does_not_change_ranks(case: Case) -> None:
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        assert_same(case.scores(), case.scores(random.permutation(LENGTH)))
+
+
+def test_gallery_order_does_not_change_ranks_of_near_ties() -> None:
+    case = Case()
+    case.gallery = case.gallery[:1] + 1e-6 * case.gallery  # all within the rounding of float32
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        assert_same(case.scores(), case.scores(random.permutation(LENGTH)))
+
+
+@pytest.fixture
+def uneven_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let matrix products round by place, as some libraries do: the farther right, the larger."""
+    product = torch.Tensor.addmm_
+
+    def uneven(self: torch.Tensor, *factors: torch.Tensor, alpha: float) -> torch.Tensor:
+        return product(self, *factors, alpha=alpha).add_(torch.linspace(0, 1, self.shape[1]))
+
+    monkeypatch.setattr(torch.Tensor, "addmm_", uneven)
+
+
+def test_gallery_order_does_not_change_ranks_even_if_products_round_by_place(
+    case: Case, uneven_products: None
+) -> None:
+    random = np.random.default_rng(1)
+    for _ in range(5):
+        assert_same(case.scores(), case.scores(random.permutation(LENGTH)))
+
+
+def test_copies_are_equally_near_even_if_products_round_by_place(uneven_products: None) -> None:
+    gallery = np.tile(np.random.default_rng(0).normal(size=(5, 3)), (4, 1))  # each of five items four times
+    pids, camids = np.repeat([1, 2, 2, 2], 5), np.ones(20, np.int64)
+    for pid in (pids, pids[::-1]):
+        scores = evaluate(gallery[:5], gallery, np.ones(5, np.int64), pid, np.zeros(5, np.int64), camids)
+        assert (scores.per_query["first_match_rank"] % 4 == 0).all()  # its three wrong copies stand before it
+
+
+def test_junk_does_not_change_ranks(case: Case) -> None:
+    without = case.scores(case.pids != -1)
+    assert_same(case.scores(), without)
+
+
+def test_copies_of_an_item_are_equally_near_wherever_they_stand(case: Case) -> None:
+    random = np.random.default_rng(2)
+    for count in (1, 10, 500):
+        query_pids, camids = [1], np.ones(count + 200, np.int64)
+        match, others = case.gallery[:1], case.gallery[1:200]
+        gallery = np.concatenate([match, others, np.repeat(match, count, axis=0)])
+        pids = np.array([1] + [2] * (len(gallery) - 1))
+        order = random.permutation(len(gallery))
+        scores = evaluate(match, gallery[order], query_pids, pids[order], [0], camids[order])
+        assert scores.per_query["first_match_rank"].tolist() == [1 + count]  # the match behind all its copies
+
+
+def test_zero_and_minus_zero_are_copies() -> None:
+    gallery = np.array([[0.0, 1.0], [-0.0, 1.0], [5.0, 5.0]], np.float32)
+    scores = evaluate(np.ones((1, 2), np.float32), gallery, [1], [1, 2, 2], [0], [1, 1, 1])
+    assert scores.per_query["first_match_rank"].tolist() == [2]
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e30, -3.3])
+def test_a_constant_embedding_gets_the_worst_value(case: Case, constant: float) -> None:
+    flat = case.scores(query=np.full_like(case.query, constant), gallery=np.full_like(case.gallery, constant))
+    worst = case.scores(gallery=case.gallery)
+    table = flat.per_query[flat.per_query["matches"] > 0]
+    for row in table.itertuples():
+        admissible = (case.pids != -1) & ~((case.pids == row.pid) & (case.camids == row.camid))
+        assert row.first_match_rank == admissible.sum() - row.matches + 1
+        assert row.inp == row.matches / admissible.sum()
+    assert flat.map < worst.map
+
+
+@pytest.mark.parametrize("factor", [2.0, 2.0**-40, 2.0**70])
+def test_the_unit_of_the_features_does_not_matter(case: Case, factor: float) -> None:
+    scale = case.query.dtype.type(factor)
+    assert_same(case.scores(), case.scores(query=case.query * scale, gallery=case.gallery * scale))
+
+
+@pytest.mark.parametrize("largest", [1e-300, 1e-40, 1e38, 1e300])
+def test_features_at_the_ends_of_the_number_range_are_ranked(largest: float) -> None:
+    dtype = np.float64 if largest in (1e-300, 1e300) else np.float32
+    query = np.array([[largest, 0.0]], dtype)
+    gallery = (np.array([[0.9, 0.1], [0.5, 0.5], [-1.0, 0.0]]) * largest).astype(dtype)
+    scores = evaluate(query, gallery, [1], [2, 1, 2], [0], [1, 1, 1])
+    assert scores.per_query["first_match_rank"].tolist() == [2]
+
+
+def test_a_shift_of_all_features_costs_no_precision() -> None:
+    case = Case(dtype=np.float64)
+    shift = 1000.0
+    query, gallery = (case.query + shift).astype(np.float32), (case.gallery + shift).astype(np.float32)
+    expected = case.scores(query=query.astype(np.float64), gallery=gallery.astype(np.float64))
+    assert_same(expected, case.scores(query=query, gallery=gallery))
+
+
+@pytest.fixture
+def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every loop over blocks take many turns."""
+    monkeypatch.setattr(distances, "_CHUNK_BYTES", 4 * 21 * 11)
+    monkeypatch.setattr(distances, "_BLOCK_BYTES", 4 * LENGTH * 7)
+    monkeypatch.setattr(distances, "_PART_ELEMENTS", 100)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * LENGTH * 5)
+    monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", 3 * LENGTH)
+    monkeypatch.setattr(ranking, "_THREAD_ELEMENTS", 100)
+    return
+
+
+def whole_numbers() -> Case:
+    case = Case(dtype=np.float64)
+    case.query, case.gallery = np.rint(100 * case.query), np.rint(100 * case.gallery)
+    case.gallery[100:200] = case.gallery[:100]
+    return case
+
+
+@pytest.fixture
+def in_one_block() -> Scores:
+    return whole_numbers().scores()
+
+
+def test_blocks_over_both_axes_give_the_same(in_one_block: Scores, tiny_blocks: None) -> None:
+    assert_same(in_one_block, whole_numbers().scores())
+
+
+def test_blocks_over_both_axes_give_the_same_for_matrices(in_one_block: Scores, tiny_blocks: None) -> None:
+    case = whole_numbers()
+    matrix = torch.cdist(torch.tensor(case.query), torch.tensor(case.gallery)).square().round()
+    labels = case.query_pids, case.pids, case.query_camids, case.camids
+    assert_same(in_one_block, evaluate(None, None, *labels, distances=matrix))
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    case, threads = whole_numbers(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = case.scores()
+    finally:
+        torch.set_num_threads(threads)
+    assert_same(alone, case.scores())
+
+
+def test_permission_for_imprecise_products_is_suspended_and_given_back(case: Case) -> None:
+    expected, before = case.scores(), torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert_same(expected, case.scores())
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_autocast_does_not_reach_the_distances(case: Case) -> None:
+    expected = case.scores()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert_same(expected, case.scores())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_for_whole_numbers() -> None:
+    case = whole_numbers()
+    assert_same(case.scores(), case.scores(device="cuda"))
+    on_device = torch.tensor(case.query).cuda(), torch.tensor(case.gallery).cuda()
+    assert_same(case.scores(), case.scores(query=on_device[0], gallery=on_device[1]))
