@@ -1,0 +1,47 @@
+"""Datasets: official layouts in, tracklet tables and frames out.
+
+Importing this package is light; names are looked up on first use, since registering the readers needs none
+of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reidbench.datasets.frames import FrameLoader, stream_frames
+    from reidbench.datasets.reader import Dataset
+    from reidbench.datasets.tracklets import DatasetContents, TrackletTable
+    from reidbench.datasets.views import FrameWindow, TrackletView, TrainingSet, training_set, views_of
+
+_HOMES = {
+    "Dataset": "reader",
+    "DatasetContents": "tracklets",
+    "FrameLoader": "frames",
+    "FrameWindow": "views",
+    "TrackletTable": "tracklets",
+    "TrackletView": "views",
+    "TrainingSet": "views",
+    "stream_frames": "frames",
+    "training_set": "views",
+    "views_of": "views",
+}
+__all__ = [
+    "Dataset",
+    "DatasetContents",
+    "FrameLoader",
+    "FrameWindow",
+    "TrackletTable",
+    "TrackletView",
+    "TrainingSet",
+    "stream_frames",
+    "training_set",
+    "views_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'reidbench.datasets' has no attribute '{name}'")
+    return getattr(import_module(f"reidbench.datasets.{_HOMES[name]}"), name)

@@ -1,0 +1,104 @@
+"""Decoding frames: each once, in parallel, within a memory budget."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reidbench.errors import FrameError
+
+if TYPE_CHECKING:
+    from reidbench.datasets.views import TrackletView
+
+Frames = npt.NDArray[np.uint8]
+DEFAULT_MEMORY = 3 << 30  # all of iLIDS-VID at 64 x 128 is about 1 GB
+DECODERS = 4
+
+
+def decode(path: Path, size: tuple[int, int] | None = None) -> Frames:
+    """Return one frame as RGB (H, W, 3), resized to (height, width) if a size is given.
+
+    Shrinking averages areas, growing is bilinear.
+
+    Raises:
+        FrameError: the file is missing, truncated, corrupt or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            frame = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FrameError(path, " ".join(str(error).split()) or type(error).__name__) from error
+    if size is None or frame.shape[:2] == size:
+        return frame
+    height, width = size
+    shrinks = height * width < frame.shape[0] * frame.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(frame, (width, height), interpolation=method), dtype=np.uint8)
+
+
+class FrameLoader:
+    """Decoded tracklets, kept in memory up to a budget; the least recently used go first.
+
+    One loader serves a whole run, so a frame is decoded once although ten trials read it. Safe to use from
+    threads.
+    """
+
+    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
+        self.memory = memory
+        self._held: OrderedDict[tuple[tuple[Path, ...], tuple[int, int] | None], Frames] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def load(self, files: tuple[Path, ...], size: tuple[int, int] | None) -> Frames:
+        """Return the frames (T, H, W, 3) uint8 RGB; they must not be changed.
+
+        Without a size all frames of the tracklet must have the same one.
+        """
+        key = (files, size)
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        frames = _stack(files, [decode(file, size) for file in files])
+        with self._lock:
+            if key not in self._held and frames.nbytes <= self.memory:
+                self._held[key] = frames
+                self._bytes += frames.nbytes
+                while self._bytes > self.memory:
+                    self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return frames
+
+
+def stream_frames(views: Sequence[TrackletView], size: tuple[int, int] | None = None) -> Iterator[Frames]:
+    """Yield the frames of each tracklet in order, decoding a few tracklets ahead in threads."""
+    remaining = iter(views)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        waiting: list[Future[Frames]] = [
+            pool.submit(view.frames, size) for view in islice(remaining, 2 * DECODERS)
+        ]
+        while waiting:
+            frames = waiting.pop(0).result()
+            for view in islice(remaining, 1):
+                waiting.append(pool.submit(view.frames, size))
+            yield frames
+
+
+def _stack(files: tuple[Path, ...], frames: list[Frames]) -> Frames:
+    for file, frame in zip(files, frames, strict=True):
+        if frame.shape != frames[0].shape:
+            raise FrameError(
+                file, f"size {frame.shape[:2]} differs from {frames[0].shape[:2]} of the tracklet's first"
+            )
+    stacked = np.stack(frames)
+    stacked.setflags(write=False)
+    return stacked

@@ -1,0 +1,87 @@
+"""iLIDS-VID (Wang et al., ECCV 2014): two cameras, one tracklet of each person in each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reidbench.datasets.reader import Dataset, frames_in, subfolders
+from reidbench.datasets.synthetic import read_marker
+from reidbench.datasets.tracklets import COLUMNS, DatasetContents, IntArray, TrackletTable
+from reidbench.errors import DatasetError
+
+PERSON = re.compile(r"person(\d+)")
+FRAME = re.compile(r"cam(?P<camera>\d)_person(?P<person>\d+)_(?P<frame>\d+)\.png")
+SEQUENCES = "i-LIDS-VID/sequences"
+SPLIT_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
+
+
+class IlidsVid(Dataset):
+    """Reads `i-LIDS-VID/sequences/cam{1,2}/person*/` and the split file of the archive."""
+
+    name = "ilids-vid"
+    official_people = 300
+
+    def read(self, folder: Path) -> DatasetContents:
+        """Read both cameras and the splits.
+
+        Raises:
+            DatasetError: a camera, a person in one of them, all frames of a tracklet or a valid split is
+                missing.
+        """
+        cameras = {camera: self._people(folder, camera) for camera in (1, 2)}
+        self._demand_same_people(folder, cameras)
+        people = tuple(sorted(cameras[1], key=lambda pid: cameras[1][pid].name))
+        rows = [
+            (pid, camera, place.relative_to(folder).as_posix(), frames_in(place, FRAME))
+            for camera, places in cameras.items()
+            for pid, place in ((pid, places[pid]) for pid in people)
+        ]
+        table = TrackletTable(folder, pd.DataFrame(rows, columns=list(COLUMNS)))
+        return DatasetContents(
+            table, people, read_splits(folder / SPLIT_FILE, len(people)), read_marker(folder)
+        )
+
+    def _people(self, folder: Path, camera: int) -> dict[int, Path]:
+        found = subfolders(folder / SEQUENCES / f"cam{camera}")
+        return {int(match[1]): place for place in found if (match := PERSON.fullmatch(place.name))}
+
+    def _demand_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:
+        for here, there in ((1, 2), (2, 1)):
+            if alone := sorted(set(cameras[here]) - set(cameras[there])):
+                raise DatasetError(
+                    f"{folder}: {len(alone)} people of cam{here} have no folder under cam{there}, "
+                    f"first person{alone[0]:03d}; restore them from the archive"
+                )
+        if not cameras[1]:
+            raise DatasetError(f"{folder / SEQUENCES}: no person folders; unpack the dataset's archive again")
+
+
+def read_splits(file: Path, people: int) -> IntArray | None:
+    """Return `ls_set` as 0-based positions (trials, people), or None when the dataset ships no split file.
+
+    The values of the file are 1-based positions in the sorted list of person folders, not folder numbers.
+
+    Raises:
+        DatasetError: the file is damaged, or a row is not a permutation of 1..people.
+    """
+    if not file.exists():
+        return None
+    from scipy.io import loadmat
+
+    try:
+        positions = np.asarray(loadmat(file, variable_names=["ls_set"])["ls_set"]).astype(np.int64)
+    except Exception as error:
+        raise DatasetError(
+            f"split file {file} cannot be read ({error}); restore it from the archive"
+        ) from error
+    expected = np.arange(1, people + 1)
+    if positions.ndim != 2 or any(not np.array_equal(np.sort(row), expected) for row in positions):
+        raise DatasetError(
+            f"split file {file}: rows must be permutations of 1..{people}, the number of person folders, "
+            f"got an array {positions.shape} with values up to {positions.max(initial=0)}; restore file and folders"
+        )
+    return positions - 1

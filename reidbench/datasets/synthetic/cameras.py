@@ -1,0 +1,68 @@
+"""The two cameras: where they look from and what they do to colour, tone and detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reidbench.datasets.synthetic.difficulty import DIFFICULTY
+
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """One fixed camera; the same in every tree, so that what it does to colour can be learned."""
+
+    number: int  # as the layouts count, from 1
+    heading: (
+        float  # usual walking direction in degrees; 0 = towards the camera, 90 = to the right, 180 = away
+    )
+    pitch: float  # how far nearer points appear lower
+    mixing: Matrix  # colour mixing of sensor and lamps, rows = output channels
+    gains: tuple[float, float, float]  # red, green, blue
+    haze: float  # level that black has, in 8-bit levels
+    gamma: float  # tone curve; above 1 darkens the middle
+    detail: float  # share of the output resolution that the sensor really has
+    noise: float  # sensor noise, in 8-bit levels
+
+    def colour_matrix(self) -> npt.NDArray[np.float64]:
+        """Return the (3, 3) matrix from scene to camera colour, weakened by `Difficulty.camera_strength`."""
+        full = np.diag(self.gains) @ np.array(self.mixing)
+        return np.asarray(np.eye(3) + DIFFICULTY.camera_strength * (full - np.eye(3)))
+
+    def tone_curve(self) -> npt.NDArray[np.uint8]:
+        """Return the table (256,) of tone curve and haze."""
+        strength = DIFFICULTY.camera_strength
+        gamma, haze = self.gamma**strength, self.haze * strength
+        level = (np.arange(256) / 255) ** gamma
+        return np.asarray(np.rint(haze + (255 - haze) * level), dtype=np.uint8)
+
+
+# A corridor under white lamps: people come towards the camera; a fairly clear picture.
+CORRIDOR = Camera(
+    number=1,
+    heading=22.0,
+    pitch=0.14,
+    mixing=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    gains=(1.05, 1.00, 0.925),
+    haze=2.0,
+    gamma=1.0,
+    detail=0.60,
+    noise=1.5,
+)
+# A hall under sodium lamps, an older sensor: orange, pale and coarse; people pass from the side and walk away.
+HALL = Camera(
+    number=2,
+    heading=118.0,
+    pitch=0.22,
+    mixing=((0.94, 0.05, 0.01), (0.03, 0.94, 0.03), (0.02, 0.04, 0.94)),
+    gains=(1.16, 1.00, 0.81),
+    haze=3.0,
+    gamma=1.0,
+    detail=0.36,
+    noise=1.8,
+)
+CAMERAS = (CORRIDOR, HALL)

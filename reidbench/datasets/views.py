@@ -1,0 +1,96 @@
+"""What methods see of tracklets: frames and an opaque id; labels only in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reidbench.datasets.frames import FrameLoader, Frames
+from reidbench.datasets.tracklets import IntArray, TrackletTable
+from reidbench.errors import PluginError
+from reidbench.fingerprints import fingerprint
+
+Side = Literal["first", "last", "all"]
+
+
+@dataclass(frozen=True)
+class FrameWindow:
+    """Which frames of a tracklet a method sees: the first or last `limit`, or all of them."""
+
+    side: Side = "all"
+    limit: int | None = None
+
+    def of(self, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Return the files inside the window; a shorter tracklet is taken whole."""
+        if self.side == "all" or self.limit is None or len(files) <= self.limit:
+            return files
+        return files[: self.limit] if self.side == "first" else files[-self.limit :]
+
+
+class TrackletView:
+    """A tracklet without its label: an opaque id, the frames and, for methods that declare it, the camera."""
+
+    def __init__(
+        self, identifier: str, files: tuple[Path, ...], loader: FrameLoader, camid: int | None
+    ) -> None:
+        self.id = identifier
+        self._files = files
+        self._loader = loader
+        self._camid = camid
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @property
+    def camid(self) -> int:
+        """The camera; only for methods with `uses_camera`."""
+        if self._camid is None:
+            raise PluginError("a method that reads a tracklet's camera must declare uses_camera = True")
+        return self._camid
+
+    def frames(self, size: tuple[int, int] | None = None) -> Frames:
+        """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given."""
+        return self._loader.load(self._files, size)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What `fit` sees: labels and frames of the training table.
+
+    Attributes:
+        pids: (N,) person of each tracklet.
+        camids: (N,) camera of each tracklet.
+        tracklets: N views.
+        digest: fingerprint of exactly this table.
+    """
+
+    pids: IntArray
+    camids: IntArray
+    tracklets: Sequence[TrackletView]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.tracklets)
+
+
+def views_of(
+    table: TrackletTable, rows: IntArray, loader: FrameLoader, window: FrameWindow, *, with_camera: bool
+) -> list[TrackletView]:
+    """Return the views of some rows; the id says nothing about label, file or side."""
+    return [
+        TrackletView(
+            fingerprint(["tracklet", table.digest([row])])[:24],
+            window.of(table.files(row)),
+            loader,
+            int(table.camids[row]) if with_camera else None,
+        )
+        for row in rows.tolist()
+    ]
+
+
+def training_set(table: TrackletTable, rows: IntArray, loader: FrameLoader) -> TrainingSet:
+    """Return the training view of some rows, whole tracklets with labels."""
+    views = views_of(table, rows, loader, FrameWindow(), with_camera=True)
+    return TrainingSet(table.pids[rows], table.camids[rows], views, table.digest(rows))

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reidbench.datasets.synthetic import SyntheticSettings, synthesize_ilids_vid
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's cache or data."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("REIDBENCH_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with an iLIDS-VID tree of 12 rendered people, 6 frames each; not to be changed."""
+    root = tmp_path_factory.mktemp("data")
+    synthesize_ilids_vid(root, SyntheticSettings(people=12, frames=6, seed=77), workers=1, progress=False)
+    return root

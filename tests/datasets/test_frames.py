@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, stream_frames
+from reidbench.datasets.frames import decode
+from reidbench.errors import FrameError, PluginError
+
+
+def write(path: Path, rgb: np.ndarray) -> Path:
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
+    return path
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (16, 8, 3), dtype=np.uint8)
+
+
+def test_a_png_comes_back_to_the_bit_as_rgb(tmp_path: Path, image: np.ndarray) -> None:
+    np.testing.assert_array_equal(decode(write(tmp_path / "a.png", image)), image)
+
+
+def test_halving_averages_areas(tmp_path: Path, image: np.ndarray) -> None:
+    small = decode(write(tmp_path / "a.png", image), (8, 4))
+
+    means = image.reshape(8, 2, 4, 2, 3).astype(float).mean((1, 3))
+    np.testing.assert_allclose(small, means, atol=0.51)
+
+
+def test_gray_and_palette_images_become_rgb(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "gray.png"), np.full((4, 4), 7, np.uint8))
+
+    assert decode(tmp_path / "gray.png").tolist() == np.full((4, 4, 3), 7).tolist()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_image_is_named(tmp_path: Path, suffix: str, share: float) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (128, 64, 3), dtype=np.uint8)
+    path = write(tmp_path / f"cut{suffix}", noise)
+    contents = path.read_bytes()
+    path.write_bytes(contents[: int(len(contents) * share)])
+
+    with pytest.raises(FrameError, match=rf"cut\{suffix}.*restore the file"):
+        decode(path)
+
+
+def test_a_flipped_byte_in_a_png_is_noticed(tmp_path: Path, image: np.ndarray) -> None:
+    path = write(tmp_path / "a.png", image)
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 255
+    path.write_bytes(contents)
+
+    with pytest.raises(FrameError):
+        decode(path)
+
+
+def test_a_missing_frame_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FrameError, match=r"gone\.png"):
+        decode(tmp_path / "gone.png")
+
+
+def test_frames_of_different_sizes_need_a_common_one(tmp_path: Path, image: np.ndarray) -> None:
+    files = (write(tmp_path / "a.png", image), write(tmp_path / "b.png", image[:4]))
+
+    assert FrameLoader().load(files, (16, 8)).shape == (2, 16, 8, 3)
+    with pytest.raises(FrameError, match=r"b\.png.*differs"):
+        FrameLoader().load(files, None)
+
+
+def test_a_frame_is_decoded_once_while_the_memory_lasts(tmp_path: Path, image: np.ndarray) -> None:
+    files = [(write(tmp_path / f"{n}.png", image),) for n in range(3)]
+    loader = FrameLoader(memory=2 * image.nbytes)
+
+    first = loader.load(files[0], None)
+    assert loader.load(files[0], None) is first
+    loader.load(files[1], None)
+    loader.load(files[2], None)  # drives out the least recently used
+    assert loader.load(files[0], None) is not first
+
+
+def test_decoded_frames_cannot_be_changed(tmp_path: Path, image: np.ndarray) -> None:
+    frames = FrameLoader().load((write(tmp_path / "a.png", image),), None)
+
+    with pytest.raises(ValueError, match="read-only"):
+        frames[0] = 0
+
+
+def test_streaming_keeps_the_order_of_any_number_of_tracklets(tmp_path: Path) -> None:
+    loader = FrameLoader()
+    views = [
+        TrackletView(str(n), (write(tmp_path / f"{n}.png", np.full((4, 4, 3), n, np.uint8)),), loader, None)
+        for n in range(23)
+    ]
+
+    assert [int(frames[0, 0, 0, 0]) for frames in stream_frames(views)] == list(range(23))
+    assert list(stream_frames([])) == []
+
+
+def test_the_camera_is_only_for_methods_that_declare_it() -> None:
+    view = TrackletView("x", (), FrameLoader(), None)
+
+    with pytest.raises(PluginError, match="uses_camera"):
+        _ = view.camid
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (FrameWindow(), "abcde"),
+        (FrameWindow("first", 2), "ab"),
+        (FrameWindow("last", 2), "de"),
+        (FrameWindow("last", 9), "abcde"),
+    ],
+    ids=str,
+)
+def test_a_window_takes_the_first_or_last_frames(window: FrameWindow, expected: str) -> None:
+    files = tuple(Path(name) for name in "abcde")
+
+    assert "".join(map(str, window.of(files))) == expected
