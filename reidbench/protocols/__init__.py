@@ -1,0 +1,6 @@
+"""Protocols: what exactly is measured."""
+
+from reidbench.protocols.loader import load_protocol
+from reidbench.protocols.schema import Protocol
+
+__all__ = ["Protocol", "load_protocol"]
