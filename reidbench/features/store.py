@@ -1,0 +1,159 @@
+"""FeatureStore: the HDF5 cache of embeddings.
+
+A store is a folder of blocks, one HDF5 file each. A block is written to a temporary file and renamed when it
+is whole, so a kill loses at most the block in flight and no reader ever sees a part. Each block carries a
+digest of its contents; a block that does not agree with it is named, set aside and computed again, never
+served. Two runs that write the same block write the same contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from reidbench.files import replacing
+from reidbench.fingerprints import fingerprint
+
+FORMAT = "reidbench-features"
+FORMAT_VERSION = 1
+Array = npt.NDArray[Any]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The embeddings of some tracklets.
+
+    Attributes:
+        ids: N opaque tracklet ids.
+        values: (N, D), or (N, A, D) with views.
+        views: (N,) number of views, or None.
+        seconds: what it cost to compute.
+    """
+
+    ids: tuple[str, ...]
+    values: Array
+    views: Array | None
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The block's name, which only depends on its tracklets."""
+        return fingerprint(list(self.ids))[:32]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of ids, values and views."""
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        for array in (self.values, self.views):
+            if array is not None:
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+class FeatureStore:
+    """The embeddings of one feature key."""
+
+    def __init__(self, folder: Path, provenance: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.provenance = provenance
+        self._blocks: dict[Path, Block] = {}
+        self._place: dict[str, tuple[Path, int]] = {}
+        self._refresh()
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Return the ids that no block holds, in the order given."""
+        self._refresh()
+        return [identifier for identifier in ids if identifier not in self._place]
+
+    def write(self, block: Block) -> None:
+        """Add a block; it is visible to others when this returns."""
+        path = self.folder / f"{block.name}.h5"
+        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["format_version"] = FORMAT_VERSION
+            file.attrs["provenance"] = json.dumps(self.provenance, sort_keys=True)
+            file.attrs["seconds"] = block.seconds
+            file.attrs["digest"] = block.digest()
+            file.create_dataset("tracklet_id", data=np.array(block.ids, dtype="S"))
+            file.create_dataset("features", data=block.values)
+            if block.views is not None:
+                file.create_dataset("views", data=block.views)
+        self._keep(path, block)
+
+    def read(self, ids: Sequence[str]) -> tuple[Array, Array | None]:
+        """Return values and views of tracklets, in the order given; views are padded to the largest number.
+
+        Raises:
+            KeyError: an id that no block holds.
+        """
+        found = [self._place[identifier] for identifier in ids]
+        items = [self._blocks[path].values[row] for path, row in found]
+        if all(self._blocks[path].views is None for path, _ in found):
+            return np.stack(items), None
+        counts = np.array([self._count(path, row) for path, row in found], dtype=np.int64)
+        padded = np.zeros((len(items), int(counts.max()), items[0].shape[-1]), dtype=items[0].dtype)
+        for target, item, count in zip(padded, items, counts, strict=True):
+            target[:count] = item[:count]
+        return padded, counts
+
+    def seconds(self, ids: Iterable[str]) -> dict[str, float]:
+        """Return the cost of each block that holds one of the tracklets, by block name."""
+        return {
+            self._blocks[path].name: self._blocks[path].seconds
+            for path, _ in map(self._place.__getitem__, ids)
+        }
+
+    def _count(self, path: Path, row: int) -> int:
+        views = self._blocks[path].views
+        return 1 if views is None else int(views[row])
+
+    def _refresh(self) -> None:
+        for path in sorted(self.folder.glob("*.h5")):
+            if path not in self._blocks and not path.name.startswith("."):
+                try:
+                    self._keep(path, read_block(path))
+                except (OSError, KeyError, ValueError) as error:
+                    log.warning(
+                        "damaged feature file %s (%s) was removed and will be computed again", path, error
+                    )
+                    path.unlink(missing_ok=True)
+
+    def _keep(self, path: Path, block: Block) -> None:
+        self._blocks[path] = block
+        for row, identifier in enumerate(block.ids):
+            self._place.setdefault(identifier, (path, row))
+
+
+def read_block(path: Path) -> Block:
+    """Read one block and compare it with its digest.
+
+    Raises:
+        OSError: not an HDF5 file, or a truncated one.
+        KeyError: a dataset or attribute is missing.
+        ValueError: another format or version, or contents that are not those that were written.
+    """
+    with h5py.File(path, "r") as file:
+        found = (file.attrs["format"], int(file.attrs["format_version"]))
+        if found != (FORMAT, FORMAT_VERSION):
+            raise ValueError(
+                f"format {found[0]} version {found[1]}, this release reads {FORMAT} {FORMAT_VERSION}"
+            )
+        block = Block(
+            ids=tuple(identifier.decode() for identifier in file["tracklet_id"][()]),
+            values=file["features"][()],
+            views=file["views"][()] if "views" in file else None,
+            seconds=float(file.attrs["seconds"]),
+        )
+        if block.digest() != file.attrs["digest"]:
+            raise ValueError("its contents do not agree with their digest")
+    return block

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reidbench.features import Block, FeatureStore
+
+
+def block(*ids: str, views: list[int] | None = None, seed: int = 0) -> Block:
+    generator = np.random.default_rng(seed)
+    shape = (len(ids), 5) if views is None else (len(ids), max(views), 5)
+    counts = None if views is None else np.array(views)
+    return Block(ids, generator.normal(size=shape).astype(np.float32), counts, 1.5)
+
+
+def test_what_is_written_is_read_back_by_another_store_in_any_order(tmp_path: Path) -> None:
+    first, second = block("a", "b", seed=1), block("c", seed=2)
+    store = FeatureStore(tmp_path, {"who": "test"})
+    store.write(first)
+    store.write(second)
+
+    values, views = FeatureStore(tmp_path, {}).read(["c", "a"])
+
+    assert views is None
+    np.testing.assert_array_equal(values, np.stack([second.values[0], first.values[0]]))
+
+
+def test_views_are_padded_to_the_largest_number_and_counted(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, {})
+    store.write(block("a", "b", views=[2, 1]))
+    store.write(block("c", views=[3]))
+
+    values, views = store.read(["a", "b", "c"])
+
+    assert views is not None
+    assert views.tolist() == [2, 1, 3]
+    assert values.shape == (3, 3, 5)
+    assert not values[1, 1:].any()
+
+
+def test_missing_ids_keep_their_order_and_see_what_others_wrote(tmp_path: Path) -> None:
+    mine, other = FeatureStore(tmp_path, {}), FeatureStore(tmp_path, {})
+    other.write(block("b"))
+
+    assert mine.missing(["c", "b", "a"]) == ["c", "a"]
+
+
+def test_the_cost_of_shared_blocks_is_named_once(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, {})
+    store.write(block("a", "b"))
+
+    assert list(store.seconds(["a", "b"]).values()) == [1.5]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "not-hdf5", "empty"])
+def test_a_damaged_block_is_named_and_never_served(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    FeatureStore(tmp_path, {}).write(block("a", "b"))
+    (file,) = tmp_path.glob("*.h5")
+    contents = bytearray(file.read_bytes())
+    if damage == "truncate":
+        contents = contents[: len(contents) // 2]
+    elif damage == "flip":
+        where = contents.index(block("a", "b").values.tobytes())
+        contents[where] ^= 1
+    else:
+        contents = bytearray(b"") if damage == "empty" else bytearray(b"no features here")
+    file.write_bytes(contents)
+
+    with caplog.at_level(logging.WARNING):
+        missing = FeatureStore(tmp_path, {}).missing(["a", "b"])
+
+    assert missing == ["a", "b"]
+    assert file.name in caplog.text
+
+
+def test_a_half_written_block_is_invisible(tmp_path: Path) -> None:
+    FeatureStore(tmp_path, {}).write(block("a"))
+    (file,) = tmp_path.glob("*.h5")
+    file.rename(tmp_path / f".{file.name}.0123.part")
+
+    assert FeatureStore(tmp_path, {}).missing(["a"]) == ["a"]
+
+
+def test_a_block_of_another_format_version_is_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import h5py
+
+    FeatureStore(tmp_path, {}).write(block("a"))
+    (file,) = tmp_path.glob("*.h5")
+    with h5py.File(file, "a") as opened:
+        opened.attrs["format_version"] = 99
+
+    assert FeatureStore(tmp_path, {}).missing(["a"]) == ["a"]
+    assert "version 99" in caplog.text
