@@ -1,0 +1,1 @@
+"""Data of the published leaderboards: records and rendered tables."""

@@ -1,0 +1,115 @@
+"""`reidbench methods | protocols | datasets | plugins`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reidbench.cli.output import json_option, plugin_option, print_listing, print_one
+
+
+@click.command()
+@click.argument("name", required=False)
+@plugin_option
+@json_option
+def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
+    """List methods; NAME shows one with its settings and presets."""
+    from reidbench.plugin import Plugins, described, load_target
+
+    found = Plugins(plugin_files)
+    if name is None:
+        rows = [
+            {"name": spec.name, "modality": spec.modality, "summary": spec.summary}
+            for spec in found.methods.values()
+        ]
+        print_listing(rows, as_json=as_json)
+        return
+    spec = found.method(name)
+    method = load_target(spec.name, spec.target)
+    default, config = next(iter(method.presets.items()))
+    facts = {
+        "name": spec.name,
+        "version": method.version,
+        "modality": spec.modality,
+        "summary": spec.summary,
+        "presets": list(method.presets),
+        "default": default,
+        "settings": described(config),
+    }
+    print_one(facts, as_json=as_json)
+
+
+@click.command()
+@click.argument("name", required=False)
+@plugin_option
+@json_option
+def protocols(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
+    """List protocols; NAME shows one with the source of each number."""
+    from reidbench.plugin import Plugins
+    from reidbench.protocols import load_protocol
+
+    found = Plugins(plugin_files)
+    if name is None:
+        loaded = [load_protocol(file) for file in found.protocols.values()]
+        rows = [
+            {
+                "name": protocol.name,
+                "dataset": protocol.dataset,
+                "trials": protocol.trials.count,
+                "title": protocol.title,
+            }
+            for protocol in loaded
+        ]
+        print_listing(rows, as_json=as_json)
+        return
+    protocol = load_protocol(found.protocol(name))
+    print_one(
+        {
+            "name": protocol.name,
+            "title": protocol.title,
+            **protocol.semantics(),
+            "sources": dict(protocol.sources),
+        },
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.argument("name", required=False)
+@plugin_option
+@json_option
+def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
+    """List datasets; NAME shows one with its folder and how it is obtained."""
+    from reidbench.plugin import Plugins
+
+    found = Plugins(plugin_files)
+    if name is None:
+        rows = [{"name": s.name, "folder": s.folder, "summary": s.summary} for s in found.datasets.values()]
+        print_listing(rows, as_json=as_json)
+        return
+    spec = found.dataset(name)
+    print_one(
+        {"name": spec.name, "folder": spec.folder, "summary": spec.summary, "access": spec.access},
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="Exit 1 when a plugin failed.")
+@plugin_option
+@json_option
+def plugins(strict: bool, plugin_files: tuple[Path, ...], as_json: bool) -> None:
+    """List plugins with their hooks, and those that failed with the reason."""
+    from reidbench.plugin import Plugins
+
+    found = Plugins(plugin_files)
+    _ = found.methods, found.datasets, found.protocols  # a registering hook may fail too
+    rows = [
+        {"name": name, "origin": origin, "hooks": found.hooks_of(name), "failure": ""}
+        for name, origin in found.origins.items()
+    ]
+    rows += [{"name": f.plugin, "origin": f.origin, "hooks": [], "failure": str(f)} for f in found.failures]
+    print_listing(rows, as_json=as_json)
+    if strict and found.failures:
+        raise SystemExit(1)

@@ -1,0 +1,64 @@
+"""How listings are printed: a table for people, one JSON array for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")(
+        function
+    )
+
+
+def plugin_option(function: F) -> F:
+    """Add --plugin."""
+    return click.option(
+        "--plugin",
+        "plugin_files",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Load a single-file plugin for this command; may be repeated.",
+    )(function)
+
+
+def print_listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows of one shape."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=1, ensure_ascii=False))
+        return
+    from tabulate import tabulate
+
+    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    click.echo(tabulate(cells, headers="keys", disable_numparse=True) if rows else "none")
+
+
+def print_one(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing in full: as an array of one for programs, as its fields for people."""
+    if as_json:
+        click.echo(json.dumps([facts], indent=1, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            click.echo(f"\n{name}:")
+            print_listing(value, as_json=False)
+        elif isinstance(value, Mapping):
+            click.echo(f"\n{name}:")
+            for key, inner in value.items():
+                click.echo(f"  {key:<24} {inner}")
+        else:
+            click.echo(f"{name:<12} {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

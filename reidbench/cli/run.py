@@ -1,0 +1,102 @@
+"""`reidbench run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reidbench.cli.output import json_option, plugin_option, print_listing
+
+
+def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if wrong := [value for value, (name, sign, _) in zip(values, pairs, strict=True) if not (name and sign)]:
+        raise click.BadParameter(f"'{wrong[0]}' is not of the form name=value")
+    return {name.strip(): text for name, _, text in pairs}
+
+
+@click.command()
+@click.option(
+    "-m", "--method", "methods", multiple=True, required=True, help="Method to run; may be repeated."
+)
+@click.option(
+    "-p", "--protocol", "protocols", multiple=True, required=True, help="Protocol; may be repeated."
+)
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
+)
+@click.option(
+    "--synthetic", is_flag=True, help="Take a rendered tree of the same layout and size as the dataset."
+)
+@click.option("--preset", help="Named settings of the method [default: its first].")
+@click.option(
+    "--set", "overrides", multiple=True, callback=_assignments, help="Change a setting: name=value."
+)
+@click.option(
+    "--trials", type=click.IntRange(min=1), help="Run only the first N trials; the record is partial."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all training."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True,
+    help="Folder of records and logs.",
+)  # fmt: skip
+@click.option(
+    "--resume/--no-resume", default=True, show_default=True, help="Use, or ignore, what the cache holds."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@plugin_option
+@json_option
+def run(
+    methods: tuple[str, ...],
+    protocols: tuple[str, ...],
+    data_root: Path | None,
+    synthetic: bool,
+    preset: str | None,
+    overrides: dict[str, str],
+    trials: int | None,
+    seed: int,
+    device: str,
+    output: Path,
+    resume: bool,
+    dry_run: bool,
+    plugin_files: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Run methods on protocols: train, embed, match, and write a record of each."""
+    from reidbench.leaderboard import render, unplaced
+    from reidbench.plugin import Plugins
+    from reidbench.runner import RunRequest, Session
+
+    requests = [
+        RunRequest(
+            method=method,
+            protocol=protocol,
+            preset=preset,
+            overrides=overrides,
+            data_root=data_root,
+            synthetic=synthetic,
+            trials=trials,
+            seed=seed,
+            resume=resume,
+        )
+        for protocol in protocols
+        for method in methods
+    ]
+    session = Session(Plugins(plugin_files), device=device, output=output)
+    if dry_run:
+        print_listing(session.outlines(requests), as_json=as_json)
+        return
+    done = []
+    for record, path in session.run(requests):
+        done.append(record)
+        if as_json:
+            click.echo(json.dumps(record, ensure_ascii=False))
+        else:
+            click.echo(f"record: {path}", err=True)
+    if not as_json:
+        click.echo(render(unplaced(done), "table"))

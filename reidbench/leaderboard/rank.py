@@ -1,0 +1,104 @@
+"""Boards: records of one and the same protocol fingerprint, best first, ties shown as ties."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reidbench.errors import RecordError
+from reidbench.evaluation import Scores, holm, paired_permutation_test
+
+Record = dict[str, Any]
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A record and its place on a board, 1 for the best; None where nothing was ranked."""
+
+    record: Record
+    place: int | None = None
+    is_tied: bool = False
+
+    @property
+    def place_text(self) -> str:
+        """The place as it is shown: "2", or "2=" when others share it."""
+        return "" if self.place is None else f"{self.place}{'=' if self.is_tied else ''}"
+
+
+def unplaced(records: Iterable[Record]) -> list[list[Placed]]:
+    """Return records as boards in the order they come, without places."""
+    groups: dict[str, list[Placed]] = {}
+    for record in records:
+        groups.setdefault(record["fingerprints"]["protocol"], []).append(Placed(record))
+    return list(groups.values())
+
+
+def boards(records: Iterable[tuple[Path, Record]]) -> list[list[Placed]]:
+    """Return a board for each protocol fingerprint, sorted by the protocol's name.
+
+    Partial records are left out. Neighbours share a place when their rank-1 does not differ significantly
+    from that of the first of the place: paired permutation test over identities, Holm's correction over all
+    tests of the board.
+
+    Raises:
+        RecordError: the per-query values of a record are missing or not those it was written with.
+    """
+    groups: dict[str, list[tuple[Path, Record]]] = {}
+    for path, record in records:
+        if not record["partial"]:
+            groups.setdefault(record["fingerprints"]["protocol"], []).append((path, record))
+    ordered = sorted(groups.values(), key=lambda group: (group[0][1]["protocol"], group[0][1]["synthetic"]))
+    return [_board(group) for group in ordered]
+
+
+def read_scores(path: Path, record: Record) -> list[Scores]:
+    """Return the scores of every trial of a record from its side file.
+
+    Raises:
+        RecordError: the file is missing or does not have the digest that the record names.
+    """
+    side = path.parent / Path(record["per_query"]["file"]).name  # a record must not point outside its folder
+    try:
+        text = side.read_bytes()
+    except OSError as error:
+        raise RecordError(f"per-query values {side} cannot be read: {error.strerror}; run again") from error
+    if hashlib.sha256(text).hexdigest() != record["per_query"]["sha256"]:
+        raise RecordError(
+            f"per-query values {side} are not those of {path.name}: their digest differs; run again"
+        )
+    table = pd.read_csv(io.BytesIO(text))
+    return [
+        Scores.from_per_query(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
+        for trial, (_, rows) in zip(record["trials"], table.groupby("trial"), strict=True)
+    ]
+
+
+def _board(group: Sequence[tuple[Path, Record]]) -> list[Placed]:
+    ordered = sorted(group, key=lambda item: (-(item[1]["figures"]["rank1"]["mean"] or 0.0), item[0].name))
+    places = _places([read_scores(path, record) for path, record in ordered])
+    return [
+        Placed(record, place, places.count(place) > 1)
+        for (_, record), place in zip(ordered, places, strict=True)
+    ]
+
+
+def _places(scores: Sequence[list[Scores]]) -> list[int]:
+    """Return the place of each, given best first."""
+    pairs = [(first, second) for second in range(len(scores)) for first in range(second)]
+    raw = [paired_permutation_test(scores[first], scores[second]) for first, second in pairs]
+    raw = [1.0 if math.isnan(p) else p for p in raw]  # where no query counts, nothing differs
+    adjusted = dict(zip(pairs, holm(raw), strict=True))
+    places, leader = [1] if scores else [], 0
+    for row in range(1, len(scores)):
+        if adjusted[leader, row] < SIGNIFICANT:
+            leader = row
+        places.append(leader + 1)
+    return places

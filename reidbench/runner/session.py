@@ -1,0 +1,54 @@
+"""A session: several requests in one command, all checked before the first one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from reidbench.cache import Cache
+from reidbench.datasets import FrameLoader
+from reidbench.plugin import Plugins, Runtime
+from reidbench.progress import is_terminal
+from reidbench.runner.device import resolved_device
+from reidbench.runner.plan import RunRequest, choose
+from reidbench.runner.record import Record
+from reidbench.runner.run import make_plan, run
+
+
+class Session:
+    """Runs requests one after the other; frames are decoded once for all of them."""
+
+    def __init__(self, plugins: Plugins, *, device: str, output: Path, cache: Cache | None = None) -> None:
+        self.plugins = plugins
+        self.output = output
+        self.cache = cache if cache is not None else Cache()
+        self.runtime = Runtime(device=resolved_device(device), progress=is_terminal())
+
+    def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
+        """Yield the record of each request, and its file, as they are done."""
+        choices = [choose(request, self.plugins, self.runtime) for request in requests]
+        loader = FrameLoader()
+        for choice in choices:
+            yield run(choice, self.plugins, self.runtime, cache=self.cache, output=self.output, loader=loader)
+
+    def outlines(self, requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
+        """Return, for each request, what would be run and what the cache already holds."""
+        rows = []
+        for choice in [choose(request, self.plugins, self.runtime) for request in requests]:
+            plan = make_plan(choice, self.plugins, self.cache)
+            rows.append(
+                {
+                    "method": choice.method_class.name,
+                    "settings": choice.label,
+                    "protocol": choice.protocol.name,
+                    "trials": len(plan.trials),
+                    "train": len(plan.trials[0].train),
+                    "query": len(plan.trials[0].query),
+                    "gallery": len(plan.trials[0].gallery),
+                    "done": sum(self.cache.trial(plan.trial_key(trial)).exists() for trial in plan.trials),
+                    "device": self.runtime.device,
+                    "fingerprint": plan.run_fingerprint,
+                }
+            )
+        return rows

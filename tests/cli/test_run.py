@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Answer
+
+Run = Callable[..., Answer]
+SMALL = ("-m", "siamese-convgru", "--preset", "small", "--set", "epochs=0")
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"]
+
+
+def test_a_run_prints_a_table_and_writes_a_record_with_its_side_file(
+    reidbench: Run, small_root: Path, tmp_path: Path
+) -> None:
+    answer = reidbench(
+        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "2"
+    )
+
+    assert answer.code == 0
+    assert "color-lbp" in answer.out
+    assert "synthetic data" in answer.out
+    assert "partial" in answer.out
+    (record_file,) = (tmp_path / "runs/records/ilids").glob("*.json")
+    record = json.loads(record_file.read_text())
+    assert record_file.name == f"color-lbp-{record['fingerprints']['run']}.json"
+    assert (record_file.parent / record["per_query"]["file"]).exists()
+
+
+def test_json_prints_one_record_a_line_and_nothing_else(reidbench: Run, small_root: Path) -> None:
+    answer = reidbench(
+        "run", "-m", "color-lbp", "-m", "siamese-convgru", "-p", "ilids", "--preset", "paper", "--dry-run", "--json",
+        "--data-root", str(small_root), "--set", "stripes=3",
+    )  # fmt: skip
+    assert answer.code == 2  # a setting must fit every method asked for
+    answer = reidbench(
+        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json"
+    )
+
+    (line,) = answer.out.splitlines()
+    record = json.loads(line)
+    assert set(record["figures"]) == {"rank1", "rank5", "rank10", "rank20", "map", "map_trapezoid", "minp"}
+    assert set(record["figures"]["rank1"]) == {"mean", "std", "low", "high"}
+    assert record["figures"]["rank1"]["std"] is None  # one trial has no spread
+    assert record["trials"][0]["queries"] == 6
+    assert record["trials"][0]["gallery"] == 6
+    assert record["chance"]["rank1"] == pytest.approx(1 / 6)
+    assert (record["synthetic"], record["partial"], record["transductive"]) == (True, True, False)
+    assert set(record["seconds"]) == {"fit", "embed", "match", "total"}
+    assert record["seed"] == 0
+
+
+def test_a_repeated_run_comes_from_the_cache_with_the_same_figures_and_seconds(
+    reidbench: Run, small_root: Path
+) -> None:
+    command = ("run", *SMALL, "-p", "ilids", "--data-root", str(small_root), "--trials", "2", "--json")
+
+    first, second, anew = (json.loads(reidbench(*command, *more).out) for more in ((), (), ("--no-resume",)))
+
+    assert first["cached"] == {"fit": False, "embed": False, "match": False}
+    assert second["cached"] == {"fit": True, "embed": True, "match": True}
+    assert anew["cached"] == {"fit": False, "embed": False, "match": False}
+    assert second["seconds"] == first["seconds"]
+    for part in ("figures", "trials", "fingerprints", "per_query", "config", "environment"):
+        assert first[part] == second[part] == anew[part]
+
+
+def test_what_learns_nothing_is_embedded_once_for_all_trials(reidbench: Run, small_root: Path) -> None:
+    from reidbench.cache import Cache
+
+    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
+
+    assert len(list((Cache().root / "features").iterdir())) == 2  # one for either frame window
+    assert not (Cache().root / "fits").exists()
+
+
+def test_a_setting_of_the_distance_shares_fit_and_embeddings(reidbench: Run, small_root: Path) -> None:
+    from reidbench.cache import Cache
+
+    command = ("run", *SMALL, "-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json")
+    plain = json.loads(reidbench(*command).out)
+    learned = json.loads(reidbench(*command, "--set", "score=similarity").out)
+
+    assert learned["cached"] == {"fit": True, "embed": True, "match": False}
+    assert learned["fingerprints"]["fits"] == plain["fingerprints"]["fits"]
+    assert learned["fingerprints"]["run"] != plain["fingerprints"]["run"]
+    assert len(list((Cache().root / "fits").iterdir())) == 1
+
+
+def test_seed_and_settings_make_other_runs(reidbench: Run, small_root: Path) -> None:
+    command = (
+        "run",
+        *SMALL,
+        "-p",
+        "ilids",
+        "--data-root",
+        str(small_root),
+        "--trials",
+        "1",
+        "--dry-run",
+        "--json",
+    )
+
+    rows = [
+        json.loads(reidbench(*command, *more).out)[0]
+        for more in ((), ("--seed", "1"), ("--set", "clip_len=3"))
+    ]
+
+    assert len({row["fingerprint"] for row in rows}) == 3
+    assert {row["done"] for row in rows} == {0}
+
+
+BAD = {
+    "missing-dataset": (
+        ["-m", "color-lbp", "-p", "ilids", "--data-root", "nowhere"],
+        ["'ilids-vid'", "nowhere/ilids-vid", "--data-root", "--synthetic", "academic use"],
+    ),
+    "missing-weights": (
+        ["-m", "siamese-convgru", "-p", "ilids", "--synthetic", "--set", "weights=gone.pth"],
+        ["gone.pth", "weights"],
+    ),
+    "unknown-method": (
+        ["-m", "siamese-convgr", "-p", "ilids"],
+        ["did you mean siamese-convgru", "reidbench methods"],
+    ),
+    "unknown-protocol": (["-m", "color-lbp", "-p", "ilid"], ["did you mean ilids", "reidbench protocols"]),
+    "unknown-preset": (
+        ["-m", "color-lbp", "-p", "ilids", "--preset", "big"],
+        ["unknown preset", "color-lbp"],
+    ),
+    "unknown-setting": (
+        ["-m", "color-lbp", "-p", "ilids", "--set", "stripe=3"],
+        ["'stripe'", "did you mean stripes"],
+    ),
+    "out-of-range": (
+        ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=0"],
+        ["stripes must be in 1..64, got 0"],
+    ),
+    "wrong-type": (
+        ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=six"],
+        ["stripes must be a whole number"],
+    ),
+    "not-a-setting": (["-m", "color-lbp", "-p", "ilids", "--set", "stripes"], ["'stripes'", "name=value"]),
+    "too-many-trials": (["-m", "color-lbp", "-p", "ilids", "--trials", "11"], ["1..10", "got 11"]),
+    "no-such-device": (["-m", "color-lbp", "-p", "demo", "--device", "cuda:99"], ["cuda:99"]),
+    "not-a-device": (["-m", "color-lbp", "-p", "demo", "--device", "gpu"], ["auto, cpu, cuda", "'gpu'"]),
+    "two-sources": (
+        ["-m", "color-lbp", "-p", "ilids", "--synthetic", "--data-root", "x"],
+        ["--data-root x", "--synthetic"],
+    ),
+    "data-for-demo": (
+        ["-m", "color-lbp", "-p", "demo", "--data-root", "x"],
+        ["--data-root x", "renders its own"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_clear_line_exit_2_and_no_file(
+    reidbench: Run, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    answer = reidbench("run", *arguments)
+
+    assert answer.code == 2
+    assert answer.out == ""
+    message = [line for line in answer.err.splitlines() if line.lower().startswith("error:")]
+    assert len(message) == 1
+    assert not [word for word in words if word not in message[0]]
+    assert "Traceback" not in answer.err
+    assert leftovers(tmp_path) == []
+
+
+@pytest.fixture
+def damaged(small_root: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    shutil.copytree(small_root, root)
+    return root
+
+
+def test_a_truncated_frame_is_named_and_no_record_is_written(
+    reidbench: Run, damaged: Path, tmp_path: Path
+) -> None:
+    frame = sorted((damaged / "ilids-vid/i-LIDS-VID/sequences/cam2").rglob("*.png"))[-1]
+    frame.write_bytes(frame.read_bytes()[:200])
+
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(damaged))
+
+    assert answer.code == 2
+    assert str(frame) in answer.err
+    assert "Traceback" not in answer.err
+    assert leftovers(tmp_path / "runs") == []
+
+
+def test_a_tree_without_one_camera_is_named(reidbench: Run, damaged: Path, tmp_path: Path) -> None:
+    shutil.rmtree(damaged / "ilids-vid/i-LIDS-VID/sequences/cam2")
+
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(damaged))
+
+    assert answer.code == 2
+    assert "cam2 is missing" in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failing_plugin_is_exit_3_with_its_name_and_its_traceback_in_the_log(
+    reidbench: Run, small_root: Path, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "failing.py"
+    plugin.write_text(
+        """
+from dataclasses import dataclass
+from reidbench.plugin import FixedMethod, MethodSpec, hookimpl
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    pass
+
+class Failing(FixedMethod):
+    name, version, Config, presets = "failing", "1", Config, {"paper": Config()}
+
+    def embed(self, tracklets):
+        raise KeyError("a mistake of the plugin")
+
+@hookimpl
+def reidbench_methods():
+    return [MethodSpec(name="failing", target=f"{__name__}:Failing", summary="fails")]
+"""
+    )
+
+    answer = reidbench(
+        "run", "-m", "failing", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
+    )
+
+    assert answer.code == 3
+    assert "method 'failing' failed in embed" in answer.err.splitlines()[-1]
+    (log,) = (tmp_path / "runs/logs").glob("failing-*.log")
+    assert "a mistake of the plugin" in log.read_text()
+    assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ("torch.full((len(tracklets), 4), float('nan'))", "not finite"),
+        ("torch.zeros(len(tracklets) + 1, 4)", "must embed"),
+        ("torch.zeros(len(tracklets), 4, 2)", "must embed"),
+        ("torch.zeros(len(tracklets), 4, dtype=torch.int64)", "must embed"),
+    ],
+    ids=["nan", "too-many", "three-axes", "integers"],
+)
+def test_embeddings_that_break_the_contract_name_the_plugin(
+    reidbench: Run, small_root: Path, tmp_path: Path, returned: str, words: str
+) -> None:
+    plugin = tmp_path / "wrong.py"
+    plugin.write_text(
+        f"""
+import torch
+from dataclasses import dataclass
+from reidbench.plugin import Embeddings, FixedMethod, MethodSpec, hookimpl
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    pass
+
+class Wrong(FixedMethod):
+    name, version, Config, presets = "wrong", "1", Config, {{"paper": Config()}}
+
+    def embed(self, tracklets):
+        return Embeddings(values={returned})
+
+@hookimpl
+def reidbench_methods():
+    return [MethodSpec(name="wrong", target=f"{{__name__}}:Wrong", summary="wrong")]
+"""
+    )
+
+    answer = reidbench(
+        "run", "-m", "wrong", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
+    )
+
+    assert answer.code == 3
+    assert "method 'wrong'" in answer.err
+    assert words in answer.err
+
+
+def test_help_and_listings_leave_heavy_packages_alone(
+    in_subprocess: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
+    for command in ("--help", "methods", "protocols", "datasets", "plugins"):
+        code = (
+            "import sys; sys.argv = ['reidbench', *sys.argv[1:]]\n"
+            f"sys.argv = ['reidbench', '{command}']\n"
+            "from reidbench.cli import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "print('HEAVY', sorted({'torch', 'pandas', 'h5py', 'cv2', 'scipy', 'skimage', 'numpy'} & set(sys.modules)))"
+        )
+        assert "HEAVY []" in in_subprocess(code).stdout, command
