@@ -1,0 +1,1 @@
+"""The first-party methods, one package each; registered as third parties' are."""

@@ -1,0 +1,136 @@
+"""The descriptor `hist_lbp` of Xiong, Gou, Camps and Sznaier (ECCV 2014), averaged over the frames of a tracklet.
+
+Six horizontal stripes; in each, histograms of 16 bins of R, G, B, H, S, V, Y and Cb (128 numbers, each
+histogram sums to 1) and histograms of uniform LBP with 8 neighbours at radius 1 and 16 at radius 2 (59 + 243
+numbers). The colour part and the LBP part of the whole descriptor are L2-normalised separately, as in the
+benchmark of Karanam et al. (TPAMI 2018).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from skimage.color import rgb2hsv, rgb2ycbcr
+from skimage.feature import local_binary_pattern
+
+from reidbench.datasets import TrackletView, stream_frames
+from reidbench.plugin import ConfigError, Embeddings, FixedMethod
+
+Array = npt.NDArray[Any]
+GRAY = np.array([0.2989, 0.5870, 0.1140])  # MATLAB's weights, as the published figures
+PATTERNS = ((8, 1, 59), (16, 2, 243))  # neighbours, radius, uniform codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorLbpConfig:
+    """Settings of color-lbp; the defaults are those of Karanam et al. 2018."""
+
+    stripes: int = field(default=6, metadata={"stage": "embed", "help": "horizontal stripes, 1 to 64"})
+    bins: int = field(
+        default=16, metadata={"stage": "embed", "help": "bins of each colour histogram, 2 to 256"}
+    )
+    lbp: bool = field(
+        default=True, metadata={"stage": "embed", "help": "whether texture counts; false: colour only"}
+    )
+    hellinger: bool = field(
+        default=False, metadata={"stage": "embed", "help": "square root of the histograms before the L2 norm"}
+    )
+    height: int = field(default=128, metadata={"stage": "embed", "help": "frames are resized to this height"})
+    width: int = field(default=64, metadata={"stage": "embed", "help": "frames are resized to this width"})
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("stripes", 1, 64),
+            ("bins", 2, 256),
+            ("height", 16, 2048),
+            ("width", 16, 2048),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"{name} must be in {low}..{high}, got {getattr(self, name)}")
+        if self.stripes > self.height:
+            raise ConfigError(f"stripes must be at most the height {self.height}, got {self.stripes}")
+
+
+class ColorLbp(FixedMethod):
+    """Colour and texture histograms in stripes; nothing is learned."""
+
+    name = "color-lbp"
+    version = "1"
+    Config = ColorLbpConfig
+    presets: ClassVar[dict[str, ColorLbpConfig]] = {
+        "paper": ColorLbpConfig(),
+        "hellinger": ColorLbpConfig(hellinger=True),
+        "color": ColorLbpConfig(lbp=False),
+    }
+
+    def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
+        """Return the mean descriptor of each tracklet, float32 (N, D); D = 2580 by default."""
+        size = (self.config.height, self.config.width)
+        with ThreadPoolExecutor(
+            os.cpu_count()
+        ) as pool:  # the pattern codes are computed outside Python's lock
+            rows = list(pool.map(self._mean_descriptor, stream_frames(tracklets, size)))
+        return Embeddings(values=torch.from_numpy(np.stack(rows).astype(np.float32)))
+
+    def _mean_descriptor(self, frames: Array) -> Array:
+        return np.asarray(describe(frames, self.config).mean(0))
+
+
+def describe(frames: Array, config: ColorLbpConfig) -> Array:
+    """Return the descriptors (T, D) of frames (T, H, W, 3), RGB uint8."""
+    stripe = stripe_of_rows(frames.shape[1], config.stripes)
+    parts = [color_histograms(frames, stripe, config)]
+    if config.lbp:
+        parts.append(lbp_histograms(frames, stripe, config))
+    if config.hellinger:
+        parts = [np.sqrt(part) for part in parts]
+    # Stripe by stripe, colour before texture, as published; the norms run over the parts of all stripes.
+    normalised = [part / np.sqrt(np.square(part).sum((1, 2), keepdims=True)) for part in parts]
+    return np.concatenate(normalised, axis=2).reshape(len(frames), -1)
+
+
+def stripe_of_rows(height: int, stripes: int) -> Array:
+    """Return the stripe (H,) of every pixel row; heights differ by at most one row."""
+    return np.arange(height) * stripes // height
+
+
+def color_histograms(frames: Array, stripe: Array, config: ColorLbpConfig) -> Array:
+    """Return (T, stripes, 8 * bins): R G B H S V Y Cb, each histogram of a stripe sums to 1."""
+    hsv = rgb2hsv(frames)
+    luma = rgb2ycbcr(frames)
+    unit = [*np.moveaxis(frames / 255.0, -1, 0), *np.moveaxis(hsv, -1, 0)]
+    unit += [(luma[..., 0] - 16) / (235 - 16), (luma[..., 1] - 16) / (240 - 16)]
+    codes = [np.clip((channel * config.bins).astype(np.int64), 0, config.bins - 1) for channel in unit]
+    return np.concatenate([histograms(code, stripe, config.stripes, config.bins) for code in codes], axis=2)
+
+
+def lbp_histograms(frames: Array, stripe: Array, config: ColorLbpConfig) -> Array:
+    """Return (T, stripes, 302): histograms of both uniform LBPs, codes computed on the whole image."""
+    gray = np.round(frames @ GRAY).astype(np.uint8)  # on floats, noise would change the codes of flat areas
+    parts = []
+    for neighbours, radius, codes in PATTERNS:
+        patterns = np.stack([_patterns(image, neighbours, radius) for image in gray])
+        parts.append(histograms(patterns.astype(np.int64), stripe, config.stripes, codes))
+    return np.concatenate(parts, axis=2)
+
+
+def _patterns(image: Array, neighbours: int, radius: int) -> Array:
+    codes: Array = local_binary_pattern(image, neighbours, radius, "nri_uniform")  # type: ignore[no-untyped-call]
+    return codes
+
+
+def histograms(codes: Array, stripe: Array, stripes: int, bins: int) -> Array:
+    """Return (T, stripes, bins): the shares of the codes (T, H, W) of each stripe."""
+    frame = np.arange(len(codes))[:, None, None]
+    cell = (frame * stripes + stripe[None, :, None]) * bins + codes
+    counts = np.bincount(cell.ravel(), minlength=len(codes) * stripes * bins).reshape(
+        len(codes), stripes, bins
+    )
+    return np.asarray(counts / counts.sum(2, keepdims=True))

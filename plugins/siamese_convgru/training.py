@@ -1,0 +1,84 @@
+"""What the training loop is given: the loss of a batch of pairs, and how an epoch's batches are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidbench.datasets import TrackletView, TrainingSet
+
+from .augment import change_clip, draw_change
+from .config import SiameseConfig
+from .frames import as_input, load_size
+from .losses import siamese_loss
+from .network import ClipEncoding, SiameseConvGRU
+from .pairs import PairBatch, draw_clip, long_enough, sample_pairs
+
+
+class PairObjective(nn.Module):
+    """The loss W-9 of a batch: clips (2P, T, H, W, 3) uint8, first those of branch a, then of b, and same (P,)."""
+
+    def __init__(self, network: SiameseConvGRU) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
+        """Return the loss to minimise and its two terms; both branches run in one batch."""
+        clips, same = batch
+        config = self.network.config
+        encoding: ClipEncoding = self.network(as_input(clips, config))
+        first, second = encoding.descriptor.chunk(2)
+        terms = siamese_loss(
+            self.network.similarity(first, second),
+            same,
+            encoding.attention,
+            penalty_weight=config.penalty_weight,
+            penalty_target=config.penalty_target,
+        )
+        return {"loss": terms.total, "cross_entropy": terms.cross_entropy, "penalty": terms.penalty}
+
+
+class PairTraining:
+    """The training task of the method; see `reidbench.training.TrainingTask`."""
+
+    def __init__(self, network: SiameseConvGRU, train: TrainingSet) -> None:
+        self.config: SiameseConfig = network.config
+        self.module: nn.Module = PairObjective(network)
+        self.optimizer: torch.optim.Optimizer = torch.optim.RMSprop(
+            network.parameter_groups(),
+            alpha=self.config.rho,
+            eps=self.config.eps,
+            weight_decay=self.config.weight_decay,
+        )
+        lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
+        rows = long_enough(lengths, self.config.clip_len, self.config.short)
+        self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
+        self.pids, self.camids = train.pids[rows], train.camids[rows]
+
+    def plan(self, generator: np.random.Generator) -> Sequence[PairBatch]:
+        """Draw the pairs of an epoch."""
+        return sample_pairs(
+            self.pids,
+            self.camids,
+            batch_pairs=self.config.batch_pairs,
+            pos_fraction=self.config.pos_fraction,
+            pairs_per_epoch=self.config.pairs_per_epoch,
+            rng=generator,
+        )
+
+    def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Cut and change the clips of a batch of pairs."""
+        pairs: PairBatch = item
+        rows = np.concatenate([pairs.row_a, pairs.row_b]).tolist()
+        clips = [self._clip(self.tracklets[row], generator) for row in rows]
+        return torch.stack(clips), torch.from_numpy(pairs.same)
+
+    def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
+        chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
+        clip = torch.from_numpy(tracklet.frames(load_size(self.config))[chosen])
+        change = draw_change(clip.shape[1], clip.shape[2], self.config.translation, generator)
+        return change_clip(clip, change, self.config.crop_pad_mode)

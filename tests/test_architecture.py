@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "reidbench").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+# From the ground up; a floor may import itself and what stands below it. `nn` and `plugin` stand side by
+# side.
+FLOORS = [
+    {"errors", "fingerprints", "files", "cache", "progress"},
+    {"plugin", "nn"},
+    {"datasets"},
+    {"protocols"},
+    {"evaluation", "features"},
+    {"training"},
+    {"runner"},
+    {"leaderboard"},
+    {"cli"},
+]
+HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
+PUBLIC_TO_PLUGINS = {
+    "reidbench",
+    "reidbench.plugin",
+    "reidbench.training",
+    "reidbench.nn",
+    "reidbench.datasets",
+}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "pandas",
+    "h5py",
+    "cv2",
+    "scipy",
+    "skimage",
+    "sklearn",
+    "numpy",
+    "lightning_fabric",
+}
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    """Yield the modules a file imports for running, absolute names; those for type checkers are left out."""
+
+    def visit(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        if top_level_only and isinstance(node, ast.FunctionDef):
+            return
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child)
+
+    yield from visit(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def floor_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "reidbench" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    here = path.relative_to(ROOT / "reidbench").parts[0].removesuffix(".py")
+    if here in ("__init__", "__main__"):
+        return
+    for module in imports(path):
+        there = floor_of(module)
+        if there is not None and there not in ("__init__", "__version__"):
+            assert HEIGHT[there] <= HEIGHT[here], f"{here} imports {module}, which stands above it"
+            beside = there != here and HEIGHT[there] == HEIGHT[here] and HEIGHT[here] > 0
+            assert not beside or (here, there) == ("plugin", "nn"), (
+                f"{here} imports {module}, which stands beside it"
+            )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_never_imports_a_first_party_plugin(path: Path) -> None:
+    assert not [
+        module for module in imports(path) if module.split(".")[0] in ("reidbench_plugins", "plugins")
+    ]
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_plugins_import_public_names_only(path: Path) -> None:
+    ours = [module for module in imports(path) if module.split(".")[0] == "reidbench"]
+
+    assert not [module for module in ours if module not in PUBLIC_TO_PLUGINS]
+
+
+@pytest.mark.parametrize("folder", ["cli", "plugin"])
+def test_what_help_and_listings_touch_imports_nothing_heavy(folder: str) -> None:
+    for path in (ROOT / "reidbench" / folder).rglob("*.py"):
+        heavy = {module.split(".")[0] for module in imports(path, top_level_only=True)} & HEAVY
+        assert not heavy, f"{path.name} imports {heavy} when it is imported"
+
+
+def test_the_package_list_names_every_package_on_disk() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    mapped = {folder: name for name, folder in settings["package-dir"].items()}
+    found = set()
+    for top in ("reidbench", *mapped):
+        for init in (ROOT / top).rglob("__init__.py"):
+            parts = init.parent.relative_to(ROOT).parts
+            found.add(".".join((mapped.get(parts[0], parts[0]), *parts[1:])))
+
+    assert found == set(settings["packages"])
+
+
+def test_every_protocol_file_is_package_data() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+
+    assert "*.toml" in settings["package-data"]["reidbench_protocols"]
+
+
+def test_every_first_party_entry_point_can_be_imported() -> None:
+    from importlib.metadata import entry_points
+
+    ours = [
+        entry for entry in entry_points(group="reidbench") if entry.dist and entry.dist.name == "reidbench"
+    ]
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+
+    assert {entry.name for entry in ours} == set(written["reidbench"])
+    for entry in ours:
+        assert entry.load() is sys.modules[entry.value]
