@@ -1,5 +1,6 @@
 """What plugin authors import."""
 
+from reidbench.errors import ConfigError, WeightsError
 from reidbench.plugin.config import as_plain, changed, described
 from reidbench.plugin.hookspecs import hookimpl, hookspec
 from reidbench.plugin.manager import PluginFailure, Plugins
@@ -7,6 +8,7 @@ from reidbench.plugin.method import Embeddings, FitJob, FixedMethod, Method, Run
 from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality, load_target
 
 __all__ = [
+    "ConfigError",
     "DatasetSpec",
     "Embeddings",
     "FitJob",
@@ -17,6 +19,7 @@ __all__ = [
     "PluginFailure",
     "Plugins",
     "Runtime",
+    "WeightsError",
     "as_plain",
     "changed",
     "described",
