@@ -38,7 +38,7 @@ class UnknownNameError(ReidbenchError):
         self.name = name
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        guess = f"; did you mean {', '.join(near)}?" if near else ""
+        guess = f"; did you mean {', '.join(near)}?" if near else ";"
         super().__init__(f"unknown {kind} '{name}'{guess} `{listed_by}` lists all{hint}")
 
 

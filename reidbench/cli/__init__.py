@@ -69,9 +69,14 @@ def main() -> None:
         _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; the same command goes on where it stopped", 130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # an OSError too, so it comes first
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(
+            f"{place}{error.strerror or error}; check the path, its permissions and the space on the disk", 2
+        )
 
 
 def _fail(message: str, code: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
+from reidbench.errors import ConfigError
 from reidbench.plugin import Plugins, Runtime
 from reidbench.progress import is_terminal
 from reidbench.runner.device import resolved_device
@@ -27,6 +29,7 @@ class Session:
 
     def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
         """Yield the record of each request, and its file, as they are done."""
+        _demand_writable(self.output)
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
         loader = FrameLoader()
         for choice in choices:
@@ -52,3 +55,12 @@ class Session:
                 }
             )
         return rows
+
+
+def _demand_writable(output: Path) -> None:
+    """Refuse, before hours of work, a folder whose records could not be written."""
+    there = next(place for place in (output, *output.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ConfigError(
+            f"--output {output} cannot be written: {there} is no folder you can write to; choose another"
+        )

@@ -152,6 +152,10 @@ BAD = {
     "too-many-trials": (["-m", "color-lbp", "-p", "ilids", "--trials", "11"], ["1..10", "got 11"]),
     "no-such-device": (["-m", "color-lbp", "-p", "demo", "--device", "cuda:99"], ["cuda:99"]),
     "not-a-device": (["-m", "color-lbp", "-p", "demo", "--device", "gpu"], ["auto, cpu, cuda", "'gpu'"]),
+    "output-is-no-folder": (
+        ["-m", "color-lbp", "-p", "demo", "--output", "/dev/null/runs"],
+        ["--output /dev/null/runs", "/dev/null is no folder"],
+    ),
     "two-sources": (
         ["-m", "color-lbp", "-p", "ilids", "--synthetic", "--data-root", "x"],
         ["--data-root x", "--synthetic"],

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock
 
@@ -23,11 +24,13 @@ def placed_tree(destination: Path, digest: str) -> Iterator[Path | None]:
     Raises:
         DatasetError: something else lies at the destination, or it cannot be written.
     """
-    unfinished = destination.with_name(f".{destination.name}.unfinished")
+    # a name of its own for each attempt: a worker that outlives a killed one must not write into the next
+    unfinished = destination.with_name(f".{destination.name}.{uuid4().hex}.unfinished")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(destination.with_name(f".{destination.name}.lock")):
-            _remove(unfinished)
+            for left in destination.parent.glob(f".{destination.name}.*.unfinished"):
+                shutil.rmtree(left, ignore_errors=True)
             if _is_taken(destination, digest):
                 yield None
                 return
@@ -36,7 +39,7 @@ def placed_tree(destination: Path, digest: str) -> Iterator[Path | None]:
                 yield unfinished
                 unfinished.replace(destination)
             finally:
-                _remove(unfinished)
+                shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise DatasetError(f"cannot render to {destination}: {error}; check space and permissions") from error
 
@@ -54,8 +57,3 @@ def _is_taken(destination: Path, digest: str) -> bool:
     raise DatasetError(
         f"cannot render to {destination}: it holds {found}; choose another folder or remove it"
     )
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

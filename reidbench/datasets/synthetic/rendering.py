@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import cv2
@@ -73,12 +75,25 @@ def render_tracks(jobs: list[TrackJob], *, workers: int | None, progress: bool |
 def _render_in_processes(jobs: list[TrackJob], workers: int) -> Iterator[int]:
     """Yield the frames of each finished track; a failure or an interrupt drops what has not begun."""
     context = multiprocessing.get_context("spawn")  # forking a process that has threads may lock up
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     try:
         for future in as_completed([pool.submit(_render_track, job) for job in jobs]):
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Use one thread, and end with the process that asked for the pictures, however that one ends."""
+    cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)  # the pool's own way out waits for work that nobody will send
 
 
 def _render_track(job: TrackJob) -> int:

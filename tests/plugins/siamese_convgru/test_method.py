@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
+from reidbench_plugins.siamese_convgru.method import SiameseConvGru
+
+from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
+from reidbench.datasets.ilids_vid import IlidsVid
+from reidbench.errors import ConfigError
+from reidbench.plugin import Embeddings, FitJob, Runtime
+
+TINY = dataclasses.replace(PRESETS["small"], channels=(4, 4, 4), batch_pairs=4, epochs=1, clip_len=3)
+
+
+@pytest.fixture(scope="module")
+def data(small_root: Path) -> tuple[TrainingSet, list[TrackletView]]:
+    table = IlidsVid().read(small_root / "ilids-vid").table
+    rows, loader = np.arange(len(table)), FrameLoader()
+    cut = [FrameWindow("first", limit) for limit in (2, 6, 3, 5)]  # tracklets of different length
+    views = [
+        views_of(table, rows[n : n + 1], loader, window, with_camera=False)[0] for n, window in enumerate(cut)
+    ]
+    return training_set(table, rows, loader), views
+
+
+def fitted(config: SiameseConfig, train: TrainingSet, workspace: Path, *, seed: int = 1) -> SiameseConvGru:
+    method = SiameseConvGru(config, Runtime())
+    workspace.mkdir(exist_ok=True)
+    method.fit(train, FitJob(seed=seed, workspace=workspace, fingerprint="f"))
+    return method
+
+
+def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    method = fitted(TINY, train, tmp_path)
+
+    together = method.embed(views)
+
+    assert together.views is not None
+    assert together.views.tolist() == [2, 2, 2, 2]  # plain and mirrored
+    for row, view in enumerate(views):
+        torch.testing.assert_close(method.embed([view]).values[0], together.values[row], atol=1e-5, rtol=1e-5)
+
+
+def test_without_test_views_there_is_one_vector_a_tracklet(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    method = fitted(dataclasses.replace(TINY, test_aug="none"), train, tmp_path)
+
+    embeddings = method.embed(views)
+
+    assert embeddings.views is None
+    assert embeddings.values.shape[0] == 4
+    torch.testing.assert_close(torch.linalg.norm(embeddings.values, dim=1), torch.ones(4))  # video_norm=l2
+
+
+def test_a_restored_method_embeds_and_matches_like_the_fitted_one(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    config = dataclasses.replace(TINY, score="similarity")
+    method, other = fitted(config, train, tmp_path), SiameseConvGru(config, Runtime())
+
+    other.restore(method.state())
+
+    ours, theirs = method.embed(views), other.embed(views)
+    assert torch.equal(ours.values, theirs.values)
+    assert torch.equal(method.distance(ours, ours), other.distance(theirs, theirs))
+
+
+def test_the_seed_decides_what_is_learned(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    first, same, other = (
+        fitted(TINY, train, tmp_path / str(place), seed=seed).embed(views).values
+        for place, seed in enumerate((1, 1, 2))
+    )
+
+    assert torch.equal(first, same)
+    assert not torch.allclose(first, other)
+
+
+def test_training_changes_every_part_of_the_network(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, _ = data
+    before = fitted(dataclasses.replace(TINY, epochs=0), train, tmp_path / "a").state()
+    after = fitted(TINY, train, tmp_path / "b").state()
+
+    unchanged = {name for name in before if torch.equal(before[name], after[name])}
+    assert not {name for name in unchanged if not name.endswith("num_batches_tracked")}
+
+
+def test_learned_matching_is_the_negative_similarity_averaged_over_views(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, _ = data
+    method = fitted(
+        dataclasses.replace(TINY, score="similarity", epochs=0, v_init=0.5, c_init=2.0), train, tmp_path
+    )
+    generator = torch.Generator().manual_seed(0)
+    dimension = len(method.state()["similarity.v"])
+    query, gallery = (torch.randn(3, 2, dimension, generator=generator) for _ in range(2))
+    views = torch.full((3,), 2)
+
+    found = method.distance(Embeddings(values=query, views=views), Embeddings(values=gallery, views=views))
+
+    logits = torch.einsum("qad,gad->qga", query * 0.5, gallery) - 2.0
+    torch.testing.assert_close(found, -logits.double().sigmoid().mean(2), atol=1e-6, rtol=1e-5)
+
+
+def test_fisher_vectors_are_fitted_to_the_training_frames_and_kept(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    config = dataclasses.replace(
+        TINY, temporal_pool="fisher", fv_components=3, test_aug="none", video_norm="none"
+    )
+    method, other = fitted(config, train, tmp_path), SiameseConvGru(config, Runtime())
+
+    other.restore(method.state())
+
+    assert method.embed(views).values.shape == (4, 2 * 3 * 4)
+    assert torch.equal(method.embed(views).values, other.embed(views).values)
+
+
+def test_clips_longer_than_every_tracklet_are_refused_where_short_ones_are_skipped(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, _ = data
+
+    with pytest.raises(ConfigError, match="clip_len must be at most 6"):
+        fitted(dataclasses.replace(TINY, clip_len=7, short="skip"), train, tmp_path)
