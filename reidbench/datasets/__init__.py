@@ -10,10 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reidbench.datasets.frames import FrameLoader, stream_frames
+    from reidbench.datasets.frames import FrameLoader
     from reidbench.datasets.reader import Dataset
     from reidbench.datasets.tracklets import DatasetContents, TrackletTable
-    from reidbench.datasets.views import FrameWindow, TrackletView, TrainingSet, training_set, views_of
+    from reidbench.datasets.views import (
+        FrameWindow,
+        TrackletView,
+        TrainingSet,
+        stream_frames,
+        training_set,
+        views_of,
+    )
 
 _HOMES = {
     "Dataset": "reader",
@@ -23,7 +30,7 @@ _HOMES = {
     "TrackletTable": "tracklets",
     "TrackletView": "views",
     "TrainingSet": "views",
-    "stream_frames": "frames",
+    "stream_frames": "views",
     "training_set": "views",
     "views_of": "views",
 }

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,12 +13,8 @@ from PIL import Image
 
 from reidbench.errors import FrameError
 
-if TYPE_CHECKING:
-    from reidbench.datasets.views import TrackletView
-
 Frames = npt.NDArray[np.uint8]
 DEFAULT_MEMORY = 3 << 30  # all of iLIDS-VID at 64 x 128 is about 1 GB
-DECODERS = 4
 
 
 def decode(path: Path, size: tuple[int, int] | None = None) -> Frames:
@@ -77,20 +69,6 @@ class FrameLoader:
                 while self._bytes > self.memory:
                     self._bytes -= self._held.popitem(last=False)[1].nbytes
         return frames
-
-
-def stream_frames(views: Sequence[TrackletView], size: tuple[int, int] | None = None) -> Iterator[Frames]:
-    """Yield the frames of each tracklet in order, decoding a few tracklets ahead in threads."""
-    remaining = iter(views)
-    with ThreadPoolExecutor(DECODERS) as pool:
-        waiting: list[Future[Frames]] = [
-            pool.submit(view.frames, size) for view in islice(remaining, 2 * DECODERS)
-        ]
-        while waiting:
-            frames = waiting.pop(0).result()
-            for view in islice(remaining, 1):
-                waiting.append(pool.submit(view.frames, size))
-            yield frames
 
 
 def _stack(files: tuple[Path, ...], frames: list[Frames]) -> Frames:

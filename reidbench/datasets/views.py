@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,7 @@ from reidbench.errors import PluginError
 from reidbench.fingerprints import fingerprint
 
 Side = Literal["first", "last", "all"]
+DECODERS = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ class TrackletView:
     def frames(self, size: tuple[int, int] | None = None) -> Frames:
         """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given."""
         return self._loader.load(self._files, size)
+
+
+def stream_frames(views: Sequence[TrackletView], size: tuple[int, int] | None = None) -> Iterator[Frames]:
+    """Yield the frames of each tracklet in order, decoding a few tracklets ahead in threads."""
+    remaining = iter(views)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        waiting: list[Future[Frames]] = [
+            pool.submit(view.frames, size) for view in islice(remaining, 2 * DECODERS)
+        ]
+        while waiting:
+            frames = waiting.pop(0).result()
+            for view in islice(remaining, 1):
+                waiting.append(pool.submit(view.frames, size))
+            yield frames
 
 
 @dataclass(frozen=True)
