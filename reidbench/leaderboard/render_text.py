@@ -31,7 +31,7 @@ def _board(board: Sequence[Placed], style: str) -> str:
     ]
     notes = [
         first.get("protocol_title") or first["protocol"],
-        f"{len(first['trials'])} trials",
+        f"{len(first['trials'])} {'trial' if len(first['trials']) == 1 else 'trials'}",
         f"chance rank-1 {100 * (first['chance']['rank1'] or 0):.2f} %",
         *filter(None, marks),
     ]

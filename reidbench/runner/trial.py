@@ -167,6 +167,8 @@ class _TrialInHand:
 
     def _embed_missing(self, store: FeatureStore, views: Sequence[TrackletView]) -> None:
         missing = set(store.missing(view.id for view in views))
+        if missing:
+            self._fitted()  # before the bar: training draws one of its own
         with progress_bar("embed", len(views), shown=self.runner.runtime.progress) as advance:
             for start in range(0, len(views), BLOCK):
                 # Blocks are cut from the whole list, so an interrupted run goes on with the same ones.
