@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import click
@@ -57,6 +58,9 @@ def reidbench(ctx: click.Context, verbose: bool) -> None:
 
 def main() -> None:
     """Run the command line; every error of our own ends in one line and its exit code."""
+    # Threads of small operations wait for each other all the time. By default they spin meanwhile, and where anything
+    # else wants a core that made training six times slower; see docs/performance.md. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         reidbench.main(standalone_mode=False)
     except ReidbenchError as error:
