@@ -264,7 +264,7 @@ PRESETS: Mapping[str, SiameseConfig] = {
         lr=3e-4,
         batch_pairs=16,
         clip_len=4,
-        epochs=16,
+        epochs=22,
         test_aug="mirror",
     ),
     # rows of the paper's tables III and IV
