@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidbench.datasets.synthetic import SyntheticSettings, synthesize_ilids_vid
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
 
 torch.set_num_threads(2)
 
@@ -22,5 +23,5 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with an iLIDS-VID tree of 12 rendered people, 6 frames each; not to be changed."""
     root = tmp_path_factory.mktemp("data")
-    synthesize_ilids_vid(root, SyntheticSettings(people=12, frames=6, seed=77), workers=1, progress=False)
+    LAYOUT.synthesize(root, SyntheticSettings(people=12, frames=6, seed=77), workers=1, progress=False)
     return root

@@ -14,6 +14,7 @@ from reidbench.errors import ReidbenchError
 COMMANDS = {
     "data": "reidbench.cli.data:data",
     "datasets": "reidbench.cli.listings:datasets",
+    "evaluate": "reidbench.cli.evaluate:evaluate",
     "leaderboard": "reidbench.cli.leaderboard:leaderboard",
     "methods": "reidbench.cli.listings:methods",
     "plugins": "reidbench.cli.listings:plugins",

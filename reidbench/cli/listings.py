@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reidbench.cli.output import json_option, plugin_option, print_listing, print_one
+from reidbench.cli.output import json_option, plugin_option, print_listing, print_one, reading_option
 
 
 @click.command()
@@ -42,12 +43,15 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
 
 @click.command()
 @click.argument("name", required=False)
+@reading_option
 @plugin_option
 @json_option
-def protocols(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
-    """List protocols; NAME shows one with the source of each number."""
+def protocols(
+    name: str | None, readings: dict[str, str], plugin_files: tuple[Path, ...], as_json: bool
+) -> None:
+    """List protocols; NAME shows one with its readings and the source of each number."""
     from reidbench.plugin import Plugins
-    from reidbench.protocols import load_protocol
+    from reidbench.protocols import explained, load_protocol
 
     found = Plugins(plugin_files)
     if name is None:
@@ -63,16 +67,13 @@ def protocols(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -
         ]
         print_listing(rows, as_json=as_json)
         return
-    protocol = load_protocol(found.protocol(name))
-    print_one(
-        {
-            "name": protocol.name,
-            "title": protocol.title,
-            **protocol.semantics(),
-            "sources": dict(protocol.sources),
-        },
-        as_json=as_json,
-    )
+    protocol = load_protocol(found.protocol(name)).read_as(readings)
+    facts: dict[str, Any] = {"name": protocol.name, "title": protocol.title}
+    if as_json:
+        facts |= {**protocol.semantics(), "sources": dict(protocol.sources)}
+    else:
+        facts |= {"dataset": protocol.dataset, "modality": protocol.modality, "version": protocol.version}
+    print_one({**facts, "rules": explained(protocol)}, as_json=as_json)
 
 
 @click.command()
@@ -80,17 +81,27 @@ def protocols(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -
 @plugin_option
 @json_option
 def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
-    """List datasets; NAME shows one with its folder and how it is obtained."""
+    """List datasets; NAME shows one with its folder, and whether and how it is obtained."""
     from reidbench.plugin import Plugins
 
     found = Plugins(plugin_files)
     if name is None:
-        rows = [{"name": s.name, "folder": s.folder, "summary": s.summary} for s in found.datasets.values()]
+        rows = [
+            {"name": spec.name, "folder": spec.folder, "status": spec.status, "summary": spec.summary}
+            for spec in found.datasets.values()
+        ]
         print_listing(rows, as_json=as_json)
         return
     spec = found.dataset(name)
     print_one(
-        {"name": spec.name, "folder": spec.folder, "summary": spec.summary, "access": spec.access},
+        {
+            "name": spec.name,
+            "folder": spec.folder,
+            "summary": spec.summary,
+            "status": spec.status,
+            "access": spec.access,
+            "synthetic": spec.layout is not None,
+        },
         as_json=as_json,
     )
 

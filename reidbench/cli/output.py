@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+WIDEST_COLUMN = 96
 
 
 def json_option(function: F) -> F:
@@ -30,6 +31,47 @@ def plugin_option(function: F) -> F:
     )(function)
 
 
+def output_option(function: F) -> F:
+    """Add --output."""
+    return click.option(
+        "--output",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("runs"),
+        show_default=True,
+        help="Folder of records and logs.",
+    )(function)
+
+
+def assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Parse name=value options."""
+    pairs = [value.partition("=") for value in values]
+    if wrong := [value for value, (name, sign, _) in zip(values, pairs, strict=True) if not (name and sign)]:
+        raise click.BadParameter(f"'{wrong[0]}' is not of the form name=value")
+    return {name.strip(): text for name, _, text in pairs}
+
+
+def reading_option(function: F) -> F:
+    """Add --reading."""
+    return click.option(
+        "--reading",
+        "readings",
+        multiple=True,
+        callback=assignments,
+        help="Where the literature reads the protocol in several ways, take another one: name=value.",
+    )(function)
+
+
+def far_option(function: F) -> F:
+    """Add --far."""
+    return click.option(
+        "--far",
+        "fars",
+        multiple=True,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Also give the true accept rate at this false accept rate; may be repeated.",
+    )(function)
+
+
 def print_listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print rows of one shape."""
     if as_json:
@@ -38,7 +80,10 @@ def print_listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     from tabulate import tabulate
 
     cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    click.echo(tabulate(cells, headers="keys", disable_numparse=True) if rows else "none")
+    widths = [WIDEST_COLUMN] * len(cells[0]) if cells else None
+    click.echo(
+        tabulate(cells, headers="keys", disable_numparse=True, maxcolwidths=widths) if rows else "none"
+    )
 
 
 def print_one(facts: Mapping[str, Any], *, as_json: bool) -> None:

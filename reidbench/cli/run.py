@@ -7,14 +7,22 @@ from pathlib import Path
 
 import click
 
-from reidbench.cli.output import json_option, plugin_option, print_listing
+from reidbench.cli.output import (
+    assignments,
+    far_option,
+    json_option,
+    output_option,
+    plugin_option,
+    print_listing,
+    reading_option,
+)
 
 
-def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    if wrong := [value for value, (name, sign, _) in zip(values, pairs, strict=True) if not (name and sign)]:
-        raise click.BadParameter(f"'{wrong[0]}' is not of the form name=value")
-    return {name.strip(): text for name, _, text in pairs}
+def _lengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not a list of numbers like 1,2,4,8") from None
 
 
 @click.command()
@@ -22,8 +30,16 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     "-m", "--method", "methods", multiple=True, required=True, help="Method to run; may be repeated."
 )
 @click.option(
-    "-p", "--protocol", "protocols", multiple=True, required=True, help="Protocol; may be repeated."
+    "-p",
+    "--protocol",
+    "--test-on",
+    "protocols",
+    multiple=True,
+    required=True,
+    help="Protocol; may be repeated.",
 )
+@click.option("--train-on", help="Take the training data of this protocol, of another dataset (transfer).")
+@reading_option
 @click.option(
     "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
 )
@@ -31,9 +47,7 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     "--synthetic", is_flag=True, help="Take a rendered tree of the same layout and size as the dataset."
 )
 @click.option("--preset", help="Named settings of the method [default: its first].")
-@click.option(
-    "--set", "overrides", multiple=True, callback=_assignments, help="Change a setting: name=value."
-)
+@click.option("--set", "overrides", multiple=True, callback=assignments, help="Change a setting: name=value.")
 @click.option(
     "--trials", type=click.IntRange(min=1), help="Run only the first N trials; the record is partial."
 )
@@ -41,10 +55,17 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all training."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--rerank", is_flag=True, help="Re-rank with k-reciprocal neighbours; transductive.")
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True,
-    help="Folder of records and logs.",
-)  # fmt: skip
+    "--lengths", callback=_lengths, help="Also test with these numbers of frames, query by gallery: 1,2,4,8."
+)
+@far_option
+@click.option(
+    "--save-features",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write embeddings and labels to this HDF5 file.",
+)
+@output_option
 @click.option(
     "--resume/--no-resume", default=True, show_default=True, help="Use, or ignore, what the cache holds."
 )
@@ -54,6 +75,8 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
 def run(
     methods: tuple[str, ...],
     protocols: tuple[str, ...],
+    train_on: str | None,
+    readings: dict[str, str],
     data_root: Path | None,
     synthetic: bool,
     preset: str | None,
@@ -61,6 +84,10 @@ def run(
     trials: int | None,
     seed: int,
     device: str,
+    rerank: bool,
+    lengths: tuple[int, ...],
+    fars: tuple[float, ...],
+    save_features: Path | None,
     output: Path,
     resume: bool,
     dry_run: bool,
@@ -83,6 +110,12 @@ def run(
             trials=trials,
             seed=seed,
             resume=resume,
+            readings=readings,
+            train_on=train_on,
+            rerank=rerank,
+            lengths=lengths,
+            fars=fars,
+            save_features=save_features,
         )
         for protocol in protocols
         for method in methods

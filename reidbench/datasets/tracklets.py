@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +32,11 @@ class TrackletTable:
         self.root = root
         self._rows = rows.reset_index(drop=True)
 
+    @classmethod
+    def of(cls, root: Path, rows: Iterable[tuple[int, int, str, tuple[str, ...]]]) -> TrackletTable:
+        """Return the table of (pid, camid, folder, frames) rows."""
+        return cls(root, pd.DataFrame(list(rows), columns=list(COLUMNS)))
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -48,6 +54,11 @@ class TrackletTable:
     def camids(self) -> IntArray:
         """Camera of each row."""
         return self._rows["camid"].to_numpy(np.int64)
+
+    @cached_property
+    def lengths(self) -> IntArray:
+        """Number of frames of each row."""
+        return self._rows["frames"].map(len).to_numpy(np.int64)
 
     def files(self, row: int) -> tuple[Path, ...]:
         """Return the frame files of a row in temporal order."""
@@ -69,18 +80,25 @@ class TrackletTable:
 
     @cached_property
     def _row_digests(self) -> list[str]:
+        sizes = {folder: self._sizes(folder) for folder in {folder for folder, _ in self._places}}
         digests = []
         labels = zip(self.pids.tolist(), self.camids.tolist(), self._places, strict=True)
         for pid, camid, (folder, frames) in labels:
-            place = self.root / folder
-            try:
-                sizes = [(place / name).stat().st_size for name in frames]
-            except OSError as error:
-                raise DatasetError(
-                    f"frame {error.filename} cannot be read: {error.strerror}; restore it"
-                ) from error
-            digests.append(fingerprint([pid, camid, folder, list(zip(frames, sizes, strict=True))]))
+            known = sizes[folder]
+            if gone := [name for name in frames if name not in known]:
+                raise DatasetError(f"frame {self.root / folder / gone[0]} is missing; restore it")
+            digests.append(fingerprint([pid, camid, folder, [[name, known[name]] for name in frames]]))
         return digests
+
+    def _sizes(self, folder: str) -> dict[str, int]:
+        """Return the size of each file of a folder: one listing is many times as fast as a question for each file."""
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except OSError as error:
+            raise DatasetError(
+                f"frames of {self.root / folder} cannot be read: {error.strerror}; restore them"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -89,24 +107,45 @@ class DatasetContents:
 
     Attributes:
         table: all tracklets.
-        people: the people in the order official split files number them (sorted folder names).
-        splits: (trials, len(people)) positions into `people`, each row a permutation, as shipped with the
-            dataset; None when it ships none.
+        parts: named sets of rows, ascending, as the official release groups them ("train", "query", "gallery");
+            they may overlap.
+        people: the people that trials may divide, in the order that official split files number them.
+        splits: (trials, P) person ids, each row an order of the same P people, as shipped with the dataset; None
+            when it ships none.
         marker: what the synthetic renderer says about the tree; None for a real one.
     """
 
     table: TrackletTable
-    people: tuple[int, ...]
-    splits: IntArray | None
-    marker: dict[str, object] | None
+    parts: Mapping[str, IntArray] = field(default_factory=dict)
+    people: tuple[int, ...] = ()
+    splits: IntArray | None = None
+    marker: dict[str, object] | None = None
 
     @property
     def is_synthetic(self) -> bool:
         """Whether the frames were rendered."""
         return self.marker is not None
 
+    def part(self, name: str) -> IntArray:
+        """Return the rows of a part.
+
+        Raises:
+            DatasetError: the dataset has no such part.
+        """
+        if name not in self.parts:
+            raise DatasetError(
+                f"the dataset at {self.table.root} has no part '{name}'; it has {', '.join(self.parts) or 'none'}"
+            )
+        return self.parts[name]
+
     def digest(self) -> str:
-        """Return the dataset digest: table, official splits and, for a rendered tree, its marker's digest."""
-        splits = None if self.splits is None else self.splits.tolist()
-        rendered = None if self.marker is None else self.marker["digest"]
-        return fingerprint({"table": self.table.digest(), "splits": splits, "synthetic": rendered})
+        """Return the dataset digest: table, parts, official splits and, for a rendered tree, its marker's digest."""
+        return fingerprint(
+            {
+                "table": self.table.digest(),
+                "parts": {name: rows.tolist() for name, rows in self.parts.items()},
+                "people": list(self.people),
+                "splits": None if self.splits is None else self.splits.tolist(),
+                "synthetic": None if self.marker is None else self.marker["digest"],
+            }
+        )

@@ -4,8 +4,12 @@ One semantics throughout: items of the query's person and camera, and of person 
 distractor; ties count against the method; queries without a match are left out unless `unmatched="miss"`.
 """
 
+from reidbench.evaluation.conventions import Convention, conventions
 from reidbench.evaluation.pairs import PairScorer
+from reidbench.evaluation.pooling import pool, pool_queries
+from reidbench.evaluation.reranking import RerankSettings, rerank, rerank_pairs
 from reidbench.evaluation.scores import Scores, Unmatched, evaluate, evaluate_pairs
+from reidbench.evaluation.single_shot import SingleShotScores, single_shot_scores
 from reidbench.evaluation.statistics import (
     FIGURES,
     Summary,
@@ -14,17 +18,31 @@ from reidbench.evaluation.statistics import (
     summarize,
     trial_figures,
 )
+from reidbench.evaluation.stored import joined, rebuilt
+from reidbench.evaluation.verification import tar_at_far
 
 __all__ = [
     "FIGURES",
+    "Convention",
     "PairScorer",
+    "RerankSettings",
     "Scores",
+    "SingleShotScores",
     "Summary",
     "Unmatched",
+    "conventions",
     "evaluate",
     "evaluate_pairs",
     "holm",
+    "joined",
     "paired_permutation_test",
+    "pool",
+    "pool_queries",
+    "rebuilt",
+    "rerank",
+    "rerank_pairs",
+    "single_shot_scores",
     "summarize",
+    "tar_at_far",
     "trial_figures",
 ]

@@ -1,9 +1,9 @@
-"""Euclidean distances, for a block of queries at a time.
+"""Euclidean distances of feature vectors: exact ones of single pairs, and blocks of close bounds.
 
-A matrix product is the only affordable way to all distances, but a product may round an item differently at
-another place, so that copies of one item would differ and a shuffled gallery would give other ranks. Both are
-excluded by construction: the gallery is put into an order that depends on its contents only, and each distinct
-item is multiplied once. The features are centred first, so a collapsed embedding loses nothing to cancellation.
+The distance of two items is defined by the two vectors alone: their difference in float64, squared, summed along
+a fixed tree. No item's place, no block, no device and no number of threads changes a bit of it, so copies of an
+item are always a tie, and CPU and GPU agree. Matrix products only tell which pairs need that care: each value of
+a block comes with a proven bound of its distance to the exact one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,29 +19,64 @@ from torch import Tensor
 
 from reidbench.errors import FeatureError
 
-_CHUNK_BYTES = 1 << 26  # centred gallery features at once
-_BLOCK_BYTES = 1 << 26  # distances at once
+_QUERY_BYTES = 1 << 25  # centred query features at once
+_QUERIES = 1 << 12  # more at once make a matrix product no faster
+_ITEMS = 1 << 12  # centred gallery items at once, likewise
 _PART_ELEMENTS = 1 << 19  # features that are widened to 64 bits at once
 _CENTRE_ITEMS = 1 << 10  # items whose mean is the centre
+_UNIT_ROUNDOFF = 2.0**-24  # of float32
+_UNDERFLOW = 2.0**-110  # lost per dimension where numbers below the normal ones become zero
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Bounds of the order of some gallery items for some queries.
+
+    The key of a pair is its exact distance less a constant of the query (`offsets` of the rows). It lies between
+    `values - query_slack` and `values + query_slack + item_slack`.
+
+    Attributes:
+        values: float (q, g), may be overwritten; valid until the next block is read.
+        query_slack: float64 (q,), 0 where values are exact.
+        item_slack: float64 (g,), 0 where values are exact.
+    """
+
+    values: Tensor
+    query_slack: Tensor
+    item_slack: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Side:
+    """Centred features float32 (n, D), the exact squares of their lengths float64 (n,), and their slack (n,)."""
+
+    features: Tensor
+    squares: Tensor
+    slack: Tensor
 
 
 class FeatureRows:
-    """The order of a gallery by Euclidean distance, for each query.
+    """Squared Euclidean distances between queries and the gallery items that take part.
 
-    Computes in float32 or, where one side is float64, in float64. Whole numbers are exact as long as their
-    squared distances fit into 24 or 53 bits. Otherwise two different items can swap places only where their
-    squared distances differ by no more than rounding: about 1e-6 (float64: 1e-15) of the product of the lengths
-    of query and item, counted from the centre. Copies of an item are always equally near.
+    `exact` values may be compared across queries and items; `Block.values + offsets` approximate them, and may be
+    compared across queries as closely as the slacks say. Both are in units of `scale` squared: 1 for all usual
+    features, else the power of two that keeps squares from overflow and underflow.
 
-    Memory beyond the features: 64 MB of gallery features, 64 MB of distances, and small change.
+    The bound. A float32 product of centred vectors q, g in D dimensions, summed in any order, is wrong by at most
+    D u |q| |g| with u = 2**-24 (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013, theorem 3.1), hence
+    2 q.g by at most D u (|q|**2 + |g|**2), of which each side bears its own part. Centring adds 4 u, the
+    squared length and its addition 3 u; 16 u are reserved for them.
 
     Attributes:
-        place: int64 (G,), the column of `read` at which each gallery item that takes part stands.
+        scale: factor of all features.
         height: number of queries that `read` should be asked for at once.
+        is_exact: whether blocks have no slack: False.
     """
 
+    is_exact = False
+
     def __init__(self, query: Tensor, gallery: Tensor, columns: Tensor, *, device: torch.device) -> None:
-        """Look at the features once.
+        """Look at the features once; nothing is copied on the device where they are.
 
         Args:
             query: (Q, D) finite, float32 or float64.
@@ -56,106 +92,126 @@ class FeatureRows:
                 f"query_features has {query.shape[1]} dimensions, gallery_features has {gallery.shape[1]}; "
                 "both must come from the same method"
             )
-        dtype = torch.promote_types(query.dtype, gallery.dtype)
-        self._query, self._gallery = query.to(device, dtype), gallery.to(device, dtype)
-        columns = columns.to(device)
-        order, is_first = _order_by_contents(self._gallery, columns)
-        self.place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=device))
-        self._distinct = columns[order[is_first]]
-        self._copy_of = None if bool(is_first.all()) else is_first.cumsum(0) - 1
-        row_bytes = dtype.itemsize * query.shape[1]
-        self.height = max(1, _BLOCK_BYTES // max(row_bytes, dtype.itemsize * len(columns)))
-        self._chunks = _slices(len(self._distinct), _CHUNK_BYTES // row_bytes)
-        self._scale = _scale(self._query, self._gallery)
+        self._query, self._gallery, self._columns = query.to(device), gallery.to(device), columns.to(device)
+        self._dtype = torch.promote_types(query.dtype, gallery.dtype)
+        self._dimensions = query.shape[1]
+        self.height = max(1, min(_QUERIES, _QUERY_BYTES // (4 * self._dimensions)))
+        self.scale = _scale(self._query, self._gallery)
         self._centre = self._choose_centre()
-        self._only_chunk: Tensor | None = None
-        if len(self._chunks) == 1:
-            self._only_chunk = self._centred_gallery(self._chunks[0])
-        self._squares = self._squared_lengths()
-        self._block = self._query.new_empty(0)
+        self._last: tuple[slice, _Side] | None = None
+        self._buffer = torch.empty(0, device=device)
 
-    def read(self, queries: slice) -> Tensor:
-        """Return values (q, G) in the order of the distances; valid until the next call, may be overwritten.
+    def exact(self, queries: Tensor, items: Tensor) -> Tensor:
+        """Return the defined distances float64 (n,) of pairs of a query and an item, both int64 (n,)."""
+        step = max(1, _PART_ELEMENTS // self._dimensions)
+        shape = 2, min(step, len(queries)), self._dimensions
+        sides = torch.empty(shape, dtype=torch.float64, device=self._query.device)
+        distances = torch.empty(len(queries), dtype=torch.float64, device=self._query.device)
+        for part in _slices(len(queries), step):  # in memory that is used again: new pages are dear
+            query, item = sides[:, : part.stop - part.start]
+            query.copy_(self._query.index_select(0, queries[part]))
+            item.copy_(self._gallery.index_select(0, self._columns[items[part]]))
+            if self.scale != 1.0:
+                query.mul_(self.scale)
+                item.mul_(self.scale)
+            distances[part] = _tree_sum(query.sub_(item).square_(), item)
+        return distances
 
-        They are the squared distances times a constant, less the squared length of the query.
+    def offsets(self, queries: slice) -> Tensor:
+        """Return what the keys of these queries lack to distances, float64 (q,)."""
+        return self._query_side(queries).squares
+
+    def read(self, queries: slice, items: slice) -> Block:
+        """Return bounds for these queries and items; fastest for many queries, asked again and again."""
+        query = self._query_side(queries)
+        item = self._side(self._gallery.index_select(0, self._columns[items]))
+        size = len(query.features), len(item.features)
+        if self._buffer.numel() < math.prod(size):
+            self._buffer = query.features.new_empty(math.prod(size))
+        values = self._buffer[: math.prod(size)].view(size)
+        _multiply(query.features, item.features, out=values)
+        values.add_((item.squares - item.slack).float())
+        return Block(values=values, query_slack=query.slack, item_slack=2 * item.slack)
+
+    def whole(self, queries: slice) -> Tensor:
+        """Return (q, G) squared distances less `offsets`, as a product in the dtype of the features gives them.
+
+        Fit for what needs no exact order: rounding is that of `read` in that dtype, and copies of an item differ
+        by as much. The caller may overwrite them.
         """
-        query = self._centred(self._query[queries])
-        if len(self._block) < len(query):
-            self._block = self._query.new_empty(len(query), len(self._distinct))
-        block = self._block[: len(query)]
-        for chunk in self._chunks:
-            part = block[:, chunk]
-            part.copy_(self._squares[chunk].expand_as(part))
-            with _full_precision():
-                part.addmm_(query, self._centred_gallery(chunk).T, alpha=-2)
-        return block if self._copy_of is None else block.index_select(1, self._copy_of)
+        query = self._centred(self._query[queries]).mul_(-2)
+        values = query.new_empty(len(query), len(self._columns))
+        for items in _slices(len(self._columns), _ITEMS):
+            item = self._centred(self._gallery.index_select(0, self._columns[items]))
+            _multiply(query, item, out=values[:, items])
+            values[:, items] += _squared_lengths(item)
+        return values
+
+    def _query_side(self, queries: slice) -> _Side:
+        if self._last is None or self._last[0] != queries:
+            side = self._side(self._query[queries])
+            self._last = (
+                queries,
+                replace(side, features=-2 * side.features),
+            )  # so that products need no scaling
+        return self._last[1]
+
+    def _side(self, features: Tensor) -> _Side:
+        centred = self._centred(features)
+        squares = _squared_lengths(centred)
+        relative = (self._dimensions + 16) * _UNIT_ROUNDOFF
+        # equal vectors on the centre have no slack: a constant embedding is no work
+        slack = torch.where(squares > 0, relative * squares + self._dimensions * _UNDERFLOW, 0.0)
+        return _Side(features=centred.float(), squares=squares, slack=slack)
 
     def _centred(self, features: Tensor) -> Tensor:
-        scaled = features if self._scale == 1.0 else features * self._scale
-        return scaled - self._centre
-
-    def _centred_gallery(self, chunk: slice) -> Tensor:
-        if self._only_chunk is not None:
-            return self._only_chunk
-        return self._centred(self._gallery.index_select(0, self._distinct[chunk]))
+        features = features.to(self._dtype)
+        return (features if self.scale == 1.0 else features * self.scale) - self._centre
 
     def _choose_centre(self) -> Tensor:
-        """Return about the mean of the gallery; whole for whole numbers, so that these stay exact."""
-        sample = self._gallery[self._distinct[:_CENTRE_ITEMS]]  # in the order of a hash: taken at random
-        mean = (sample * self._scale).sum(dim=0) / max(1, len(sample))
-        is_integral = _is_integral(self._query) and _is_integral(self._gallery)
-        return (mean / self._scale).round_() * self._scale if is_integral else mean
-
-    def _squared_lengths(self) -> Tensor:
-        """Return the squared length (G,) of each distinct item, summed in float64."""
-        squares = self._query.new_empty(len(self._distinct))
-        for chunk in self._chunks:
-            items, results = self._centred_gallery(chunk), squares[chunk]
-            for part in _slices(len(items), _PART_ELEMENTS // items.shape[1]):
-                results[part] = items[part].double().square().sum(dim=1)
-        return squares
+        """Return about the mean of the gallery; of a constant embedding, exactly its vector."""
+        if not len(self._columns):
+            return torch.zeros(self._dimensions, dtype=self._dtype, device=self._query.device)
+        step = -(-len(self._columns) // _CENTRE_ITEMS)
+        sample = self._gallery.index_select(0, self._columns[::step]).double() * self.scale
+        return (sample[0] + (sample - sample[0]).mean(dim=0)).to(self._dtype)
 
 
-def _order_by_contents(gallery: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Order the rows by a hash of their contents, so that copies of a row stand together.
-
-    Returns:
-        The order int64 (G,) of the columns, and in this order bool (G,): the row differs from the one before.
-    """
-    weights = _hash_weights(gallery)
-    hashes = torch.empty_like(columns)
-    for part in _slices(len(columns), _PART_ELEMENTS // gallery.shape[1]):
-        rows = gallery.index_select(0, columns[part]) + 0.0  # turns -0 into 0
-        words = rows.view(torch.int32) * weights
-        hashes[part] = words.bitwise_xor_(words >> 29).sum(dim=1)  # small whole numbers have high bits only
-    hashes, order = hashes.sort()
-    is_first = torch.ones_like(order, dtype=torch.bool)
-    candidates = torch.nonzero(hashes[1:] == hashes[:-1]).flatten() + 1
-    for part in _slices(len(candidates), _PART_ELEMENTS // gallery.shape[1]):
-        here, before = columns[order[candidates[part]]], columns[order[candidates[part] - 1]]
-        is_first[candidates[part]] = (gallery[here] != gallery[before]).any(dim=1)
-    return order, is_first
+def _squared_lengths(features: Tensor) -> Tensor:
+    """Return the squared lengths (n,) of (n, D) in float64."""
+    squares = torch.empty(len(features), dtype=torch.float64, device=features.device)
+    for part in _slices(len(features), _PART_ELEMENTS // features.shape[1]):
+        squares[part] = features[part].double().square().sum(dim=1)
+    return squares
 
 
-def _hash_weights(gallery: Tensor) -> Tensor:
-    """Return one odd int64 for each 32 bits of a row."""
-    words = gallery.shape[1] * gallery.element_size() // 4
-    random = torch.randint(-(2**63), 2**63 - 1, (words,), generator=torch.Generator().manual_seed(0))
-    return (random | 1).to(gallery.device)
+def _multiply(query: Tensor, items: Tensor, *, out: Tensor) -> None:
+    with _full_precision():
+        torch.mm(query, items.T, out=out)
+
+
+def _tree_sum(terms: Tensor, spare: Tensor) -> Tensor:
+    """Sum the rows (n, D) by adding halves, as if filled up with zeros to a power of two; both are overwritten."""
+    width = terms.shape[1]
+    half = 1 << (width - 1).bit_length() >> 1
+    if half < width < 2 * half:
+        terms[:, : width - half].add_(terms[:, half:])
+        terms, width = terms[:, :half], half
+    spare = spare.view(-1)
+    while width > 1:
+        width //= 2
+        results, spare = spare[: len(terms) * width].view(-1, width), spare[len(terms) * width :]
+        terms = torch.add(terms[:, :width], terms[:, width:], out=results)
+    return terms[:, 0]
 
 
 def _scale(query: Tensor, gallery: Tensor) -> float:
     """Return the power of two that keeps squares from overflow and underflow; 1 for all usual features."""
     largest = max(abs(float(bound)) for side in (query, gallery) for bound in torch.aminmax(side))
     exponent = math.frexp(largest)[1]
-    usual, limit = (30, 120) if query.dtype == torch.float32 else (400, 1000)
-    # within the limit the scale is itself a normal number
-    return 1.0 if abs(exponent) <= usual else 2.0 ** -max(-limit, min(limit, exponent))
-
-
-def _is_integral(features: Tensor) -> bool:
-    parts = _slices(len(features), _PART_ELEMENTS // features.shape[1])
-    return all(torch.equal(features[part], features[part].trunc()) for part in parts)
+    # far from the ends of float32, in which products are computed; and a scale that is itself a normal number
+    limit = 120 if torch.promote_types(query.dtype, gallery.dtype) == torch.float32 else 1000
+    return 1.0 if abs(exponent) <= 10 else 2.0 ** -max(-limit, min(limit, exponent))
 
 
 def _slices(total: int, step: int) -> list[slice]:

@@ -46,6 +46,7 @@ class Labels:
         gallery_pids, gallery_camids: (G,) without the items of person -1.
         kept: (G,) place of each of these items in the gallery as it was handed over.
         given: size of the gallery as it was handed over.
+        same_person: (Q,) gallery items of each query's person, junk or not.
         matches: (Q,) matches of each query.
         admissible: (Q,) gallery items that are not junk for each query.
     """
@@ -69,14 +70,14 @@ class Labels:
         self.kept: Integers = np.flatnonzero(pids != JUNK).astype(np.int64)
         self.gallery_pids, self.gallery_camids = pids[self.kept], camids[self.kept]
         self._by_person: Integers = np.argsort(self.gallery_pids, kind="stable").astype(np.int64)
-        self._first, self._same_person = _runs(self.gallery_pids, self.query_pids)
+        self._first, self.same_person = _runs(self.gallery_pids, self.query_pids)
         same_camera = self._same_person_and_camera()
-        self.matches: Integers = self._same_person - same_camera
+        self.matches: Integers = self.same_person - same_camera
         self.admissible: Integers = len(self.kept) - same_camera
 
     def companions(self, queries: slice) -> Companions:
         """Return the pairs of the same person among these queries and the gallery without junk."""
-        counts = self._same_person[queries]
+        counts = self.same_person[queries]
         row = np.repeat(np.arange(len(counts)), counts)
         within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         column = self._by_person[np.repeat(self._first[queries], counts) + within]
@@ -92,7 +93,7 @@ class Labels:
         person = np.searchsorted(people, np.concatenate([self.gallery_pids, self.query_pids]))
         key = person * len(cameras) + camera
         _, counts = _runs(key[: len(self.kept)], key[len(self.kept) :])
-        return np.where(self._same_person > 0, counts, 0)
+        return np.where(self.same_person > 0, counts, 0)
 
 
 def _runs(values: Integers, wanted: Integers) -> tuple[Integers, Integers]:

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
+from reidbench.evaluation.distances import Block
 from reidbench.evaluation.inputs import check_finite
 
 _BLOCK_BYTES = 1 << 26  # scores of one block of queries with the whole gallery
+_QUERIES = 1 << 12  # of a matrix at once
 
 
 class PairScorer(Protocol):
@@ -24,34 +26,49 @@ class PairScorer(Protocol):
 
 
 class MatrixRows:
-    """The rows of a distance matrix that was computed before.
+    """The rows of a distance matrix that was computed before; its values are taken as they are.
 
     Attributes:
-        place: int64 (G,), the column of `read` at which each gallery item that takes part stands: its own.
         height: number of queries that `read` should be asked for at once.
+        is_exact: whether blocks have no slack: True.
     """
+
+    is_exact = True
+    height = _QUERIES
 
     def __init__(self, distances: Tensor, columns: Tensor, *, device: torch.device) -> None:
         """Keep a float matrix (Q, N) and the columns int64 (G,) that take part."""
         self._distances, self._columns, self._device = distances, columns.to(distances.device), device
-        self.place = torch.arange(len(columns))
-        self.height = max(1, _BLOCK_BYTES // (distances.element_size() * distances.shape[1]))
 
-    def read(self, queries: slice) -> Tensor:
-        """Return distances (q, G) that the caller may overwrite."""
-        return self._distances[queries].index_select(1, self._columns).to(self._device)
+    def exact(self, queries: Tensor, items: Tensor) -> Tensor:
+        """Return the values float64 (n,) of pairs of a query and an item, both int64 (n,)."""
+        where = self._distances.device
+        columns = self._columns[items.to(where)]
+        return self._distances[queries.to(where), columns].to(self._device).double()
+
+    def offsets(self, queries: slice) -> Tensor:
+        """Return what the values of these queries lack to distances, float64 (q,): nothing."""
+        return _zeros(queries, self._device)
+
+    def read(self, queries: slice, items: slice) -> Block:
+        """Return the values of these queries and items."""
+        values = self._distances[queries].index_select(1, self._columns[items]).to(self._device)
+        return _exact_block(values)
 
 
 class PairRows:
     """The rows that a pair scorer gives, put together from blocks of both axes.
 
     A row of scores is no larger than the labels of the gallery, so whole rows are held, for as many queries as
-    a block has or 64 MB allow; no pair is scored twice.
+    a block has or 64 MB allow; no pair is scored twice where queries are
+    asked for block after block, each block first for its `offsets`.
 
     Attributes:
-        place: int64 (G,), the column of `read` at which each gallery item that takes part stands: its own.
-        height: number of queries that `read` should be asked for at once.
+        height: number of queries that `read` and `whole` should be asked for at once.
+        is_exact: whether blocks have no slack: True.
     """
+
+    is_exact = True
 
     def __init__(self, scorer: PairScorer, gallery: int, columns: Tensor, *, block: tuple[int, int]) -> None:
         """Prepare the blocks.
@@ -68,20 +85,49 @@ class PairRows:
         if min(block) < 1:
             raise FeatureError(f"block must be two numbers of 1 or more, got {block}")
         self._scorer, self._gallery, self._columns, self._width = scorer, gallery, columns, block[1]
-        self.place = torch.arange(len(columns))
         self.height = max(1, min(block[0], _BLOCK_BYTES // (8 * gallery)))
+        self._scored = slice(0, 0)
+        self._scores = torch.empty(0, gallery)
 
-    def read(self, queries: slice) -> Tensor:
+    def whole(self, queries: slice) -> Tensor:
         """Return scores (q, G) that the caller may overwrite; float64 stays, everything else becomes float32.
 
         Raises:
             FeatureError: the scorer returned another shape, or a value that is not finite.
         """
-        parts = []
-        for start in range(0, self._gallery, self._width):
-            parts.append(self._score(queries, slice(start, min(start + self._width, self._gallery))))
-        scores = torch.cat(parts, dim=1)
+        scores = self._rows(queries)
         return scores.index_select(1, self._columns.to(scores.device))
+
+    def offsets(self, queries: slice) -> Tensor:
+        """Score these queries, and return what their values lack to distances, float64 (q,): nothing.
+
+        Raises:
+            FeatureError: as `whole`.
+        """
+        return _zeros(queries, self._rows(queries).device)
+
+    def exact(self, queries: Tensor, items: Tensor) -> Tensor:
+        """Return the scores float64 (n,) of pairs of an item and a query of the block that was scored last."""
+        where = self._scores.device
+        columns = self._columns[items.to(self._columns.device)].to(where)
+        return self._scores[queries.to(where) - self._scored.start, columns].double()
+
+    def read(self, queries: slice, items: slice) -> Block:
+        """Return the scores of these queries and items.
+
+        Raises:
+            FeatureError: as `whole`.
+        """
+        scores = self._rows(queries)
+        return _exact_block(scores.index_select(1, self._columns[items].to(scores.device)))
+
+    def _rows(self, queries: slice) -> Tensor:
+        if self._scored != queries:
+            parts = []
+            for start in range(0, self._gallery, self._width):
+                parts.append(self._score(queries, slice(start, min(start + self._width, self._gallery))))
+            self._scores, self._scored = torch.cat(parts, dim=1), queries
+        return self._scores
 
     def _score(self, queries: slice, gallery: slice) -> Tensor:
         scores = torch.as_tensor(self._scorer(queries, gallery)).detach()
@@ -95,3 +141,14 @@ class PairRows:
             scores = scores.to(torch.float32)
         check_finite("pair scores", scores, origin=(queries.start, gallery.start))
         return scores
+
+
+def _exact_block(values: Tensor) -> Block:
+    nothing = torch.zeros(1, dtype=torch.float64, device=values.device)
+    return Block(
+        values=values, query_slack=nothing.expand(len(values)), item_slack=nothing.expand(values.shape[1])
+    )
+
+
+def _zeros(queries: slice, device: torch.device) -> Tensor:
+    return torch.zeros(queries.stop - queries.start, dtype=torch.float64, device=device)

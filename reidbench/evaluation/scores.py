@@ -155,10 +155,10 @@ def evaluate(
     """Rank a gallery for each query and return the figures.
 
     Items of the query's person and camera are junk, and so is person -1; person 0 stays and never matches; ties
-    count against the method. Features are compared by the plain Euclidean distance, as they are. The order of the
-    gallery does not matter, and copies of an item are always a tie. float64 features and integers are compared in
-    float64, where squared distances between whole numbers are exact up to 2**53; float32 features are compared in
-    float32, where two different items may swap if their distances agree in about six digits.
+    count against the method. Features are compared by the plain Euclidean distance, as they are: whatever their dtype,
+    by the sum in float64 of the squared differences, in an order that depends on the dimensions alone. So neither
+    the order of the gallery nor the device matters, copies of an item are always a tie, and squared distances
+    between whole numbers are exact up to 2**53.
 
     Args:
         query_features: (Q, D), an array or a tensor on any device. float64 stays float64, narrower floats

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reidbench.errors import RecordError
-from reidbench.evaluation import Scores, holm, paired_permutation_test
+from reidbench.evaluation import Scores, holm, paired_permutation_test, rebuilt
 
 Record = dict[str, Any]
 SIGNIFICANT = 0.05
@@ -35,14 +35,14 @@ class Placed:
 
 def unplaced(records: Iterable[Record]) -> list[list[Placed]]:
     """Return records as boards in the order they come, without places."""
-    groups: dict[str, list[Placed]] = {}
+    groups: dict[tuple[str, bool], list[Placed]] = {}
     for record in records:
-        groups.setdefault(record["fingerprints"]["protocol"], []).append(Placed(record))
+        groups.setdefault(_board_key(record), []).append(Placed(record))
     return list(groups.values())
 
 
 def boards(records: Iterable[tuple[Path, Record]]) -> list[list[Placed]]:
-    """Return a board for each protocol fingerprint, sorted by the protocol's name.
+    """Return a board for each protocol fingerprint, re-ranked records apart, sorted by the protocol's name.
 
     Partial records are left out. Neighbours share a place when their rank-1 does not differ significantly
     from that of the first of the place: paired permutation test over identities, Holm's correction over all
@@ -51,12 +51,18 @@ def boards(records: Iterable[tuple[Path, Record]]) -> list[list[Placed]]:
     Raises:
         RecordError: the per-query values of a record are missing or not those it was written with.
     """
-    groups: dict[str, list[tuple[Path, Record]]] = {}
+    groups: dict[tuple[str, bool], list[tuple[Path, Record]]] = {}
     for path, record in records:
         if not record["partial"]:
-            groups.setdefault(record["fingerprints"]["protocol"], []).append((path, record))
-    ordered = sorted(groups.values(), key=lambda group: (group[0][1]["protocol"], group[0][1]["synthetic"]))
+            groups.setdefault(_board_key(record), []).append((path, record))
+    marks = ("protocol", "synthetic", "transductive")
+    ordered = sorted(groups.values(), key=lambda group: [group[0][1][mark] for mark in marks])
     return [_board(group) for group in ordered]
+
+
+def _board_key(record: Record) -> tuple[str, bool]:
+    """Return what records of one board share: the protocol on its data, and whether other queries helped."""
+    return record["fingerprints"]["protocol"], bool(record["transductive"])
 
 
 def read_scores(path: Path, record: Record) -> list[Scores]:
@@ -76,7 +82,7 @@ def read_scores(path: Path, record: Record) -> list[Scores]:
         )
     table = pd.read_csv(io.BytesIO(text))
     return [
-        Scores.from_per_query(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
+        rebuilt(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
         for trial, (_, rows) in zip(record["trials"], table.groupby("trial"), strict=True)
     ]
 

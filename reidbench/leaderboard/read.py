@@ -16,6 +16,7 @@ NEEDED = (
     "protocol",
     "synthetic",
     "partial",
+    "transductive",
     "figures",
     "trials",
     "chance",

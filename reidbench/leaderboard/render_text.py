@@ -28,6 +28,7 @@ def _board(board: Sequence[Placed], style: str) -> str:
     marks = [
         "synthetic data" if first["synthetic"] else "",
         "partial: not all trials" if first["partial"] else "",
+        "re-ranked with the other queries (transductive)" if first["transductive"] else "",
     ]
     notes = [
         first.get("protocol_title") or first["protocol"],

@@ -23,13 +23,26 @@ class MethodSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """A dataset reader: its name, its class, its folder below the data root, and how the data is obtained."""
+    """A dataset reader.
+
+    Attributes:
+        name: by which protocols name it.
+        target: the class as "module:Class".
+        summary: one line about it.
+        folder: below the data root.
+        access: how the data is obtained.
+        status: whether it can be had at all: "open" for research, "restricted" to those who sign an agreement or
+            ask, "withdrawn" by its owners.
+        layout: the writer of synthetic trees in this layout as "module:NAME"; None when there is none.
+    """
 
     name: str
     target: str
     summary: str
     folder: str
     access: str
+    status: Literal["open", "restricted", "withdrawn"] = "open"
+    layout: str | None = None
 
 
 def load_target(name: str, target: str) -> Any:

@@ -17,34 +17,98 @@ PROSE = ("title", "sources")  # read by people, not by the harness
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialRule:
-    """How trials are drawn: `count` divisions of `people` into tested ones and the rest, which is trained on.
+class SplitTable:
+    """Divisions that a protocol carries: each row an order of the people, in the unit of the table.
 
     Attributes:
-        splits: "official" takes the dataset's own split file when it ships one and draws with `seed`
-            otherwise; "seeded" always draws.
-        tested_half: which end of a row of a split is tested.
+        unit: "positions" in the sorted list of the dataset's people, from 1, or "people" by their numbers.
+        rows: one a trial.
     """
 
-    count: int
-    people: int
-    test_people: int
-    splits: Literal["official", "seeded"]
-    tested_half: Literal["first", "second"]
-    seed: int
+    unit: Literal["positions", "people"]
+    rows: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRule:
+    """How trials are drawn.
+
+    With `people`, each trial divides that many people into tested ones and the rest, which is trained on. Without,
+    the dataset's own parts say who is trained on, queried and searched.
+
+    Attributes:
+        count: number of trials.
+        splits: "official" takes the divisions that the dataset ships, else those of `table`, else draws with `seed`
+            where the tree is a rendered one; "seeded" always draws.
+        table: file of divisions, relative to the protocol file.
+        seed: None = a real dataset without its divisions is refused.
+    """
+
+    count: int = 1
+    people: int | None = None
+    test_people: int | None = None
+    splits: Literal["official", "seeded"] = "seeded"
+    table: str | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ProtocolError(f"trials.count must be at least 1, got {self.count}")
-        if not 1 <= self.test_people < self.people:
+        if self.people is None:
+            if self.count > 1 or self.test_people is not None or self.table is not None:
+                raise ProtocolError("trials.people must be given where trials divide people")
+            return
+        if self.test_people is None or not 1 <= self.test_people < self.people:
             raise ProtocolError(f"trials.test_people must be in 1..{self.people - 1}, got {self.test_people}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SideRule:
-    """Which tracklets of the tested people stand on one side: those of one camera."""
+class TrainRule:
+    """What is trained on: of a divided dataset the people that are not tested, else a part.
 
-    camera: int
+    Attributes:
+        dataset: another dataset than the tested one, whole or a part of it; None = the tested one.
+        part: only tracklets of this part; None = all.
+    """
+
+    dataset: str | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideRule:
+    """Which tracklets stand on one side: those of one part, of one camera, or both.
+
+    Attributes:
+        pooled_from: of queries only: the part whose embeddings of the same person and camera are pooled into the
+            query's (multi-query).
+    """
+
+    part: str | None = None
+    camera: int | None = None
+    pooled_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """Where the literature reads one protocol in more than one way: the reading this file takes.
+
+    None means that the question does not arise; `--reading` on the command line takes another one.
+
+    Attributes:
+        tested_half: which end of a row of a split is tested.
+        query_tracklets: whether the query tracklets also stand in the gallery, where they can be wrong answers to
+            others' queries.
+        direction: from the camera of the query to that of the gallery, the reverse, or both, one after the other.
+        pooling: of multi-query embeddings.
+        boxes: which boxes; stands in for "{boxes}" in names of parts.
+    """
+
+    tested_half: Literal["first", "second"] | None = None
+    query_tracklets: Literal["in-gallery", "removed"] | None = None
+    direction: Literal["forward", "reverse", "both"] | None = None
+    pooling: Literal["mean", "max"] | None = None
+    boxes: Literal["detected", "labeled"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,46 +133,119 @@ class SyntheticRule:
     """The rendered tree that the protocol is made for, when it is made for one."""
 
     people: int
-    min_frames: int
-    max_frames: int
-    mean_frames: int
     seed: int
+    frames: int | None = None
+    min_frames: int | None = None
+    max_frames: int | None = None
+    mean_frames: int | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the renderer."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """One protocol: what exactly is measured."""
+    """One protocol: what exactly is measured.
+
+    Attributes:
+        shots: "all" ranks the whole gallery; "single" draws one gallery image of each person, and the figures are
+            the exact expectation over the draws.
+        split_table: the contents of `trials.table`.
+    """
 
     name: str
     title: str
     dataset: str
     version: int
-    trials: TrialRule
     query: SideRule
     gallery: SideRule
+    trials: TrialRule = TrialRule()
+    train: TrainRule = TrainRule()
+    readings: Readings = Readings()
     modality: Literal["video", "image"] = "video"
     frames: FrameRule = FrameRule()
+    shots: Literal["all", "single"] = "all"
     synthetic: SyntheticRule | None = None
     unmatched: Literal["exclude", "miss"] = "exclude"
     sources: Mapping[str, str] = field(default_factory=dict)
+    split_table: SplitTable | None = None
+
+    def __post_init__(self) -> None:
+        if (self.trials.people is not None) != (self.readings.tested_half is not None):
+            raise ProtocolError("readings.tested_half belongs to protocols that divide trials.people")
+        if self.trials.people and self.trials.splits == "seeded" and self.trials.seed is None:
+            raise ProtocolError("trials.seed must be given where divisions are drawn")
+        if (self.query.camera is None) != (self.gallery.camera is None):
+            raise ProtocolError("query.camera and gallery.camera must be given together")
+        if (self.query.camera is not None) != (self.readings.direction is not None):
+            raise ProtocolError(
+                "readings.direction belongs to protocols with query.camera and gallery.camera"
+            )
+        if (self.query.pooled_from is not None) != (self.readings.pooling is not None):
+            raise ProtocolError("readings.pooling belongs to protocols with query.pooled_from")
 
     def semantics(self) -> dict[str, Any]:
-        """Return all that changes figures, as JSON types."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in PROSE}
+        """Return all that changes figures, as JSON types; a table of divisions by its digest."""
+        facts = {name: value for name, value in dataclasses.asdict(self).items() if name not in PROSE}
+        table = facts.pop("split_table")
+        return facts | {"split_table": None if table is None else fingerprint(table)}
+
+    def read_as(self, readings: Mapping[str, str]) -> Protocol:
+        """Return the protocol with other readings, by name.
+
+        Raises:
+            ProtocolError: the protocol knows no such question, or the literature no such answer.
+        """
+        known = {
+            name: value for name, value in dataclasses.asdict(self.readings).items() if value is not None
+        }
+        for name in readings:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise ProtocolError(f"protocol '{self.name}' has no reading '{name}'; it has {listed}")
+        changed = _build(Readings, {**known, **readings}, "readings.")
+        others = [f"{name} = {value}" for name, value in readings.items() if value != known[name]]
+        return dataclasses.replace(self, readings=changed, title="; ".join([self.title, *others]))
+
+    def trained_on(self, other: Protocol) -> Protocol:
+        """Return the protocol with the training data of another one, for cross-dataset transfer.
+
+        Of a protocol that divides people, all of its people are trained on: none of them is tested here.
+
+        Raises:
+            ProtocolError: both are protocols of the same dataset, so that tested people might be trained on.
+        """
+        if other.dataset == self.dataset:
+            raise ProtocolError(
+                f"protocol '{self.name}' cannot be trained on '{other.name}': both use the dataset '{self.dataset}'"
+            )
+        if other.train.dataset is not None:
+            raise ProtocolError(
+                f"protocol '{other.name}' trains on '{other.train.dataset}'; name a protocol of that"
+            )
+        rule = TrainRule(dataset=other.dataset, part=other.named_part(other.train.part))
+        return dataclasses.replace(self, train=rule, title=f"{self.title}; trained on {other.name}")
+
+    def named_part(self, part: str | None) -> str | None:
+        """Return the name of a part with the readings filled in."""
+        return None if part is None else part.replace("{boxes}", self.readings.boxes or "{boxes}")
 
     def fingerprint(self, *, dataset: str, evaluator: str) -> str:
         """Return the fingerprint of the protocol on a dataset (its digest) under an evaluator (its version)."""
         return fingerprint({"protocol": self.semantics(), "dataset": dataset, "evaluator": evaluator})
 
 
-def parsed(name: str, text: Mapping[str, Any]) -> Protocol:
-    """Return the protocol that a TOML table describes.
+def parsed(name: str, text: Mapping[str, Any], split_table: SplitTable | None = None) -> Protocol:
+    """Return the protocol that a TOML table, and the file of divisions that it names, describe.
 
     Raises:
         ProtocolError: an unknown or missing key, a value of another type or out of range.
     """
     try:
-        return _build(Protocol, {"name": name, **text}, "")
+        if "split_table" in text:
+            raise ProtocolError("unknown key 'split_table'; name the file in trials.table")
+        return dataclasses.replace(_build(Protocol, {"name": name, **text}, ""), split_table=split_table)
     except ProtocolError as error:
         raise ProtocolError(f"protocol '{name}': {error}") from None
 

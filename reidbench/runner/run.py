@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.cache import Cache
-from reidbench.datasets import FrameLoader
+from reidbench.datasets import DatasetContents, FrameLoader
 from reidbench.evaluation import trial_figures
 from reidbench.plugin import Plugins, Runtime, as_plain
-from reidbench.protocols.trials import draw_trials
+from reidbench.protocols.trials import Trial, draw_trials
 from reidbench.runner.data import read_contents
-from reidbench.runner.plan import Choice, Plan
-from reidbench.runner.record import Record, build_record, write_record
+from reidbench.runner.plan import Choice, Plan, Windows
+from reidbench.runner.record import Record, build_record, identity_of, write_record
+from reidbench.runner.results import TrialResult
+from reidbench.runner.saved_features import save_features
 from reidbench.runner.trial import TrialRunner
 
 log = logging.getLogger(__name__)
@@ -23,9 +25,17 @@ log = logging.getLogger(__name__)
 
 def make_plan(choice: Choice, plugins: Plugins, cache: Cache) -> Plan:
     """Read the data of a choice and draw its trials."""
-    contents = read_contents(choice, plugins, cache)
-    trials = draw_trials(choice.protocol, contents)
-    return Plan(choice, contents, tuple(trials[: choice.request.trials]))
+    protocol, request = choice.protocol, choice.request
+
+    def contents(dataset: str) -> DatasetContents:
+        spec = plugins.dataset(dataset)
+        return read_contents(spec, protocol, cache, data_root=request.data_root, synthetic=request.synthetic)
+
+    tested = contents(protocol.dataset)
+    other = protocol.train.dataset
+    training = tested if other is None else contents(other)
+    trials = draw_trials(protocol, tested, None if other is None else training)
+    return Plan(choice, tested, training, tuple(trials[: request.trials]))
 
 
 def run(
@@ -46,20 +56,31 @@ def run(
         runner = TrialRunner(plan, cache, runtime, loader)
         results = []
         for trial in plan.trials:
-            log.info("trial %d of %d", trial.index + 1, len(plan.trials))
-            try:
-                result = runner.run(trial)
-            except Exception as error:
-                error.add_note(f"in trial {trial.index + 1} of protocol '{choice.protocol.name}'")
-                raise
+            result = _run_trial(runner, trial, plan.windows)
             figures = trial_figures(result.scores)
             log.info("trial %d: %s", trial.index + 1, figures)
             _notify(plugins, "reidbench_trial_end", fingerprint=identity, trial=trial.index, figures=figures)
             results.append(result)
-        record, side = build_record(plan, results)
+        studied = {
+            lengths: [_run_trial(runner, trial, windows) for trial in plan.trials]
+            for lengths, windows in plan.studied_lengths.items()
+        }
+        if choice.request.save_features is not None:
+            save_features(runner, choice.request.save_features)
+        record, side = build_record(identity_of(plan), results, studied)
         path = write_record(record, side, output)
         _notify(plugins, "reidbench_run_end", record=record)
     return record, path
+
+
+def _run_trial(runner: TrialRunner, trial: Trial, windows: Windows) -> TrialResult:
+    plan = runner.plan
+    log.info("trial %d of %d, %s", trial.index + 1, len(plan.trials), windows)
+    try:
+        return runner.run(trial, windows)
+    except Exception as error:
+        error.add_note(f"in trial {trial.index + 1} of protocol '{plan.choice.protocol.name}'")
+        raise
 
 
 def _notify(plugins: Plugins, hook: str, **arguments: Any) -> None:

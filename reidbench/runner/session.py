@@ -31,6 +31,10 @@ class Session:
         """Yield the record of each request, and its file, as they are done."""
         _demand_writable(self.output)
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
+        if len(choices) > 1 and (saved := [r.save_features for r in requests if r.save_features]):
+            raise ConfigError(
+                f"--save-features {saved[0]} takes the features of one run, got {len(choices)} runs"
+            )
         loader = FrameLoader()
         for choice in choices:
             yield run(choice, self.plugins, self.runtime, cache=self.cache, output=self.output, loader=loader)
@@ -47,9 +51,12 @@ class Session:
                     "protocol": choice.protocol.name,
                     "trials": len(plan.trials),
                     "train": len(plan.trials[0].train),
-                    "query": len(plan.trials[0].query),
-                    "gallery": len(plan.trials[0].gallery),
-                    "done": sum(self.cache.trial(plan.trial_key(trial)).exists() for trial in plan.trials),
+                    "query": plan.trials[0].queries,
+                    "gallery": plan.trials[0].gallery,
+                    "done": sum(
+                        self.cache.trial(plan.trial_key(trial, plan.windows)).exists()
+                        for trial in plan.trials
+                    ),
                     "device": self.runtime.device,
                     "fingerprint": plan.run_fingerprint,
                 }

@@ -2,59 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
-from reidbench.errors import CacheError, PluginError
-from reidbench.evaluation import Scores, Unmatched, evaluate, evaluate_pairs
+from reidbench.errors import ConfigError, PluginError
+from reidbench.evaluation import joined, pool_queries
 from reidbench.features import Block, FeatureStore
-from reidbench.files import write_text
-from reidbench.fingerprints import canonical_json, derived_seed
+from reidbench.fingerprints import derived_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
 from reidbench.plugin.guard import plugin_border
 from reidbench.progress import progress_bar
-from reidbench.protocols.trials import Trial
-from reidbench.runner.plan import Plan
+from reidbench.protocols.trials import Sides, Trial
+from reidbench.runner.matching import Matching, Rules
+from reidbench.runner.plan import Plan, Windows
+from reidbench.runner.results import TrialResult, read_result, write_result
 from reidbench.training import load_checkpoint, save_checkpoint
 
 BLOCK = 32  # tracklets; what a kill during embedding loses at most
 FITTED = "fitted.pt"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """Scores of a trial and what they cost when they were computed.
-
-    Attributes:
-        fit: seconds by fit key; trials that share a fit name the same key.
-        embed: seconds by block of embeddings; shared likewise.
-        match: seconds of distances and ranking.
-        device: where it was computed.
-        computed: the parts this run computed: of "fit", "embed", "match".
-    """
-
-    scores: Scores
-    fit: Mapping[str, float]
-    embed: Mapping[str, float]
-    match: float
-    device: str
-    computed: frozenset[str] = field(default=frozenset())
 
 
 class TrialRunner:
@@ -67,14 +44,18 @@ class TrialRunner:
         self.loader = loader
         self._renewed: set[Path] = set()
 
-    def run(self, trial: Trial) -> TrialResult:
-        """Return the result of a trial."""
-        place = self.cache.trial(self.plan.trial_key(trial))
+    def run(self, trial: Trial, windows: Windows) -> TrialResult:
+        """Return the result of a trial whose tracklets are seen through windows."""
+        place = self.cache.trial(self.plan.trial_key(trial, windows))
         if self.plan.choice.request.resume and place.exists():
-            return _read_result(place, self.plan.choice.protocol.unmatched)
-        result = _TrialInHand(self, trial).result()
-        _write_result(place, result)
+            return read_result(place, self.plan.choice.protocol.unmatched)
+        result = _TrialInHand(self, trial, windows).result()
+        write_result(place, result)
         return result
+
+    def matchings(self, trial: Trial, windows: Windows) -> list[tuple[Embeddings, Embeddings, Matching]]:
+        """Return query and gallery embeddings of each side of a trial, from the cache, and what compares them."""
+        return _TrialInHand(self, trial, windows).matchings()
 
     def renew(self, part: Path) -> None:
         """Forget a part of the cache once, if the user wants everything computed anew."""
@@ -86,8 +67,8 @@ class TrialRunner:
 class _TrialInHand:
     """The work on one trial; the method is fitted only when something needs it."""
 
-    def __init__(self, runner: TrialRunner, trial: Trial) -> None:
-        self.runner, self.plan, self.trial = runner, runner.plan, trial
+    def __init__(self, runner: TrialRunner, trial: Trial, windows: Windows) -> None:
+        self.runner, self.plan, self.trial, self.windows = runner, runner.plan, trial, windows
         choice = runner.plan.choice
         self.name = choice.method_class.name
         self.method: Method = choice.method_class(choice.config, runner.runtime)
@@ -98,23 +79,76 @@ class _TrialInHand:
         self._is_fitted = False
 
     def result(self) -> TrialResult:
-        query = self._embedded(self.trial.query, self.plan.query_window)
-        gallery = self._embedded(self.trial.gallery, self.plan.gallery_window)
-        if self.method.needs_fit_to_match() or not self.fit_seconds:
-            self._fitted()
+        """Embed, match and keep count of the seconds."""
+        choice = self.plan.choice
+        protocol = choice.protocol
+        rules = Rules(
+            unmatched=protocol.unmatched, shots=protocol.shots, rerank=choice.rerank, fars=choice.request.fars
+        )
+        embedded = self._embedded_sides()
         started = time.monotonic()
-        with plugin_border(self.name, "distance"):
-            scores = self._match(query, gallery)
+        matchings = [
+            self._matching(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)
+        ]
+        scores = joined([matching.scores(rules) for matching in matchings])
+        tars = [matching.tar(rules) for matching in matchings]
         match = time.monotonic() - started
         self.computed.add("match")
         return TrialResult(
-            scores,
-            dict(self.fit_seconds),
-            dict(self.embed_seconds),
-            match,
-            self.runner.runtime.device,
-            frozenset(self.computed),
+            scores=scores,
+            tar={far: float(np.mean([tar[far] for tar in tars])) for far in rules.fars},
+            fit=dict(self.fit_seconds),
+            embed=dict(self.embed_seconds),
+            match=match,
+            device=self.runner.runtime.device,
+            computed=frozenset(self.computed),
         )
+
+    def matchings(self) -> list[tuple[Embeddings, Embeddings, Matching]]:
+        """Return what `result` compares."""
+        pairs = zip(self.trial.sides, self._embedded_sides(), strict=True)
+        return [(query, gallery, self._matching(side, query, gallery)) for side, (query, gallery) in pairs]
+
+    def _embedded_sides(self) -> list[tuple[Embeddings, Embeddings]]:
+        pairs = []
+        for side in self.trial.sides:
+            if side.boxes is None:
+                query = self._embedded(side.query, self.windows.query)
+            else:
+                query = self._pooled(side.query, side.boxes)
+            pairs.append((query, self._embedded(side.gallery, self.windows.gallery)))
+        if self.method.needs_fit_to_match() or not self.fit_seconds:
+            self._fitted()
+        return pairs
+
+    def _pooled(self, queries: IntArray, rows: IntArray) -> Embeddings:
+        boxes = self._embedded(rows, self.windows.query)
+        table = self.plan.contents.table
+        if boxes.views is not None:
+            raise ConfigError(
+                f"method '{self.name}' embeds several views of an image, which protocol "
+                f"'{self.plan.choice.protocol.name}' cannot pool; choose a setting without test-time views"
+            )
+        how = self.plan.choice.protocol.readings.pooling or "mean"
+        values = pool_queries(
+            boxes.values,
+            table.pids[rows],
+            table.camids[rows],
+            table.pids[queries],
+            table.camids[queries],
+            how=how,
+        )
+        return Embeddings(values=values)
+
+    def _matching(self, side: Sides, query: Embeddings, gallery: Embeddings) -> Matching:
+        table = self.plan.contents.table
+        labels = (
+            table.pids[side.query],
+            table.pids[side.gallery],
+            table.camids[side.query],
+            table.camids[side.gallery],
+        )
+        return Matching.of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
 
     def _fitted(self) -> Method:
         """Return the method, fitted or restored."""
@@ -134,7 +168,7 @@ class _TrialInHand:
         return self.method
 
     def _fit(self, workspace: Path) -> dict[str, Any]:
-        train = training_set(self.plan.contents.table, self.trial.train, self.runner.loader)
+        train = training_set(self.plan.training.table, self.trial.train, self.runner.loader)
         seed = derived_seed("fit", self.plan.choice.request.seed, train.digest)
         workspace.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
@@ -187,20 +221,6 @@ class _TrialInHand:
         values, counts = _checked(self.name, embeddings, len(views))
         return Block(tuple(view.id for view in views), values, counts, seconds)
 
-    def _match(self, query: Embeddings, gallery: Embeddings) -> Scores:
-        table, trial = self.plan.contents.table, self.trial
-        labels = (table.pids[trial.query], table.pids[trial.gallery])
-        cameras = (table.camids[trial.query], table.camids[trial.gallery])
-        unmatched = self.plan.choice.protocol.unmatched
-        is_plain = query.views is None and gallery.views is None
-        if is_plain and type(self.method).distance is Method.distance:
-            return evaluate(query.values, gallery.values, *labels, *cameras, unmatched=unmatched)
-
-        def scorer(rows: slice, columns: slice) -> torch.Tensor:
-            return self.method.distance(query[rows], gallery[columns])
-
-        return evaluate_pairs(scorer, *labels, *cameras, unmatched=unmatched)
-
 
 def _checked(name: str, embeddings: Embeddings, count: int) -> tuple[Any, Any]:
     """Return values and views as arrays, or name the plugin that broke the contract."""
@@ -225,40 +245,3 @@ def _checked(name: str, embeddings: Embeddings, count: int) -> tuple[Any, Any]:
     return values.detach().cpu().float().numpy(), None if views is None else views.cpu().numpy().astype(
         np.int64
     )
-
-
-def _write_result(place: Path, result: TrialResult) -> None:
-    columns = {name: column.tolist() for name, column in result.scores.per_query.items()}
-    contents = {
-        "per_query": {name: [_defined(value) for value in values] for name, values in columns.items()},
-        "gallery": result.scores.gallery,
-        "chance_rank1": _defined(result.scores.chance_rank1),
-        "seconds": {"fit": dict(result.fit), "embed": dict(result.embed), "match": result.match},
-        "device": result.device,
-    }
-    write_text(place, canonical_json(contents) + "\n")
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _read_result(place: Path, unmatched: Unmatched) -> TrialResult:
-    try:
-        contents = json.loads(place.read_text(encoding="utf-8"))
-        per_query = pd.DataFrame(contents["per_query"]).astype(
-            dict.fromkeys(("ap", "ap_trapezoid", "inp"), float)
-        )
-        chance = contents["chance_rank1"]
-        scores = Scores.from_per_query(
-            per_query,
-            gallery=contents["gallery"],
-            chance_rank1=math.nan if chance is None else chance,
-            unmatched=unmatched,
-        )
-        seconds = contents["seconds"]
-        return TrialResult(scores, seconds["fit"], seconds["embed"], seconds["match"], contents["device"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CacheError(
-            f"cached trial {place} is damaged ({error}); delete it to compute it again"
-        ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Answer
+from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
 SMALL = ("-m", "siamese-convgru", "--preset", "small", "--set", "epochs=0")
@@ -216,27 +217,7 @@ def test_a_tree_without_one_camera_is_named(reidbench: Run, damaged: Path, tmp_p
 def test_a_failing_plugin_is_exit_3_with_its_name_and_its_traceback_in_the_log(
     reidbench: Run, small_root: Path, tmp_path: Path
 ) -> None:
-    plugin = tmp_path / "failing.py"
-    plugin.write_text(
-        """
-from dataclasses import dataclass
-from reidbench.plugin import FixedMethod, MethodSpec, hookimpl
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    pass
-
-class Failing(FixedMethod):
-    name, version, Config, presets = "failing", "1", Config, {"paper": Config()}
-
-    def embed(self, tracklets):
-        raise KeyError("a mistake of the plugin")
-
-@hookimpl
-def reidbench_methods():
-    return [MethodSpec(name="failing", target=f"{__name__}:Failing", summary="fails")]
-"""
-    )
+    plugin = write_plugin(tmp_path, "failing", 'raise KeyError("a mistake of the plugin")')
 
     answer = reidbench(
         "run", "-m", "failing", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
@@ -262,28 +243,7 @@ def reidbench_methods():
 def test_embeddings_that_break_the_contract_name_the_plugin(
     reidbench: Run, small_root: Path, tmp_path: Path, returned: str, words: str
 ) -> None:
-    plugin = tmp_path / "wrong.py"
-    plugin.write_text(
-        f"""
-import torch
-from dataclasses import dataclass
-from reidbench.plugin import Embeddings, FixedMethod, MethodSpec, hookimpl
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    pass
-
-class Wrong(FixedMethod):
-    name, version, Config, presets = "wrong", "1", Config, {{"paper": Config()}}
-
-    def embed(self, tracklets):
-        return Embeddings(values={returned})
-
-@hookimpl
-def reidbench_methods():
-    return [MethodSpec(name="wrong", target=f"{{__name__}}:Wrong", summary="wrong")]
-"""
-    )
+    plugin = write_plugin(tmp_path, "wrong", f"return Embeddings(values={returned})")
 
     answer = reidbench(
         "run", "-m", "wrong", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)

@@ -18,14 +18,12 @@ from reidbench.datasets.synthetic import (
     RENDERER_VERSION,
     SyntheticSettings,
     read_marker,
-    settings_digest,
-    synthesize_ilids_vid,
     write_contact_sheet,
 )
-from reidbench.datasets.synthetic import ilids as layout
+from reidbench.datasets.synthetic import layout as layouts
 from reidbench.datasets.synthetic.appearance import Appearance
-from reidbench.datasets.synthetic.cameras import CAMERAS, CORRIDOR, HALL, Camera
-from reidbench.datasets.synthetic.ilids import folder_numbers, track_length
+from reidbench.datasets.synthetic.cameras import CAMERAS, CORRIDOR, HALL, Camera, camera
+from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT, folder_numbers, plan_tree, track_length
 from reidbench.datasets.synthetic.people import draw_lookalikes, draw_people
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.datasets.synthetic.seeding import Stream, stream
@@ -36,7 +34,7 @@ SMALL = SyntheticSettings(people=5, frames=4, seed=501, masks=True)
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthesize_ilids_vid(tmp_path_factory.mktemp("root"), SMALL, workers=1, progress=False)
+    return LAYOUT.synthesize(tmp_path_factory.mktemp("root"), SMALL, workers=1, progress=False)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -49,24 +47,24 @@ def names(folder: Path) -> list[str]:
 
 
 def test_two_workers_write_the_same_bytes_as_one(tree: Path, tmp_path: Path) -> None:
-    again = synthesize_ilids_vid(tmp_path, SMALL, workers=2, progress=False)
+    again = LAYOUT.synthesize(tmp_path, SMALL, workers=2, progress=False)
 
     assert contents(again) == contents(tree)
 
 
 def test_a_repeated_run_in_the_same_process_writes_the_same_bytes(tree: Path, tmp_path: Path) -> None:
-    assert contents(synthesize_ilids_vid(tmp_path, SMALL, workers=1)) == contents(tree)
+    assert contents(LAYOUT.synthesize(tmp_path, SMALL, workers=1)) == contents(tree)
 
 
 def test_masks_do_not_change_the_pictures(tree: Path, tmp_path: Path) -> None:
-    bare = synthesize_ilids_vid(tmp_path, replace(SMALL, masks=False), workers=1)
+    bare = LAYOUT.synthesize(tmp_path, replace(SMALL, masks=False), workers=1)
 
     assert contents(bare / "i-LIDS-VID") == contents(tree / "i-LIDS-VID")
     assert not (bare / "masks").exists()
 
 
 def test_another_seed_gives_other_people_pictures_and_splits(tree: Path, tmp_path: Path) -> None:
-    other = synthesize_ilids_vid(tmp_path, replace(SMALL, seed=502), workers=1)
+    other = LAYOUT.synthesize(tmp_path, replace(SMALL, seed=502), workers=1)
 
     assert not set(contents(other).values()) & set(contents(tree).values())
     assert draw_people(501, 5) != draw_people(502, 5)
@@ -75,22 +73,22 @@ def test_another_seed_gives_other_people_pictures_and_splits(tree: Path, tmp_pat
 def test_the_layout_is_the_official_one(tree: Path) -> None:
     assert names(tree) == ["i-LIDS-VID", "masks", MARKER_NAME, "train-test people splits"]
     numbers = folder_numbers(SMALL)
-    for camera in ("cam1", "cam2"):
-        folder = tree / "i-LIDS-VID" / "sequences" / camera
+    for place in ("cam1", "cam2"):
+        folder = tree / "i-LIDS-VID" / "sequences" / place
         assert names(folder) == [f"person{number:03d}" for number in numbers]
         for person in names(folder):
             frames = names(folder / person)
-            found = [re.fullmatch(rf"{camera}_{person}_(\d{{5}})\.png", name) for name in frames]
+            found = [re.fullmatch(rf"{place}_{person}_(\d{{5}})\.png", name) for name in frames]
             order = [int(match[1]) for match in found if match]
             assert order == list(range(order[0], order[0] + 4))
             assert order[0] > 1
-            assert names(tree / "masks" / camera / person) == frames
+            assert names(tree / "masks" / place / person) == frames
 
 
 def test_the_single_shot_picture_is_one_of_the_frames(tree: Path) -> None:
     singles = sorted((tree / "i-LIDS-VID" / "images").rglob("*.png"))
 
-    assert len(singles) == 2 * SMALL.people
+    assert len(singles) == 2 * 5
     for single in singles:
         camera, person = single.parts[-3:-1]
         assert single.name == f"{camera}_{person}.png"
@@ -110,7 +108,7 @@ def test_every_row_of_the_split_file_is_a_permutation_of_positions(tree: Path) -
     path = tree / "train-test people splits" / "train_test_splits_ilidsvid.mat"
     rows = scipy.io.loadmat(path)["ls_set"]
 
-    assert rows.shape == (10, SMALL.people)
+    assert rows.shape == (10, 5)
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(1, 6), (10, 1)))
     assert len({tuple(row) for row in rows.tolist()}) > 1
 
@@ -125,8 +123,8 @@ def test_300_people_have_300_of_the_folder_numbers_1_to_319() -> None:
 def test_masks_hold_three_values_and_a_plausible_person() -> None:
     shares = []
     for place, person in enumerate(draw_people(503, 12)):
-        for camera in CAMERAS:
-            track = Track(person, camera, seed=503, place=place, frames=5)
+        for watcher in CAMERAS:
+            track = Track(person, watcher, seed=503, place=place, frames=5)
             masks = [track.mask(frame) for frame in range(track.length)]
             assert all(mask.shape == (128, 64) and mask.max() <= 2 for mask in masks)
             clear = [mask for frame, mask in enumerate(masks) if track.is_clear(frame)]
@@ -139,7 +137,7 @@ def test_masks_hold_three_values_and_a_plausible_person() -> None:
 def test_masks_on_disk_are_the_masks_of_the_tracks(tree: Path) -> None:
     number = folder_numbers(SMALL)[2]
     files = sorted((tree / "masks" / "cam2" / f"person{number:03d}").iterdir())
-    track = Track(draw_people(SMALL.seed, SMALL.people)[2], HALL, seed=SMALL.seed, place=2, frames=4)
+    track = Track(draw_people(SMALL.seed, 5)[2], HALL, seed=SMALL.seed, place=2, frames=4)
     for frame, path in enumerate(files):
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(mask, track.mask(frame))
@@ -159,7 +157,7 @@ def test_a_person_stands_out_of_the_masked_background() -> None:
 
 
 def test_appearance_does_not_depend_on_the_camera() -> None:
-    jobs = layout._jobs(Path("anywhere"), replace(SMALL, frames=1))
+    jobs = plan_tree(replace(SMALL, frames=1)).jobs
 
     for first, second in zip(jobs[::2], jobs[1::2], strict=True):
         assert (first.camera, second.camera) == CAMERAS
@@ -224,10 +222,10 @@ def test_the_marker_names_everything_and_has_the_digest_of_the_settings(tree: Pa
     assert marker is not None
     assert marker["layout"] == "ilids-vid"
     assert marker["parameters"]["seed"] == 501
-    assert marker["digest"] == settings_digest(SMALL)
+    assert marker["digest"] == LAYOUT.digest(SMALL)
     for other in (replace(SMALL, seed=1), replace(SMALL, people=6), replace(SMALL, masks=False)):
-        assert settings_digest(other) != settings_digest(SMALL)
-    assert settings_digest(SMALL, "mars") != settings_digest(SMALL)
+        assert LAYOUT.digest(other) != LAYOUT.digest(SMALL)
+    assert replace(LAYOUT, name="mars").digest(SMALL) != LAYOUT.digest(SMALL)
 
 
 def test_a_folder_without_marker_has_none(tmp_path: Path) -> None:
@@ -257,7 +255,7 @@ def test_a_damaged_marker_is_refused_by_name(
 def test_an_equal_tree_is_left_as_it_is(tree: Path) -> None:
     before = (tree / MARKER_NAME).stat().st_mtime_ns
 
-    assert synthesize_ilids_vid(tree.parent, SMALL, workers=1) == tree
+    assert LAYOUT.synthesize(tree.parent, SMALL, workers=1) == tree
     assert (tree / MARKER_NAME).stat().st_mtime_ns == before
 
 
@@ -265,7 +263,7 @@ def test_a_tree_of_other_settings_is_not_overwritten(tree: Path) -> None:
     before = contents(tree)
 
     with pytest.raises(DatasetError, match="a synthetic tree of other settings"):
-        synthesize_ilids_vid(tree.parent, replace(SMALL, seed=9), workers=1)
+        LAYOUT.synthesize(tree.parent, replace(SMALL, seed=9), workers=1)
     assert contents(tree) == before
 
 
@@ -274,7 +272,7 @@ def test_foreign_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "ilids-vid" / "precious.txt").write_text("real data")
 
     with pytest.raises(DatasetError, match="no synthetic tree"):
-        synthesize_ilids_vid(tmp_path, SMALL, workers=1)
+        LAYOUT.synthesize(tmp_path, SMALL, workers=1)
     assert names(tmp_path / "ilids-vid") == ["precious.txt"]
 
 
@@ -285,7 +283,7 @@ def test_an_empty_destination_is_filled_and_leavings_of_a_killed_run_vanish(
     (tmp_path / ".ilids-vid.0.unfinished" / "masks").mkdir(parents=True)
     (tmp_path / ".ilids-vid.0.unfinished" / "masks" / "half.png").write_bytes(b"half")
 
-    assert contents(synthesize_ilids_vid(tmp_path, SMALL, workers=1)) == contents(tree)
+    assert contents(LAYOUT.synthesize(tmp_path, SMALL, workers=1)) == contents(tree)
     assert not list(tmp_path.glob(".ilids-vid.*.unfinished"))
 
 
@@ -293,9 +291,9 @@ def test_a_failed_render_leaves_no_tree(tmp_path: Path, monkeypatch: pytest.Monk
     def stop(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(layout, "write_marker", stop)
+    monkeypatch.setattr(layouts, "write_marker", stop)
     with pytest.raises(KeyboardInterrupt):
-        synthesize_ilids_vid(tmp_path, replace(SMALL, people=2, frames=1), workers=1)
+        LAYOUT.synthesize(tmp_path, replace(SMALL, people=2, frames=1), workers=1)
     assert not (tmp_path / "ilids-vid").exists()
     assert not list(tmp_path.glob(".ilids-vid.*.unfinished"))
 
@@ -304,7 +302,7 @@ def test_a_data_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("")
 
     with pytest.raises(DatasetError, match="cannot render to"):
-        synthesize_ilids_vid(tmp_path / "root", SMALL, workers=1)
+        LAYOUT.synthesize(tmp_path / "root", SMALL, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -319,16 +317,40 @@ def test_a_data_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
         ({"min_frames": 0}, "min_frames must be"),
         ({"max_frames": 23}, "max_frames must be"),
         ({"mean_frames": 200.0}, "mean_frames must lie"),
+        ({"people": 5, "labels": Path("labels")}, "leave out --people or --labels"),
     ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        SyntheticSettings(**change)  # type: ignore[arg-type]
+        LAYOUT.resolved(SyntheticSettings(**change))  # type: ignore[arg-type]
+
+
+def test_label_files_are_followed_and_are_part_of_the_digest(tmp_path: Path) -> None:
+    positions = np.stack([np.random.default_rng(n).permutation(300) + 1 for n in range(10)]).astype(np.uint16)
+    (tmp_path / "ilids_vid").mkdir()
+    scipy.io.savemat(tmp_path / "ilids_vid/splits_ilidsvid.mat", {"ls_set": positions})
+    settings = SyntheticSettings(labels=tmp_path)
+
+    (split_file,) = plan_tree(LAYOUT.resolved(settings)).files.values()
+    assert split_file == (tmp_path / "ilids_vid/splits_ilidsvid.mat").read_bytes()
+    assert LAYOUT.digest(settings) != LAYOUT.digest(SyntheticSettings())
+    with pytest.raises(DatasetError, match=r"splits_ilidsvid\.mat cannot be read"):
+        LAYOUT.digest(SyntheticSettings(labels=tmp_path / "ilids_vid"))
+
+
+def test_cameras_beyond_the_first_two_are_drawn_once_and_keep_white_about_white() -> None:
+    assert (camera(1), camera(2)) == CAMERAS
+    drawn = [camera(number) for number in range(3, 16)]
+    assert drawn == [camera(number) for number in range(3, 16)]
+    assert len({one.gains for one in drawn}) == len(drawn)
+    for one in drawn:
+        assert np.allclose(np.sum(one.mixing, axis=1), 1)
+        assert np.all(one.colour_matrix() @ np.ones(3) > 0.75)
 
 
 def test_a_number_of_workers_below_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="workers must be at least 1"):
-        synthesize_ilids_vid(tmp_path, SMALL, workers=0)
+        LAYOUT.synthesize(tmp_path, SMALL, workers=0)
 
 
 def test_a_contact_sheet_has_two_rows_for_each_person(tree: Path, tmp_path: Path) -> None:
@@ -353,9 +375,9 @@ def test_a_progress_bar_goes_to_stderr_only_when_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny = replace(SMALL, people=2, frames=1)
-    synthesize_ilids_vid(tmp_path / "quiet", tiny, workers=1)
+    LAYOUT.synthesize(tmp_path / "quiet", tiny, workers=1)
     assert capsys.readouterr() == ("", "")
-    synthesize_ilids_vid(tmp_path / "shown", tiny, workers=1, progress=True)
+    LAYOUT.synthesize(tmp_path / "shown", tiny, workers=1, progress=True)
     assert capsys.readouterr().out == ""
 
 

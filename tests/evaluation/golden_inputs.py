@@ -27,6 +27,7 @@ HERE = Path(__file__).parents[1] / "data" / "golden"
 SHARED = Path(os.environ.get("REIDBENCH_GOLDEN", Path(__file__).parents[3] / "shared"))
 
 CENTRE, CAMERA, NOISE, LEVEL, NEAR, LABEL = 1, 2, 3, 4, 5, 6  # what a hash is for
+IMAGES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,24 @@ class Case:
             **others,
         )
 
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """Features and labels in the order in which `evaluate` takes them; features as float64."""
+        features = self.q_feat.astype(np.float64), self.g_feat.astype(np.float64)
+        return *features, self.q_pid, self.g_pid, self.q_cam, self.g_cam
+
     def digest(self, name: str) -> str:
-        return hashlib.sha256(np.ascontiguousarray(getattr(self, name), dtype="<i8").tobytes()).hexdigest()
+        return digest(getattr(self, name))
+
+
+def digest(values: Any) -> str:
+    """Return the SHA-256 of whole numbers, as the golden files have it."""
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<i8").tobytes()).hexdigest()
+
+
+def is_here(name: str) -> bool:
+    """Whether a golden file can be read."""
+    return any((folder / f"{name}.json").exists() for folder in (HERE, SHARED / "golden"))
 
 
 def load(name: str) -> dict[str, Any]:
@@ -71,6 +88,10 @@ def build(recipe: Recipe) -> Case:
         return Case(
             q_feat=g_feat[rows], g_feat=g_feat, q_pid=g_pid[rows], g_pid=g_pid, q_cam=g_cam[rows], g_cam=g_cam
         )
+    if recipe["kind"] == "single_shot":  # the queries are the gallery
+        pid, cam = single_shot_labels(recipe)
+        feat = features(recipe, pid, cam, np.arange(len(pid)))
+        return Case(q_feat=feat, g_feat=feat, q_pid=pid, g_pid=pid, q_cam=cam, g_cam=cam)
     if recipe["kind"] == "pairs":
         people, cameras = np.arange(1, recipe["persons"] + 1), np.ones(recipe["persons"], np.int64)
         q_pid, q_cam, g_pid, g_cam = people, cameras, people, 2 * cameras
@@ -95,7 +116,8 @@ def features(recipe: Recipe, pid: Integers, cam: Integers, item: Integers) -> In
     look = np.where(pid == -1, real[below(seed, NEAR, item, len(real))], look)
     total = of_person * bell(seed, CENTRE, look, dim) + of_camera * bell(seed, CAMERA, cam, dim)
     level = 1 + below(seed, LEVEL, item, 4)
-    return (total + of_item * level[:, None] * bell(seed, NOISE, item, dim)) >> 4
+    result: Integers = (total + of_item * level[:, None] * bell(seed, NOISE, item, dim)) >> 4
+    return result
 
 
 def synthetic_labels(recipe: Recipe) -> Parts:
@@ -112,6 +134,15 @@ def synthetic_labels(recipe: Recipe) -> Parts:
     for index in np.flatnonzero(share >= 100 - recipe.get("single_cam_pct", 0)):
         g_cam[g_pid == q_pid[index]] = q_cam[index]  # in the gallery, but seen by no other camera
     return q_pid, q_cam, g_pid, g_cam
+
+
+def single_shot_labels(recipe: Recipe) -> tuple[Integers, Integers]:
+    """Return person and camera of every image: one to a few of each person in each of two cameras."""
+    person, camera = (
+        part.ravel() for part in np.meshgrid(np.arange(1, recipe["ids"] + 1), [1, 2], indexing="ij")
+    )
+    images = 1 + below(recipe["seed"], IMAGES, 10 * person + camera, recipe["max_images"])
+    return np.repeat(person, images), np.repeat(camera, images)
 
 
 def mars_labels() -> tuple[Parts, Integers]:
@@ -152,7 +183,8 @@ def below(seed: int, purpose: int, keys: Integers, bound: int) -> Integers:
 def bell(seed: int, purpose: int, keys: Integers, columns: int) -> Integers:
     """Bell-shaped numbers around zero (N, columns): the sum of the four 16-bit parts of a hash."""
     parts = words(seed, purpose, keys, columns).view(np.uint16).reshape(len(keys), columns, 4)
-    return parts.sum(axis=2, dtype=np.int64) - 131070
+    sums: Integers = parts.sum(axis=2, dtype=np.int64)
+    return sums - 131070
 
 
 def words(seed: int, purpose: int, keys: Integers, columns: int) -> NDArray[np.uint64]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from reidbench.evaluation import Scores, evaluate, evaluate_pairs
+from reidbench.evaluation import Scores, evaluate, evaluate_pairs, ranking
 
 from .oracle import Labelled, Opinion, consult, mean, random_labels, squared_distances
 
@@ -62,6 +62,26 @@ def test_hundreds_of_queries_by_features_with_ties_agree(dtype: torch.dtype) -> 
         inputs = torch.tensor(query).to(dtype), torch.tensor(gallery).to(dtype)
         scores = evaluate(*inputs, *labels, unmatched=unmatched_of(case))
         assert_agrees(scores, consult(squared_distances(query, gallery), labels), miss=case % 2 == 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.0, 0.15, 1.0])
+def test_thousands_of_queries_with_ties_and_near_ties_agree(
+    dtype: Any, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "_SPARSE_SHARE", share)
+    random = np.random.default_rng(6)
+    for case in range(120):
+        labels = random_labels(random)
+        step = 2.0 ** -random.integers(0, 22)  # differences down to the last bits of float32
+        query, gallery = (
+            (1 + step * random.integers(0, 3, (len(side), 3))).astype(dtype)
+            for side in (labels.query_pids, labels.gallery_pids)
+        )
+        opinions = consult(squared_distances(query, gallery), labels)
+        assert_agrees(
+            evaluate(query, gallery, *labels, unmatched=unmatched_of(case)), opinions, miss=case % 2 == 1
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,16 @@ class Case:
         )
 
 
+def tree_sum(terms: Any) -> Any:
+    """Add up the last axis in halves, filled up with zeros to a power of two."""
+    width = 1 << (terms.shape[-1] - 1).bit_length()
+    terms = np.pad(terms, [(0, 0)] * (terms.ndim - 1) + [(0, width - terms.shape[-1])])
+    while terms.shape[-1] > 1:
+        half = terms.shape[-1] // 2
+        terms = terms[..., :half] + terms[..., half:]
+    return terms[..., 0]
+
+
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
 def case(request: pytest.FixtureRequest) -> Case:
     return Case(dtype=request.param)
@@ -64,13 +74,15 @@ def test_gallery_order_does_not_change_ranks_of_near_ties() -> None:
 
 @pytest.fixture
 def uneven_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let matrix products round by place, as some libraries do: the farther right, the larger."""
-    product = torch.Tensor.addmm_
+    """Let matrix products round by place, as far as their bound allows: the farther right, the larger."""
+    product = distances._multiply
 
-    def uneven(self: torch.Tensor, *factors: torch.Tensor, alpha: float) -> torch.Tensor:
-        return product(self, *factors, alpha=alpha).add_(torch.linspace(0, 1, self.shape[1]))
+    def uneven(query: torch.Tensor, items: torch.Tensor, *, out: torch.Tensor) -> None:
+        product(query, items, out=out)
+        unit = query.shape[1] * 2.0**-24 * query.norm(dim=1, keepdim=True) * items.norm(dim=1)
+        out += 0.9 * unit * torch.linspace(-1, 1, len(items))
 
-    monkeypatch.setattr(torch.Tensor, "addmm_", uneven)
+    monkeypatch.setattr(distances, "_multiply", uneven)
 
 
 def test_gallery_order_does_not_change_ranks_even_if_products_round_by_place(
@@ -112,6 +124,39 @@ def test_zero_and_minus_zero_are_copies() -> None:
     assert scores.per_query["first_match_rank"].tolist() == [2]
 
 
+def test_a_constant_embedding_of_some_size_is_no_work() -> None:
+    random = np.random.default_rng(5)
+    labels = [random.integers(1, 100, 2000), random.integers(0, 100, 5000)]
+    labels += [random.integers(0, 6, 2000), random.integers(0, 6, 5000)]
+    flat = np.full((5000, 64), 0.3, np.float32)
+    started = time.process_time()
+    scores = evaluate(flat[:2000], flat, *labels)
+    assert time.process_time() - started < 20
+    table = scores.per_query
+    assert (table["inp"] < 0.05).all()
+
+
+@pytest.mark.parametrize("kind", ["collapsed", "few points", "one outlier", "huge offset"])
+def test_degenerate_embeddings_are_ranked_as_by_their_exact_distances(kind: str) -> None:
+    case, random = Case(seed=3), np.random.default_rng(6)
+    if kind == "collapsed":  # a grid of the last bits of a number
+        case.query, case.gallery = (1 + 1e-7 * side.round() for side in (case.query, case.gallery))
+    elif kind == "few points":
+        case.query, case.gallery = (
+            np.tile(random.integers(0, 2, (len(side), 1)), 21) for side in (case.query, case.gallery)
+        )
+    elif kind == "one outlier":
+        case.gallery[7] = 1e6
+    else:
+        case.query, case.gallery = case.query + 1e6, case.gallery + 1e6
+    case.query, case.gallery = case.query.astype(np.float32), case.gallery.astype(np.float32)
+    difference = case.query.astype(np.float64)[:, None] - case.gallery.astype(np.float64)
+    labels = case.query_pids, case.pids, case.query_camids, case.camids
+    expected = evaluate(None, None, *labels, distances=tree_sum(difference**2))
+    for share in (slice(None), random.permutation(LENGTH)):
+        assert_same(expected, case.scores(share))
+
+
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e30, -3.3])
 def test_a_constant_embedding_gets_the_worst_value(case: Case, constant: float) -> None:
     flat = case.scores(query=np.full_like(case.query, constant), gallery=np.full_like(case.gallery, constant))
@@ -147,16 +192,28 @@ def test_a_shift_of_all_features_costs_no_precision() -> None:
     assert_same(expected, case.scores(query=query, gallery=gallery))
 
 
-@pytest.fixture
-def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every loop over blocks take many turns."""
-    monkeypatch.setattr(distances, "_CHUNK_BYTES", 4 * 21 * 11)
-    monkeypatch.setattr(distances, "_BLOCK_BYTES", 4 * LENGTH * 7)
+@pytest.fixture(params=[0.0, 0.15, 1.0], ids=["sorted", "mixed", "searched"])
+def tiny_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every loop over blocks take many turns, and count in one way or the other."""
+    monkeypatch.setattr(distances, "_QUERIES", 5)
     monkeypatch.setattr(distances, "_PART_ELEMENTS", 100)
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * LENGTH * 5)
-    monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", 3 * LENGTH)
-    monkeypatch.setattr(ranking, "_THREAD_ELEMENTS", 100)
-    return
+    monkeypatch.setattr(pairs.MatrixRows, "height", 7)
+    monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", 3 * 64)
+    monkeypatch.setattr(ranking, "_PAIR_LIMIT", 50)
+    monkeypatch.setattr(ranking, "_THREAD_ELEMENTS", 20)
+    monkeypatch.setattr(ranking, "_SPARSE_SHARE", request.param)
+
+
+@pytest.mark.parametrize("elements", [1, 40, 333, 5000, 1 << 21])
+@pytest.mark.parametrize("share", [0.0, 0.15, 1.0])
+def test_blocks_of_any_size_give_the_same_bits(
+    case: Case, elements: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = case.scores()
+    monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", elements)
+    monkeypatch.setattr(ranking, "_SPARSE_SHARE", share)
+    assert_same(expected, case.scores())
 
 
 def whole_numbers() -> Case:
@@ -169,6 +226,58 @@ def whole_numbers() -> Case:
 @pytest.fixture
 def in_one_block() -> Scores:
     return whole_numbers().scores()
+
+
+def test_items_inside_the_bounds_of_a_match_are_decided_exactly() -> None:
+    random = np.random.default_rng(7)
+    for _ in range(20):
+        query = random.normal(size=(1, 33)).astype(np.float32)
+        direction = random.normal(size=(200, 33))
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        radius = 3 * (
+            1 + random.integers(-3, 4, (200, 1)) * 1e-7
+        )  # far inside what a float32 product can tell
+        gallery = (query + radius * direction).astype(np.float32)
+        exact = tree_sum((query.astype(np.float64) - gallery.astype(np.float64)) ** 2)
+        pids, camids = random.integers(0, 3, 200), np.ones(200, np.int64)
+        expected = evaluate(None, None, [1], pids, [0], camids, distances=exact[None])
+        assert_same(expected, evaluate(query, gallery, [1], pids, [0], camids))
+
+
+def adversarial(kind: str, dimensions: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(8)
+    query, gallery = (torch.randn(50, dimensions, generator=generator) for _ in range(2))
+    if kind == "constants":  # rounding in a sum of equal terms goes one way
+        query, gallery = (side[:, :1].expand(50, dimensions).contiguous() for side in (query, gallery))
+    elif kind == "wide range":
+        query, gallery = (side.sign() * 10 ** (3 * side) for side in (query, gallery))
+    elif kind == "cancelling":
+        query[:, 1::2], gallery[:, 1::2] = query[:, ::2], -gallery[:, ::2]
+    elif kind == "large offset":
+        query, gallery = query + 1e4, gallery + 1e4
+    return query, gallery
+
+
+@pytest.mark.parametrize("kind", ["noise", "constants", "wide range", "cancelling", "large offset"])
+@pytest.mark.parametrize("dimensions", [2, 500, 4000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_bounds_hold(kind: str, dimensions: int, dtype: torch.dtype) -> None:
+    query, gallery = (side.to(dtype) for side in adversarial(kind, dimensions))
+    rows = distances.FeatureRows(query, gallery, torch.arange(50), device=torch.device("cpu"))
+    block, every = rows.read(slice(0, 50), slice(0, 50)), torch.arange(50)
+    exact = rows.exact(every.repeat_interleave(50), every.repeat(50)).view(50, 50)
+    assert exact.numpy() == pytest.approx(
+        rows.scale**2 * tree_sum((query.double()[:, None] - gallery.double()).numpy() ** 2), rel=0, abs=0
+    )
+    keys, low = (
+        exact - rows.offsets(slice(0, 50))[:, None],
+        block.values.double() - block.query_slack[:, None],
+    )
+    assert (low <= keys).all()
+    assert (keys <= low + 2 * block.query_slack[:, None] + block.item_slack).all()
+    assert (rows.whole(slice(0, 50)).double() - keys).abs().max() <= (
+        block.query_slack.max() + block.item_slack.max()
+    )
 
 
 def test_blocks_over_both_axes_give_the_same(in_one_block: Scores, tiny_blocks: None) -> None:
@@ -210,8 +319,15 @@ def test_autocast_does_not_reach_the_distances(case: Case) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_gives_the_same_for_whole_numbers() -> None:
-    case = whole_numbers()
+@pytest.mark.parametrize("kind", ["float32", "float64", "near ties", "whole numbers"])
+def test_a_gpu_gives_the_same_bits(kind: str) -> None:
+    case = (
+        whole_numbers()
+        if kind == "whole numbers"
+        else Case(dtype="float64" if kind == "float64" else "float32")
+    )
+    if kind == "near ties":
+        case.gallery = case.gallery[:1] + np.float32(1e-6) * case.gallery
     assert_same(case.scores(), case.scores(device="cuda"))
     on_device = torch.tensor(case.query).cuda(), torch.tensor(case.gallery).cuda()
     assert_same(case.scores(), case.scores(query=on_device[0], gallery=on_device[1]))

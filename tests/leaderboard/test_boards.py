@@ -40,6 +40,7 @@ def record(
         "protocol": "made-up",
         "synthetic": True,
         "partial": partial,
+        "transductive": False,
         "seed": 0,
         "figures": dict.fromkeys(("rank1", "rank5", "rank10", "rank20", "map"), figure),
         "trials": [{"gallery": QUERIES}],

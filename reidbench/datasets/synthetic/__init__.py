@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from reidbench.datasets.synthetic.contact_sheet import write_contact_sheet
-from reidbench.datasets.synthetic.ilids import synthesize_ilids_vid
-from reidbench.datasets.synthetic.marker import MARKER_NAME, RENDERER_VERSION, read_marker, settings_digest
+from reidbench.datasets.synthetic.layout import Layout
+from reidbench.datasets.synthetic.marker import MARKER_NAME, RENDERER_VERSION, read_marker
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 
 __all__ = [
     "MARKER_NAME",
     "RENDERER_VERSION",
+    "Layout",
     "SyntheticSettings",
     "read_marker",
-    "settings_digest",
-    "synthesize_ilids_vid",
     "write_contact_sheet",
 ]

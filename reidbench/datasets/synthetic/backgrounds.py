@@ -24,7 +24,7 @@ PLATE_PERIOD = 2 * _PLATE_WIDTH  # columns after which the place repeats
 _HORIZON = 96  # row where wall and floor meet
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # one for each camera of the largest layout
 def background_plate(seed: int, camera: int) -> Plate:
     """Return the place that a camera looks at: (PLATE_HEIGHT, PLATE_PERIOD + WIDTH, 3) RGB.
 
@@ -34,7 +34,7 @@ def background_plate(seed: int, camera: int) -> Plate:
     """
     rng = stream(Stream.PLATE, seed, camera)
     plate = np.zeros((PLATE_HEIGHT, _PLATE_WIDTH, 3), np.uint8)
-    _PLACES[camera](plate, rng)
+    _PLACES[camera % 2](plate, rng)
     _add_people(plate, rng, 22)
     plate = cv2.GaussianBlur(plate, (0, 0), 0.9).astype(np.uint8)
     plate = np.clip(plate + rng.normal(0, 4, plate.shape), 0, 255).astype(np.uint8)
@@ -86,7 +86,7 @@ def _draw_hall(plate: Plate, rng: np.random.Generator) -> None:
         cv2.line(plate, (start, _HORIZON), (start + 90, PLATE_HEIGHT), (152, 156, 160), 2, cv2.LINE_AA)
 
 
-_PLACES: dict[int, Callable[[Plate, np.random.Generator], None]] = {1: _draw_corridor, 2: _draw_hall}
+_PLACES: tuple[Callable[[Plate, np.random.Generator], None], ...] = (_draw_hall, _draw_corridor)  # even, odd
 _POSTERS = (
     (110, 122, 140),
     (150, 112, 104),

@@ -1,4 +1,4 @@
-"""The two cameras: where they look from and what they do to colour, tone and detail."""
+"""The cameras: where they look from and what they do to colour, tone and detail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.synthetic.difficulty import DIFFICULTY
+from reidbench.datasets.synthetic.seeding import Stream, stream
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -66,3 +67,28 @@ HALL = Camera(
     noise=1.8,
 )
 CAMERAS = (CORRIDOR, HALL)
+
+
+def camera(number: int) -> Camera:
+    """Return the camera of a number: the two above, and for others one drawn between and around them."""
+    if number <= len(CAMERAS):
+        return CAMERAS[number - 1]
+    rng = stream(Stream.CAMERA, number)
+    leak = 0.06 * rng.random((3, 2))  # of each output channel into the two others
+    low, high = leak.min(axis=1).tolist(), leak.max(axis=1).tolist()
+    rest = [1 - a - b for a, b in zip(low, high, strict=True)]
+    return Camera(
+        number=number,
+        heading=float(rng.uniform(0, 180)),
+        pitch=float(rng.uniform(0.12, 0.24)),
+        mixing=(
+            (rest[0], high[0], low[0]),
+            (low[1], rest[1], high[1]),
+            (low[2], high[2], rest[2]),
+        ),
+        gains=(float(rng.uniform(0.9, 1.17)), 1.0, float(rng.uniform(0.8, 1.1))),
+        haze=float(rng.uniform(1, 4)),
+        gamma=float(rng.uniform(0.9, 1.15)),
+        detail=float(rng.uniform(0.36, 0.65)),
+        noise=float(rng.uniform(1.2, 2.0)),
+    )

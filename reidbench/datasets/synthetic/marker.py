@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.errors import DatasetError
 
 RENDERER_VERSION = "1"  # a new one whenever a picture of an old seed changes
 MARKER_NAME = "reidbench-synthetic.json"
-ILIDS_LAYOUT = "ilids-vid"
 
 
-def settings_digest(settings: SyntheticSettings, layout: str = ILIDS_LAYOUT) -> str:
-    """Return the digest that a tree of these settings has in its marker: SHA-256 in hexadecimal."""
-    return _digest(_description(settings, layout))
+def marker_digest(description: dict[str, Any]) -> str:
+    """Return the digest that the marker of a tree so described has: SHA-256 in hexadecimal."""
+    return _digest({"renderer": RENDERER_VERSION, **description})
 
 
 def read_marker(dataset_folder: Path) -> dict[str, Any] | None:
@@ -47,15 +44,11 @@ def read_marker(dataset_folder: Path) -> dict[str, Any] | None:
     return marker
 
 
-def write_marker(dataset_folder: Path, settings: SyntheticSettings, layout: str = ILIDS_LAYOUT) -> None:
-    """Write the marker of a tree."""
-    description = _description(settings, layout)
-    text = json.dumps(description | {"digest": _digest(description)}, indent=2, sort_keys=True) + "\n"
+def write_marker(dataset_folder: Path, description: dict[str, Any]) -> None:
+    """Write the marker of a tree: the renderer's version, the description and their digest."""
+    marker = {"renderer": RENDERER_VERSION, **description, "digest": marker_digest(description)}
+    text = json.dumps(marker, indent=2, sort_keys=True) + "\n"
     (dataset_folder / MARKER_NAME).write_text(text, encoding="utf-8")
-
-
-def _description(settings: SyntheticSettings, layout: str) -> dict[str, Any]:
-    return {"renderer": RENDERER_VERSION, "layout": layout, "parameters": asdict(settings)}
 
 
 def _digest(description: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from reidbench.errors import ConfigError
 
@@ -14,15 +15,19 @@ LONGEST_TRACK = 1_000  # frames
 class SyntheticSettings:
     """Size and seed of a synthetic tree; how hard it is, is fixed by the renderer version."""
 
-    people: int = field(default=300, metadata={"help": "people, each seen by both cameras"})
+    people: int | None = field(
+        default=None,
+        metadata={"help": "people that are divided or trained on and tested; none = all official"},
+    )
     frames: int | None = field(
         default=None, metadata={"help": "frames of every track; none = natural lengths"}
     )
     seed: int = field(default=0, metadata={"help": "seed of everything that is drawn"})
     masks: bool = field(default=False, metadata={"help": "also write who covers which pixel"})
-    min_frames: int = field(default=23, metadata={"help": "shortest natural track"})
-    max_frames: int = field(default=192, metadata={"help": "longest natural track"})
-    mean_frames: float = field(default=73.0, metadata={"help": "mean length of natural tracks"})
+    labels: Path | None = field(default=None, metadata={"help": "folder of official label files to follow"})
+    min_frames: int | None = field(default=None, metadata={"help": "shortest natural track"})
+    max_frames: int | None = field(default=None, metadata={"help": "longest natural track"})
+    mean_frames: float | None = field(default=None, metadata={"help": "mean length of natural tracks"})
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -30,20 +35,19 @@ class SyntheticSettings:
         Raises:
             ConfigError: a value is out of range; the message names it.
         """
-        _check_integer("people", self.people, 2, LARGEST_TREE)
-        _check_integer("seed", self.seed, 0, 2**63 - 1)
+        if self.people is not None:
+            check_integer("people", self.people, 2, LARGEST_TREE)
+        check_integer("seed", self.seed, 0, 2**63 - 1)
         if self.frames is not None:
-            _check_integer("frames", self.frames, 1, LONGEST_TRACK)
-        _check_integer("min_frames", self.min_frames, 1, LONGEST_TRACK)
-        _check_integer("max_frames", self.max_frames, self.min_frames + 1, LONGEST_TRACK)
-        if not self.min_frames < self.mean_frames < self.max_frames:
-            raise ConfigError(
-                f"synthetic setting mean_frames must lie between min_frames {self.min_frames} and "
-                f"max_frames {self.max_frames}, got {self.mean_frames}"
-            )
+            check_integer("frames", self.frames, 1, LONGEST_TRACK)
 
 
-def _check_integer(name: str, value: int, low: int, high: int) -> None:
+def check_integer(name: str, value: int, low: int, high: int) -> None:
+    """Demand a whole number in a range.
+
+    Raises:
+        ConfigError: it is not; the message names the setting.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(
             f"synthetic setting {name} must be a whole number in [{low}, {high}], got {value!r}"

@@ -10,7 +10,7 @@ from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
 from reidbench_plugins.siamese_convgru.method import SiameseConvGru
 
 from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
-from reidbench.datasets.ilids_vid import IlidsVid
+from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.errors import ConfigError
 from reidbench.plugin import Embeddings, FitJob, Runtime
 

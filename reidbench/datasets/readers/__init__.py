@@ -1,0 +1,1 @@
+"""Readers of official layouts, one file a dataset."""

@@ -1,0 +1,1 @@
+"""Writers of official layouts, one file a dataset; each offers a `LAYOUT`."""

@@ -1,0 +1,222 @@
+"""Verification: is this pair the same person? True accepts at a bounded share of false accepts.
+
+A ranking compares the distances of one query only; verification puts one threshold on the pairs of all queries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reidbench.errors import ConfigError, FeatureError
+from reidbench.evaluation.distances import Block, FeatureRows
+from reidbench.evaluation.inputs import Values, as_distances, as_features
+from reidbench.evaluation.labels import Labels
+from reidbench.evaluation.pairs import MatrixRows, PairRows, PairScorer
+from reidbench.evaluation.ranking import Rows
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_PENDING = 1 << 20  # pairs that wait before the nearest are picked out
+_BLOCK_ELEMENTS = 1 << 21  # distances at once
+
+
+def tar_at_far(
+    query_features: Values | None = None,
+    gallery_features: Values | None = None,
+    query_pids: Values | None = None,
+    gallery_pids: Values | None = None,
+    query_camids: Values | None = None,
+    gallery_camids: Values | None = None,
+    *,
+    fars: Sequence[float] = (1e-1, 1e-2, 1e-3),
+    distances: Values | None = None,
+    scorer: PairScorer | None = None,
+    block: tuple[int, int] = (64, 1024),
+) -> dict[float, float]:
+    """Return the true accept rate at each false accept rate.
+
+    The pairs are those of the ranking: a query and a gallery item of the same person in another camera are
+    genuine, all others that are not junk are impostors, distractors (person 0) among them. A genuine pair counts at
+    the rate f if the impostors that are not farther apart than it are no more than the share f of all impostors:
+    ties count against the method. Nothing is interpolated.
+
+    Memory beyond the input: what `evaluate` takes, the impostor distances up to the largest rate, a few times over,
+    and one number for each genuine pair. Only the latter, and pairs close to a threshold, are computed exactly.
+
+    Args:
+        query_features: (Q, D), as in `evaluate`.
+        gallery_features: (G, D).
+        query_pids: (Q,) persons, 1 or more.
+        gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
+        query_camids: (Q,) integers of which only equality matters.
+        gallery_camids: (G,) likewise.
+        fars: false accept rates in [0, 1].
+        distances: (Q, G) to use instead of features, comparable between queries; smaller is nearer.
+        scorer: a pair scorer to use instead of features, likewise.
+        block: largest number of queries and of gallery items in one call of the scorer.
+
+    Returns:
+        The rate in [0, 1] of each of `fars`; NaN without a genuine or without an impostor pair.
+
+    Raises:
+        FeatureError: not exactly one of features, distances and scorer, or anything that `evaluate` refuses.
+        ConfigError: a rate outside of [0, 1].
+    """
+    for far in fars:
+        if not 0 <= far <= 1:
+            raise ConfigError(f"fars must be in [0, 1], got {far}")
+    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
+    rows = distance_rows(
+        query_features, gallery_features, labels, distances=distances, scorer=scorer, block=block
+    )
+    impostors = int((labels.admissible - labels.matches).sum())
+    allowed = {float(far): _allowed(far, impostors) for far in fars}
+    if impostors == 0 or not labels.matches.any() or not allowed:
+        return dict.fromkeys(allowed, math.nan)
+    nearest = _Nearest(rows, labels, min(impostors, max(allowed.values()) + 1))
+    with torch.no_grad():
+        genuine = np.concatenate(list(_separate(rows, labels, nearest)))
+        thresholds = {
+            far: nearest.distance(count) if count < impostors else math.inf for far, count in allowed.items()
+        }
+    return {far: float((genuine < threshold).mean()) for far, threshold in thresholds.items()}
+
+
+def distance_rows(
+    query: Values | None,
+    gallery: Values | None,
+    labels: Labels,
+    *,
+    distances: Values | None = None,
+    scorer: PairScorer | None = None,
+    block: tuple[int, int] = (64, 1024),
+) -> FeatureRows | MatrixRows | PairRows:
+    """Return the distances to the gallery without junk, from the one of the three sources that is given.
+
+    Raises:
+        FeatureError: none or several of features, distances and scorer, or one that does not fit the labels.
+    """
+    has_features = query is not None or gallery is not None
+    if has_features + (distances is not None) + (scorer is not None) != 1:
+        raise FeatureError(
+            "hand over exactly one of query_features with gallery_features, distances, and scorer, "
+            f"got {has_features + (distances is not None) + (scorer is not None)} of them"
+        )
+    columns = torch.from_numpy(labels.kept)
+    if scorer is not None:
+        return PairRows(scorer, labels.given, columns, block=block)
+    if distances is not None:
+        matrix = as_distances(distances)
+        _check_shape("distances", matrix.shape, (len(labels.query_pids), labels.given))
+        return MatrixRows(matrix, columns, device=matrix.device)
+    if query is None or gallery is None:
+        side = "query" if query is None else "gallery"
+        raise FeatureError(f"{side}_features is missing: features are needed on both sides")
+    queries, items = as_features("query_features", query), as_features("gallery_features", gallery)
+    _check_shape("query_features", queries.shape, (len(labels.query_pids), queries.shape[1]))
+    _check_shape("gallery_features", items.shape, (labels.given, queries.shape[1]))
+    return FeatureRows(queries, items, columns, device=queries.device)
+
+
+def _check_shape(name: str, shape: Sequence[int], expected: tuple[int, int]) -> None:
+    if tuple(shape) != expected:
+        raise FeatureError(f"{name} has the shape {tuple(shape)}; labels and partner ask for {expected}")
+
+
+def _allowed(far: float, impostors: int) -> int:
+    """Return how many of the impostors may be accepted: the largest number whose share is no more than the rate."""
+    count = math.floor(far * impostors) + 1
+    while count > impostors or (
+        count > 0 and count / impostors > far
+    ):  # the product may be rounded up or down
+        count -= 1
+    return count
+
+
+def _separate(rows: Rows, labels: Labels, nearest: _Nearest) -> Iterator[Floats]:
+    """Yield the distances of the genuine pairs; show the impostors to `nearest`."""
+    total, width = len(labels.query_pids), len(labels.kept)
+    for start in range(0, total, rows.height):
+        queries = slice(start, min(start + rows.height, total))
+        step = max(1, _BLOCK_ELEMENTS // (queries.stop - start))
+        for begin in range(0, width, step):
+            items = slice(begin, min(begin + step, width))
+            block = rows.read(queries, items)
+            same_person, is_match = (part.to(block.values.device) for part in _same(labels, queries, items))
+            row, column = is_match.nonzero(as_tuple=True)
+            yield rows.exact(row + start, column + begin).cpu().numpy()
+            nearest.add(block, same_person, queries, items)
+
+
+def _same(labels: Labels, queries: slice, items: slice) -> tuple[Tensor, Tensor]:
+    """Say of the pairs bool (q, g) which are of one person, and which of these are matches."""
+    same_person = labels.query_pids[queries][:, None] == labels.gallery_pids[items]
+    same_camera = labels.query_camids[queries][:, None] == labels.gallery_camids[items]
+    return torch.from_numpy(same_person), torch.from_numpy(same_person & ~same_camera)
+
+
+class _Nearest:
+    """The nearest of many pairs, held as bounds of their distances until an exact one is needed."""
+
+    def __init__(self, rows: Rows, labels: Labels, keep: int) -> None:
+        self._rows, self._keep, self._width = rows, keep, len(labels.kept)
+        self._low = np.empty(0)
+        self._slack = np.empty(0, np.float32)  # from the lower bound to the upper one
+        self._pair = np.empty(0, np.int64)  # query times width plus item
+        self._pending: list[tuple[Floats, NDArray[np.float32], Integers]] = []
+        self._limit = math.inf  # an upper bound of the distance of the last pair that is wanted
+        self._device = torch.device("cpu")
+
+    def add(self, block: Block, is_left_out: Tensor, queries: slice, items: slice) -> None:
+        """Look at the pairs of a block, but for some (q, g)."""
+        self._device = block.values.device
+        low = block.values.double() + (self._rows.offsets(queries) - block.query_slack)[:, None]
+        row, column = ((low < self._limit) & ~is_left_out).nonzero(as_tuple=True)
+        # more than enough to make up for the rounding to 32 bits
+        slack = (2 * block.query_slack[row] + block.item_slack[column]).float() * 1.125
+        pair = (row + queries.start) * self._width + (column + items.start)
+        self._pending.append((low[row, column].cpu().numpy(), slack.cpu().numpy(), pair.cpu().numpy()))
+        if sum(len(part) for part, *_ in self._pending) > _PENDING:
+            self._sort_out()
+
+    def distance(self, before: int) -> float:
+        """Return the exact distance of the nearest pair but `before`, which is among those that are kept."""
+        self._sort_out()
+        high = self._low + self._slack
+        lowest, highest = np.partition(self._low, before)[before], np.partition(high, before)[before]
+        is_nearer = high < lowest
+        is_open = (self._low <= highest) & ~is_nearer
+        distances = self._exact(self._low[is_open], self._pair[is_open])
+        place = before - int(is_nearer.sum())
+        return float(np.partition(distances, place)[place])
+
+    def _sort_out(self) -> None:
+        """Drop the pairs that are certainly not wanted; where bounds do not tell enough, by exact distances."""
+        self._low = np.concatenate([self._low, *(low for low, _, _ in self._pending)])
+        self._slack = np.concatenate([self._slack, *(slack for _, slack, _ in self._pending)])
+        self._pair = np.concatenate([self._pair, *(pair for _, _, pair in self._pending)])
+        self._pending = []
+        if len(self._low) > self._keep:
+            high = self._low + self._slack
+            high.partition(self._keep - 1)
+            self._limit = float(high[self._keep - 1])
+            self._select(self._low <= self._limit)
+        if len(self._low) > 2 * self._keep + _PENDING // 2:
+            distances = self._exact(self._low, self._pair)
+            self._select(np.argpartition(distances, self._keep - 1)[: self._keep])
+
+    def _select(self, which: NDArray[np.bool_] | Integers) -> None:
+        self._low, self._slack, self._pair = self._low[which], self._slack[which], self._pair[which]
+
+    def _exact(self, low: Floats, pair: Integers) -> Floats:
+        if self._rows.is_exact:
+            return low
+        query, item = (torch.from_numpy(part).to(self._device) for part in np.divmod(pair, self._width))
+        return self._rows.exact(query, item).cpu().numpy()

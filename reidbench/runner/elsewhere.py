@@ -1,0 +1,215 @@
+"""Features made elsewhere: from a file and, if one is named, a protocol, to a record."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reidbench.cache import Cache
+from reidbench.datasets import DatasetContents
+from reidbench.errors import FeatureError
+from reidbench.evaluation import RerankSettings, conventions, joined, rerank
+from reidbench.evaluation.inputs import as_distances, as_features, as_labels
+from reidbench.evaluation.version import EVALUATOR_VERSION
+from reidbench.features import Search, read_searches
+from reidbench.fingerprints import fingerprint
+from reidbench.plugin import Plugins
+from reidbench.protocols import Protocol
+from reidbench.protocols.trials import Sides, tested_sides
+from reidbench.runner.agreement import demand_agreement, query_rows
+from reidbench.runner.data import read_contents
+from reidbench.runner.matching import Labels, Matching, Rules
+from reidbench.runner.plan import choose_protocol
+from reidbench.runner.record import Identity, Record, build_record, write_record
+from reidbench.runner.results import TrialResult
+
+NO_PROTOCOL = "features"  # stands where a record names its protocol, if there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """What a user asks for: figures of a file of features.
+
+    Attributes:
+        features: the file.
+        protocol: whose trials the labels must agree with; None takes the labels as they are.
+        data_root: where datasets lie.
+        synthetic: the protocol's data is a rendered tree.
+        readings: other readings of the protocol than its file takes.
+        rerank: re-rank with k-reciprocal neighbours.
+        fars: false accept rates at which true accept rates are wanted.
+        conventions: also compute the figures of every convention in use.
+    """
+
+    features: Path
+    protocol: str | None = None
+    data_root: Path | None = None
+    synthetic: bool = False
+    readings: Mapping[str, str] = field(default_factory=dict)
+    rerank: bool = False
+    fars: tuple[float, ...] = ()
+    conventions: bool = False
+
+
+def evaluate_file(
+    request: EvaluationRequest, plugins: Plugins, *, device: str, output: Path, cache: Cache
+) -> tuple[Record, Path]:
+    """Compute the figures of a file of features; write and return the record.
+
+    Raises:
+        FeatureError: a file that cannot be used, or labels that do not agree with the protocol.
+        ReidbenchError: what looking up the protocol and reading its data raise.
+    """
+    file = _File(request, plugins, device, cache)
+    results = [file.result(trial) for trial in file.trials]
+    record, side = build_record(file.identity(), results)
+    return record, write_record(record, side, output)
+
+
+class _File:
+    """The searches of a file, grouped into the trials of a protocol."""
+
+    def __init__(self, request: EvaluationRequest, plugins: Plugins, device: str, cache: Cache) -> None:
+        self.request = request
+        self.device = device
+        file = read_searches(request.features)
+        self.about, self.searches = file.about, file.searches
+        self.protocol: Protocol | None = None
+        self.contents: DatasetContents | None = None
+        self.sides: list[Sides | None] = [None] * len(file.searches)
+        self.trials = [[search] for search in file.searches]
+        if request.protocol is not None:
+            self.protocol = choose_protocol(request.protocol, plugins, readings=request.readings)
+            self.contents = read_contents(
+                plugins.dataset(self.protocol.dataset),
+                self.protocol,
+                cache,
+                data_root=request.data_root,
+                synthetic=request.synthetic,
+            )
+            self._group(tested_sides(self.protocol, self.contents), self.contents)
+        self.rules = Rules(
+            unmatched=self.protocol.unmatched if self.protocol else "exclude",
+            shots=self.protocol.shots if self.protocol else "all",
+            rerank=RerankSettings() if request.rerank else None,
+            fars=request.fars,
+        )
+
+    def _group(self, trials: list[tuple[Sides, ...]], contents: DatasetContents) -> None:
+        """Give each side of each trial its search; the labels must be those of the protocol."""
+        sides = [side for trial in trials for side in trial]
+        demand_agreement(self.request.features, self.searches, sides, contents.table)
+        waiting = iter(self.searches)
+        self.sides = [*sides]
+        self.trials = [[next(waiting) for _ in trial] for trial in trials]
+
+    def result(self, trial: list[Search]) -> TrialResult:
+        """Return the figures of one trial."""
+        started = time.monotonic()
+        matchings = [self._matching(search) for search in trial]
+        scores = joined([matching.scores(self.rules) for matching in matchings])
+        tars = [matching.tar(self.rules) for matching in matchings]
+        return TrialResult(
+            scores=scores,
+            tar={far: float(np.mean([tar[far] for tar in tars])) for far in self.rules.fars},
+            fit={},
+            embed={},
+            match=time.monotonic() - started,
+            device=self.device,
+            computed=frozenset({"match"}),
+        )
+
+    def identity(self) -> Identity:
+        """Return whose record it is."""
+        request, protocol = self.request, self.protocol
+        digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
+        labels = fingerprint([[part.tolist() for part in _labels(search)] for search in self.searches])
+        dataset = None if self.contents is None else self.contents.digest()
+        if protocol is None or dataset is None:
+            measured = fingerprint({"labels": labels, "evaluator": EVALUATOR_VERSION})
+        else:
+            measured = protocol.fingerprint(dataset=dataset, evaluator=EVALUATOR_VERSION)
+        asked = {"rerank": request.rerank, "fars": list(request.fars), "conventions": request.conventions}
+        further: dict[str, Any] = {"features": {"file": request.features.name, "sha256": digest}}
+        if request.conventions:
+            further["conventions"] = self._conventions()
+        synthetic = bool(self.about.get("synthetic")) or (
+            self.contents is not None and self.contents.is_synthetic
+        )
+        return Identity(
+            method=re.sub(r"[^A-Za-z0-9._-]+", "-", str(self.about.get("method") or request.features.stem)),
+            method_version=None,
+            variant="features, reranked" if request.rerank else "features",
+            protocol=NO_PROTOCOL if protocol is None else protocol.name,
+            protocol_title="the labels of a file" if protocol is None else protocol.title,
+            synthetic=synthetic,
+            partial=False,
+            transductive=request.rerank or bool(self.about.get("transductive")),
+            preset=None,
+            config={},
+            seed=int(self.about.get("seed", 0)),
+            run_fingerprint=fingerprint({"features": digest, "protocol": measured, **asked}),
+            protocol_fingerprint=measured,
+            dataset=dataset,
+            weights=None,
+            further=further,
+        )
+
+    def _matching(self, search: Search) -> Matching:
+        labels = _labels(search)
+        if search.distances is not None:
+            if self.rules.rerank is not None:
+                raise FeatureError(
+                    f"features {self.request.features} hold distances; re-ranking needs those between all items, so "
+                    "leave out --rerank or store features alone"
+                )
+            return Matching(labels, distances=as_distances(search.distances).to(self.device))
+        features = self._features(search)
+        if self.rules.rerank is None:
+            return Matching(labels, features=features)
+        return Matching(labels, scorer=rerank(*features, self.rules.rerank))
+
+    def _features(self, search: Search) -> tuple[torch.Tensor, torch.Tensor]:
+        query, gallery = search.query.features, search.gallery.features
+        if query is None or gallery is None:  # the reader lets this pass beside distances only
+            raise FeatureError(f"features {self.request.features} hold neither features nor distances")
+        place = f"{self.request.features}: "
+        return (
+            as_features(f"{place}query features", query).to(self.device),
+            as_features(f"{place}gallery features", gallery).to(self.device),
+        )
+
+    def _conventions(self) -> list[list[dict[str, Any]]]:
+        found = []
+        for search, side in zip(self.searches, self.sides, strict=True):
+            labels = _labels(search)
+            query, gallery = (None, None) if search.distances is not None else self._features(search)
+            rows = query_rows(search, side, None if self.contents is None else self.contents.table)
+            table = conventions(query, gallery, *labels, distances=search.distances, query_rows=rows)
+            found.append([_plain(asdict(convention)) for convention in table])
+        return found
+
+
+def _labels(search: Search) -> Labels:
+    place = f"{search.name}: " if search.name else ""
+    query, gallery = search.query, search.gallery
+    return (
+        as_labels(f"{place}query pid", query.pid),
+        as_labels(f"{place}gallery pid", gallery.pid),
+        as_labels(f"{place}query camid", query.camid),
+        as_labels(f"{place}gallery camid", gallery.camid),
+    )
+
+
+def _plain(convention: dict[str, Any]) -> dict[str, Any]:
+    """Return a convention as JSON types: undefined figures are null, the curve is left to who computes it."""
+    del convention["curve"]
+    return {name: None if value != value else value for name, value in convention.items()}

@@ -1,0 +1,53 @@
+"""Single-file plugins as text: one method whose `embed` is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import indent
+
+TEXT = """
+import torch
+from dataclasses import dataclass, field
+from reidbench.datasets import stream_frames
+from reidbench.plugin import Embeddings, FixedMethod, Method, MethodSpec, hookimpl
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    pass
+
+class Mine({base}):
+    name, version, Config, presets = "{name}", "1", Config, {{"paper": Config()}}
+
+    def embed(self, tracklets):
+{embed}
+{further}
+@hookimpl
+def reidbench_methods():
+    return [MethodSpec(name="{name}", target=f"{{__name__}}:Mine", summary="of a test")]
+"""
+
+MEAN_COLOR = """
+rows = [torch.tensor(frames.mean((0, 2)).ravel()) for frames in stream_frames(tracklets, (16, 8))]
+return Embeddings(values=torch.stack(rows).float())
+"""
+
+# A matcher of its own, so that nothing takes the short way of Euclidean distances.
+CITY_BLOCK = """
+def distance(self, query, gallery):
+    return torch.cdist(query.values, gallery.values, p=1)
+"""
+
+
+def write_plugin(
+    folder: Path, name: str, embed: str = MEAN_COLOR, *, base: str = "FixedMethod", further: str = ""
+) -> Path:
+    """Write a plugin file that offers the method `name`, and return it."""
+    file = folder / f"{name.replace('-', '_')}_plugin.py"
+    text = TEXT.format(
+        name=name,
+        base=base,
+        embed=indent(embed.strip(), " " * 8),
+        further=indent(further.strip(), " " * 4) + "\n",
+    )
+    file.write_text(text)
+    return file

@@ -1,0 +1,40 @@
+"""Fixtures for the tests of one layout: such a module imports its writer as `layout`; `rendered` needs its `SMALL`."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reidbench.datasets.synthetic.people import draw_people
+
+pytest.register_assert_rewrite("tests.datasets.checks")
+
+
+@pytest.fixture(scope="module")
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rendered tree of the module's `SMALL`; who changes it changes it back."""
+    root = tmp_path_factory.mktemp("root")
+    folder: Path = request.module.layout.LAYOUT.synthesize(
+        root, request.module.SMALL, workers=1, progress=False
+    )
+    return folder
+
+
+@pytest.fixture
+def copied(rendered: Path, tmp_path: Path) -> Path:
+    """A copy of the rendered tree, to be damaged."""
+    return shutil.copytree(rendered, tmp_path / "copy")
+
+
+@pytest.fixture
+def cheap_people(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw one appearance and tell its copies apart: thousands take seconds, and matter only by number."""
+    person, layout = draw_people(1, 1)[0], request.module.layout
+    monkeypatch.setattr(
+        layout, "draw_people", lambda seed, count: tuple(replace(person, group=n) for n in range(count))
+    )
+    if hasattr(layout, "draw_appearance"):  # of distractors
+        monkeypatch.setattr(layout, "draw_appearance", lambda rng: person)

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reidbench.datasets.readers.dukemtmc_reid import FOLDERS, IMAGE, DukeMtmcReid
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts import dukemtmc_reid as layout
+from reidbench.datasets.verify import count_differences, demand_official
+from reidbench.errors import ConfigError, DatasetError
+from tests.datasets.checks import (
+    check_counts_are_official_but_for_single_cameras,
+    check_every_query_can_be_found,
+    check_images_are_those_planned,
+    check_masks_have_the_size_of_their_images,
+    check_no_tracks_share_a_random_stream,
+    check_refused,
+    check_verify_names_a_surplus_and_a_truncated_image,
+    each_fault,
+)
+from tests.datasets.trees import (
+    LABELS,
+    as_contents,
+    found_by_verify,
+    labels,
+    names,
+    needs,
+    people_of,
+    planned,
+    put_image,
+)
+
+SMALL = SyntheticSettings(people=4, seed=31, masks=True)
+ROOT = "DukeMTMC-reID"
+FILES = {
+    "bounding_box_train": ["0001_c2_f0046182.jpg", "0001_c8_f0000100.jpg"],
+    "query": ["0005_c2_f0046985.jpg", "0005_c5_f0051341.jpg"],
+    "bounding_box_test": [
+        "0005_c2_f0046865.jpg",
+        "0005_c5_f0000009.jpg",
+        "0005_c5_f0051221.jpg",
+        "0033_c1_f0000001.jpg",
+    ],
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for folder, files in FILES.items():
+        for name in files:
+            put_image(tmp_path / ROOT / folder / name, len(folder), 5)
+        (tmp_path / ROOT / folder / "Thumbs.db").write_bytes(b"x")
+    for text in ("LICENSE_DukeMTMC.txt", "LICENSE_DukeMTMC-reID.txt", "CITATION.txt", "README.md"):
+        (tmp_path / ROOT / text).write_text("terms\n")
+    return tmp_path
+
+
+def test_rows_hold_the_labels_of_the_names(tree: Path) -> None:
+    contents = DukeMtmcReid().read(tree)
+
+    assert labels(contents, "train") == [(1, 2), (1, 8)]
+    assert labels(contents, "query") == [(5, 2), (5, 5)]
+    assert labels(contents, "gallery") == [(5, 2), (5, 5), (5, 5), (33, 1)]
+    assert contents.table.files(2) == (tree / ROOT / "query/0005_c2_f0046985.jpg",)
+    assert not contents.is_synthetic
+
+
+def test_files_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
+    for place in (tree / ROOT).iterdir():
+        place.rename(tree / place.name)
+    (tree / ROOT).rmdir()
+
+    assert labels(DukeMtmcReid().read(tree), "query") == [(5, 2), (5, 5)]
+
+
+def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"not the published dukemtmc-reid: train: 16,520 tracklets missing"
+    ):
+        demand_official(DukeMtmcReid(), DukeMtmcReid().read(tree))
+
+
+def remove_queries(tree: Path) -> None:
+    shutil.rmtree(tree / ROOT / "query")
+
+
+def empty_gallery(tree: Path) -> None:
+    for file in (tree / ROOT / "bounding_box_test").iterdir():
+        file.unlink()
+
+
+def rename_archive(tree: Path) -> None:
+    (tree / ROOT).rename(tree / "DukeMTMC4ReID")
+
+
+@each_fault(
+    (remove_queries, r"folder .*query is missing"),
+    (empty_gallery, r"bounding_box_test holds no frames named like"),
+    (rename_archive, r"folder .*DukeMTMC-reID/bounding_box_train is missing"),
+)
+def test_a_tree_that_differs_is_refused_with_the_first_difference(
+    tree: Path, fault: Callable[[Path], None], message: str
+) -> None:
+    fault(tree)
+
+    check_refused(DukeMtmcReid(), tree, message)
+
+
+def test_names_of_nobody_or_of_a_ninth_camera_are_no_images_of_the_release(tree: Path) -> None:
+    for name in ("0000_c1_f0000001.jpg", "-1_c1_f0000001.jpg", "0005_c9_f0000001.jpg"):
+        (tree / ROOT / "bounding_box_test" / name).write_bytes(b"x")
+
+    assert len(DukeMtmcReid().read(tree).part("gallery")) == 4
+    assert "3 too much" in found_by_verify(DukeMtmcReid(), tree)
+
+
+def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+    plan = layout.plan_tree(SMALL)
+
+    check_images_are_those_planned(DukeMtmcReid(), rendered, plan)
+    check_masks_have_the_size_of_their_images(rendered, plan)
+    assert len({job.size for job in plan.jobs}) > 4
+
+
+def test_verify_names_an_added_and_a_truncated_image(copied: Path) -> None:
+    check_verify_names_a_surplus_and_a_truncated_image(DukeMtmcReid(), copied, f"{ROOT}/query")
+
+
+def test_verify_counts_what_is_gone(tree: Path) -> None:
+    (tree / ROOT / "query/0005_c2_f0046985.jpg").unlink()
+
+    found = found_by_verify(DukeMtmcReid(), tree)
+    assert "query: 2,227 tracklets missing: 1 found, 2,228 published;" in found
+
+
+@pytest.mark.usefixtures("cheap_people")
+def test_a_full_tree_has_the_official_counts() -> None:
+    contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
+
+    check_counts_are_official_but_for_single_cameras(DukeMtmcReid(), contents)
+    assert len(people_of(contents, "gallery") - people_of(contents, "query")) == 408
+
+
+@pytest.mark.usefixtures("cheap_people")
+@pytest.mark.parametrize("people", [4, 5, 13, 100])
+def test_trees_of_any_size_play_every_role(people: int) -> None:
+    contents = as_contents(
+        layout.plan_tree(SyntheticSettings(people=people, seed=people)), ROOT, FOLDERS, IMAGE
+    )
+    train, query = people_of(contents, "train"), people_of(contents, "query")
+    gallery, asked = people_of(contents, "gallery"), labels(contents, "query")
+
+    assert len(train) + len(query) == people
+    assert min(len(train), len(query)) >= 2
+    assert not train & (query | gallery)
+    assert len(set(asked)) == len(asked)
+    check_every_query_can_be_found(contents)
+    others = Counter(pid for pid, _ in set(labels(contents, "gallery")) if pid not in query)
+    assert len(others) >= 2
+    assert set(others.values()) == {1}  # each is seen by one camera
+
+
+def test_images_of_a_person_and_camera_come_from_one_walk() -> None:
+    plan = layout.plan_tree(SyntheticSettings(people=4))
+
+    walks = [{file.split("/")[-1].split("_f")[0] for file in job.frames} for job in plan.jobs]
+    assert {len(walk) for walk in walks} == {1}
+    assert len(set().union(*walks)) == len(walks)
+    check_no_tracks_share_a_random_stream(plan)
+
+
+@pytest.mark.parametrize("people", [3, 7_001])
+def test_numbers_of_people_that_do_not_fit_are_refused(people: int) -> None:
+    with pytest.raises(ConfigError, match=r"people must be a whole number in \[4, 7000\]"):
+        layout.plan_tree(SyntheticSettings(people=people))
+
+
+@needs("dukemtmc_reid/labels.npz")
+@pytest.mark.usefixtures("cheap_people")
+def test_a_tree_of_the_official_labels_has_exactly_their_rows() -> None:
+    contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(labels=LABELS)), ROOT, FOLDERS, IMAGE)
+
+    assert not list(count_differences(DukeMtmcReid(), contents))
+    with np.load(LABELS / "dukemtmc_reid/labels.npz") as official:
+        for part in ("train", "query", "gallery"):
+            columns = [official[f"{part}_{name}"].tolist() for name in ("pid", "cam", "frame")]
+            files = [f"{pid:04d}_c{cam}_f{frame:07d}.jpg" for pid, cam, frame in zip(*columns, strict=True)]
+            assert names(contents, part) == files
+            assert labels(contents, part) == list(zip(*columns[:2], strict=True))
+
+
+def test_a_label_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"label file .*dukemtmc_reid/labels\.npz cannot be read"):
+        layout.plan_tree(SyntheticSettings(labels=tmp_path))

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reidbench.datasets.readers.viper import Viper
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts import viper as layout
+from reidbench.datasets.synthetic.people import draw_people
+from reidbench.datasets.verify import demand_official
+from reidbench.errors import ConfigError, DatasetError
+from tests.datasets.checks import (
+    check_images_are_those_planned,
+    check_masks_have_the_size_of_their_images,
+    check_refused,
+    check_verify_names_a_surplus_and_a_truncated_image,
+    each_fault,
+)
+from tests.datasets.trees import LABELS, needs, planned, put_image
+
+SMALL = SyntheticSettings(people=6, seed=2, masks=True)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Numbers from 0 on with gaps, angles that differ between the cameras."""
+    for camera, names in {
+        "cam_a": ("000_45", "002_0", "010_90"),
+        "cam_b": ("010_0", "000_180", "002_90"),
+    }.items():
+        for name in names:
+            put_image(tmp_path / f"VIPeR/{camera}/{name}.bmp")
+        (tmp_path / "VIPeR" / camera / "Thumbs.db").write_bytes(b"x")
+    return tmp_path
+
+
+def test_images_are_paired_by_the_number_before_the_angle(tree: Path) -> None:
+    contents = Viper().read(tree)
+
+    rows = contents.table.rows
+    assert rows["pid"].tolist() == [1, 3, 11, 1, 3, 11]
+    assert rows["camid"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert [names[0] for names in rows["frames"][3:]] == ["000_180.bmp", "002_90.bmp", "010_0.bmp"]
+    assert contents.people == (1, 3, 11)
+    assert contents.splits is None
+
+
+def test_cameras_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
+    for camera in ("cam_a", "cam_b"):
+        (tree / "VIPeR" / camera).rename(tree / camera)
+    (tree / "VIPeR").rmdir()
+
+    assert Viper().read(tree).table.files(0) == (tree / "cam_a/000_45.bmp",)
+
+
+def remove_camera(tree: Path) -> None:
+    shutil.rmtree(tree / "VIPeR/cam_b")
+
+
+def remove_person(tree: Path) -> None:
+    (tree / "VIPeR/cam_b/002_90.bmp").unlink()
+
+
+def show_twice(tree: Path) -> None:
+    shutil.copy(tree / "VIPeR/cam_a/002_0.bmp", tree / "VIPeR/cam_a/002_45.bmp")
+
+
+def empty_camera(tree: Path) -> None:
+    for file in (tree / "VIPeR/cam_a").iterdir():
+        file.unlink()
+
+
+@each_fault(
+    (remove_camera, r"folder .*cam_b is missing"),
+    (remove_person, r"1 people of cam_a have no image in cam_b, first 002_0\.bmp"),
+    (show_twice, r"cam_a holds two images of one person, 002_0\.bmp and 002_45\.bmp"),
+    (empty_camera, r"cam_a holds no frames named like"),
+)
+def test_a_tree_that_differs_is_refused_with_the_first_difference(
+    tree: Path, fault: Callable[[Path], None], message: str
+) -> None:
+    fault(tree)
+
+    check_refused(Viper(), tree, message)
+
+
+def test_three_people_are_not_the_published_dataset(tree: Path) -> None:
+    with pytest.raises(DatasetError, match=r"not the published viper: dataset: 1,258 tracklets missing"):
+        demand_official(Viper(), Viper().read(tree))
+
+
+def test_verify_names_a_truncated_image_and_one_too_much(tree: Path) -> None:
+    check_verify_names_a_surplus_and_a_truncated_image(Viper(), tree, "VIPeR/cam_a")
+
+
+def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+    plan = layout.plan_tree(SMALL)
+    contents = Viper().read(rendered)
+
+    check_images_are_those_planned(Viper(), rendered, plan)
+    check_masks_have_the_size_of_their_images(rendered, plan)
+    assert {job.size for job in plan.jobs} == {(48, 128)}
+    assert len(contents.table) == 12
+    assert len(contents.people) == 6
+    for job in plan.jobs:
+        for file in job.masks or ():
+            mask = cv2.imread(str(rendered / file), cv2.IMREAD_UNCHANGED)
+            assert mask is not None
+            assert mask.shape == (128, 48)
+            assert set(np.unique(mask)) <= {0, 1, 2}
+
+
+def test_the_angle_differs_between_the_cameras(rendered: Path) -> None:
+    a, b = (
+        [name.removesuffix(".bmp").split("_") for (name,) in names]
+        for _, names in Viper().read(rendered).table.rows.groupby("camid")["frames"]
+    )
+
+    assert [number for number, _ in a] == [number for number, _ in b]
+    assert all(here != there for (_, here), (_, there) in zip(a, b, strict=True))
+
+
+@pytest.mark.usefixtures("cheap_people")
+def test_a_full_tree_has_the_official_counts_and_numbers_with_gaps() -> None:
+    plan = planned(layout.LAYOUT, SyntheticSettings())
+    names = [job.frames[0].split("/")[-2:] for job in plan.jobs]
+    numbers = {
+        camera: sorted(int(name[:3]) for at, name in names if at == camera) for camera in ("cam_a", "cam_b")
+    }
+
+    assert len(numbers["cam_a"]) == len(set(numbers["cam_a"])) == 632
+    assert numbers["cam_a"] == numbers["cam_b"]
+    assert max(numbers["cam_a"]) > 631
+    official = Viper.official[""]
+    assert (official.tracklets, official.people) == (len(plan.jobs), 632)
+
+
+def test_other_layouts_of_the_same_seed_show_other_people() -> None:
+    here = {job.person for job in layout.plan_tree(SyntheticSettings(people=10)).jobs}
+
+    assert not here & set(draw_people(0, 10))
+    assert here != {job.person for job in layout.plan_tree(SyntheticSettings(people=10, seed=1)).jobs}
+
+
+def test_more_people_than_three_digits_number_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"people must be a whole number in \[2, 1000\], got 1001"):
+        layout.plan_tree(SyntheticSettings(people=1001))
+
+
+def test_labels_cannot_be_followed_since_the_dataset_has_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"writer of 'viper' follows no label files"):
+        layout.LAYOUT.resolved(SyntheticSettings(labels=tmp_path))
+
+
+@needs("viper/splits_neu.json")
+def test_a_published_split_numbers_as_many_people_as_the_dataset_has() -> None:
+    for split in json.loads((LABELS / "viper/splits_neu.json").read_text(encoding="utf-8")):
+        assert sorted(split["train"] + split["test"]) == list(range(Viper.official[""].people or 0))

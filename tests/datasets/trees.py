@@ -1,0 +1,127 @@
+"""Trees that were not rendered: a few black pictures, or the plan of a whole dataset read without its pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reidbench.datasets.reader import Dataset
+from reidbench.datasets.synthetic import Layout, SyntheticSettings
+from reidbench.datasets.synthetic.layout import TreePlan
+from reidbench.datasets.tracklets import DatasetContents, TrackletTable
+from reidbench.datasets.verify import verify
+
+LABELS = Path(os.environ.get("REIDBENCH_GOLDEN", Path(__file__).parents[3] / "shared")) / "data"
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    """Skip a test where a file or folder of the official labels is not here."""
+    return pytest.mark.skipif(not (LABELS / name).exists(), reason=f"the official {name} is not here")
+
+
+def put_image(path: Path, height: int = 8, width: int = 4) -> None:
+    """Write a black picture, and the folders it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.zeros((height, width, 3), np.uint8))
+
+
+@contextmanager
+def cut_off(file: Path) -> Iterator[None]:
+    """Leave only the first half of a file, as long as this lasts."""
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    try:
+        yield
+    finally:
+        file.write_bytes(whole)
+
+
+def planned(layout: Layout, settings: SyntheticSettings) -> TreePlan:
+    return layout.plan(layout.resolved(settings))
+
+
+def frames_of(plan: TreePlan) -> list[str]:
+    return [frame for job in plan.jobs for frame in job.frames]
+
+
+def written(plan: TreePlan, folder: Path) -> Path:
+    """Write the label files of a plan and its topmost folders, which are all that some readers look at."""
+    for name, data in plan.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    for name in {frame.partition("/")[0] for frame in frames_of(plan)}:
+        (folder / name).mkdir(exist_ok=True)
+    return folder
+
+
+def laid_out(plan: TreePlan, folder: Path) -> Path:
+    """Write a plan with empty files for its pictures."""
+    written(plan, folder)
+    frames = frames_of(plan)
+    for place in {frame.rpartition("/")[0] for frame in frames}:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    for frame in frames:
+        (folder / frame).touch()
+    if plan.finish is not None:
+        plan.finish(folder)
+    return folder
+
+
+def as_contents(
+    plan: TreePlan, root: str, folders: Mapping[str, str], image: re.Pattern[str]
+) -> DatasetContents:
+    """Read a plan of single images as if it had been rendered.
+
+    Args:
+        plan: of which every image must lie in one of the parts, and none twice.
+        root: of the unpacked archive.
+        folders: of each part, below it.
+        image: what names look like, with groups `person` and `camera`.
+    """
+    found = defaultdict(list)
+    for frame in frames_of(plan):
+        place, _, name = frame.rpartition("/")
+        found[place].append(name)
+    places = {part: f"{root}/{folder}" for part, folder in folders.items()}
+    assert set(found) == set(places.values())
+    rows: list[tuple[int, int, str, tuple[str, ...]]] = []
+    parts = {}
+    for part, place in places.items():
+        assert len(set(found[place])) == len(found[place])
+        first = len(rows)
+        for name in sorted(found[place]):
+            match = image.fullmatch(name)
+            assert match is not None
+            rows.append((int(match["person"]), int(match["camera"]), place, (name,)))
+        parts[part] = np.arange(first, len(rows))
+    return DatasetContents(TrackletTable.of(Path(), rows), parts=parts)
+
+
+def names(contents: DatasetContents, part: str) -> list[str]:
+    """Return the file of each image of a part."""
+    return [name for (name,) in contents.table.rows["frames"][contents.part(part)]]
+
+
+def labels(contents: DatasetContents, part: str) -> list[tuple[int, int]]:
+    """Return person and camera of each row of a part."""
+    rows = contents.part(part)
+    return list(zip(contents.table.pids[rows].tolist(), contents.table.camids[rows].tolist(), strict=True))
+
+
+def people_of(contents: DatasetContents, part: str) -> set[int]:
+    return set(contents.table.pids[contents.part(part)].tolist())
+
+
+def found_by_verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> str:
+    """Return all that `verify` says, and of which part."""
+    return "; ".join(
+        f"{finding.where}: {finding.what}" for finding in verify(dataset, folder, deep=deep).findings
+    )

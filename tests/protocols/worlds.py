@@ -1,0 +1,55 @@
+"""Small datasets without files, to draw trials from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reidbench.datasets.tracklets import DatasetContents, TrackletTable
+from reidbench.plugin import Plugins
+from reidbench.protocols import Protocol, load_protocol
+
+MARKER: dict[str, object] = {"digest": "d"}
+
+
+def protocol(name: str, **readings: str) -> Protocol:
+    return load_protocol(Plugins().protocol(name)).read_as(readings)
+
+
+def two_cameras(people: int, *, splits: Any = None, synthetic: bool = False) -> DatasetContents:
+    """One tracklet of each person in each of two cameras; folder numbers are no positions."""
+    numbers = [3 * position + 1 for position in range(people)]
+    rows = [(pid, camera, f"cam{camera}", ()) for camera in (1, 2) for pid in numbers]
+    return DatasetContents(
+        TrackletTable.of(Path("nowhere"), rows),
+        people=tuple(numbers),
+        splits=splits,
+        marker=MARKER if synthetic else None,
+    )
+
+
+def parted(
+    train: list[tuple[int, int]],
+    query: list[tuple[int, int]],
+    gallery: list[tuple[int, int]],
+    *,
+    queries_in_gallery: bool = False,
+    boxes: list[tuple[int, int]] | None = None,
+) -> DatasetContents:
+    """A dataset with parts, from (pid, camid) lists; queries may be the first rows of the gallery."""
+    lists = {"train": train, "query": query, "gallery": gallery, "query_boxes": boxes or []}
+    labels, parts = [], {}
+    for name, pairs in lists.items():
+        parts[name] = np.arange(len(labels), len(labels) + len(pairs))
+        labels += pairs
+    if queries_in_gallery:
+        parts["gallery"] = np.concatenate([parts["query"], parts["gallery"]])
+    rows = [(pid, camid, "all", (f"{row}.jpg",)) for row, (pid, camid) in enumerate(labels)]
+    return DatasetContents(TrackletTable.of(Path("nowhere"), rows), parts=parts)
+
+
+def labels(contents: DatasetContents, rows: Any) -> list[tuple[int, int]]:
+    table = contents.table
+    return list(zip(table.pids[rows].tolist(), table.camids[rows].tolist(), strict=True))
