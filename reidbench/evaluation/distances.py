@@ -14,15 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
+from reidbench.evaluation.labels import People
 
 _QUERY_BYTES = 1 << 25  # centred query features at once
 _QUERIES = 1 << 12  # more at once make a matrix product no faster
 _ITEMS = 1 << 12  # centred gallery items at once, likewise
 _PART_ELEMENTS = 1 << 19  # features that are widened to 64 bits at once
+_KEPT_BYTES = 3 << 25  # of centred gallery features that are kept
+_GROUP = 128  # gallery items whose people's queries are compared with them in one product
+_RUN = 32  # squares that are summed in float32
 _CENTRE_ITEMS = 1 << 10  # items whose mean is the centre
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 _UNDERFLOW = 2.0**-110  # lost per dimension where numbers below the normal ones become zero
@@ -65,7 +70,8 @@ class FeatureRows:
     The bound. A float32 product of centred vectors q, g in D dimensions, summed in any order, is wrong by at most
     D u |q| |g| with u = 2**-24 (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34, 2013, theorem 3.1), hence
     2 q.g by at most D u (|q|**2 + |g|**2), of which each side bears its own part. Centring adds 4 u, the
-    squared length and its addition 3 u; 16 u are reserved for them.
+    squared length and its addition 3 u; 16 u are reserved for them, and 32 u more for squared lengths whose
+    runs of 32 squares are summed in float32.
 
     Attributes:
         scale: factor of all features.
@@ -100,6 +106,7 @@ class FeatureRows:
         self._centre = self._choose_centre()
         self._last: tuple[slice, _Side] | None = None
         self._buffer = torch.empty(0, device=device)
+        self._kept: _Side | None = None
 
     def exact(self, queries: Tensor, items: Tensor) -> Tensor:
         """Return the defined distances float64 (n,) of pairs of a query and an item, both int64 (n,)."""
@@ -124,7 +131,7 @@ class FeatureRows:
     def read(self, queries: slice, items: slice) -> Block:
         """Return bounds for these queries and items; fastest for many queries, asked again and again."""
         query = self._query_side(queries)
-        item = self._side(self._gallery.index_select(0, self._columns[items]))
+        item = self._items(items)
         size = len(query.features), len(item.features)
         if self._buffer.numel() < math.prod(size):
             self._buffer = query.features.new_empty(math.prod(size))
@@ -132,6 +139,42 @@ class FeatureRows:
         _multiply(query.features, item.features, out=values)
         values.add_((item.squares - item.slack).float())
         return Block(values=values, query_slack=query.slack, item_slack=2 * item.slack)
+
+    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
+        """Return the keys of all pairs of the same person, and how far from them the exact keys may be.
+
+        Both are float64 (P,), in the order of `people`, whose items of a person stand together: so a few hundred
+        items and the queries of their people make a small product, in which most pairs are of different people,
+        and which is still the fastest way to the others.
+        """
+        query = self._query_side(queries)
+        device = query.features.device
+        features = query.features.index_select(0, torch.from_numpy(people.query).to(device))
+        begins = np.flatnonzero(np.diff(people.first // _GROUP, prepend=-1))
+        ends = np.append(begins[1:], len(people.first))
+        starts = people.first[begins]
+        stops = np.maximum.reduceat(people.first + people.count, begins) if len(begins) else starts
+        sizes = (ends - begins) * (stops - starts)
+        places = np.cumsum(sizes) - sizes
+        products = features.new_empty(int(sizes.sum()))
+        squares, slack = (
+            torch.empty(len(self._columns), dtype=torch.float64, device=device) for _ in range(2)
+        )
+        groups = zip(*(part.tolist() for part in (begins, ends, starts, stops, places)), strict=True)
+        with _full_precision():
+            for begin, end, start, stop, place in groups:
+                side = self._items(slice(start, stop))
+                squares[start:stop], slack[start:stop] = side.squares, side.slack
+                block = products[place : place + (end - begin) * (stop - start)].view(
+                    end - begin, stop - start
+                )
+                torch.mm(features[begin:end], side.features.T, out=block)
+        number = np.repeat(np.arange(len(begins)), ends - begins)
+        offset = places[number] - starts[number]
+        offset += (np.arange(len(people.query)) - begins[number]) * (stops - starts)[number]
+        place = torch.from_numpy(np.repeat(offset, people.count) + people.item).to(device)
+        row, item = torch.from_numpy(people.row).to(device), torch.from_numpy(people.item).to(device)
+        return products[place].double() + squares[item], query.slack[row] + slack[item]
 
     def whole(self, queries: slice) -> Tensor:
         """Return (q, G) squared distances less `offsets`, as a product in the dtype of the features gives them.
@@ -147,6 +190,25 @@ class FeatureRows:
             values[:, items] += _squared_lengths(item)
         return values
 
+    def _items(self, items: slice) -> _Side:
+        """Return gallery items that take part; valid until the next call."""
+        if self._kept is None and 4 * len(self._columns) * self._dimensions <= _KEPT_BYTES:
+            self._kept = self._keep_all()
+        if self._kept is None:
+            return self._side(self._gallery.index_select(0, self._columns[items]))
+        kept = self._kept
+        return _Side(features=kept.features[items], squares=kept.squares[items], slack=kept.slack[items])
+
+    def _keep_all(self) -> _Side:
+        """Prepare the whole gallery at once, where that takes little memory."""
+        total, device = len(self._columns), self._query.device
+        features = torch.empty(total, self._dimensions, device=device)
+        squares, slack = (torch.empty(total, dtype=torch.float64, device=device) for _ in range(2))
+        for items in _slices(total, _ITEMS // 4):
+            side = self._side(self._gallery.index_select(0, self._columns[items]), out=features[items])
+            squares[items], slack[items] = side.squares, side.slack
+        return _Side(features=features, squares=squares, slack=slack)
+
     def _query_side(self, queries: slice) -> _Side:
         if self._last is None or self._last[0] != queries:
             side = self._side(self._query[queries])
@@ -156,17 +218,25 @@ class FeatureRows:
             )  # so that products need no scaling
         return self._last[1]
 
-    def _side(self, features: Tensor) -> _Side:
-        centred = self._centred(features)
+    def _side(self, features: Tensor, out: Tensor | None = None) -> _Side:
+        centred = self._centred(features, out)
         squares = _squared_lengths(centred)
-        relative = (self._dimensions + 16) * _UNIT_ROUNDOFF
+        relative = (self._dimensions + 16 + _RUN) * _UNIT_ROUNDOFF
         # equal vectors on the centre have no slack: a constant embedding is no work
         slack = torch.where(squares > 0, relative * squares + self._dimensions * _UNDERFLOW, 0.0)
-        return _Side(features=centred.float(), squares=squares, slack=slack)
+        if out is None:
+            out = centred.float()
+        elif out is not centred:
+            out.copy_(centred)
+        return _Side(features=out, squares=squares, slack=slack)
 
-    def _centred(self, features: Tensor) -> Tensor:
+    def _centred(self, features: Tensor, out: Tensor | None = None) -> Tensor:
         features = features.to(self._dtype)
-        return (features if self.scale == 1.0 else features * self.scale) - self._centre
+        if self.scale != 1.0:
+            features = features * self.scale
+        if out is not None and out.dtype == self._dtype:
+            return torch.sub(features, self._centre, out=out)
+        return features - self._centre
 
     def _choose_centre(self) -> Tensor:
         """Return about the mean of the gallery; of a constant embedding, exactly its vector."""
@@ -178,11 +248,12 @@ class FeatureRows:
 
 
 def _squared_lengths(features: Tensor) -> Tensor:
-    """Return the squared lengths (n,) of (n, D) in float64."""
-    squares = torch.empty(len(features), dtype=torch.float64, device=features.device)
-    for part in _slices(len(features), _PART_ELEMENTS // features.shape[1]):
-        squares[part] = features[part].double().square().sum(dim=1)
-    return squares
+    """Return the squared lengths (n,) of (n, D) in float64; of float32, sums of _RUN squares are float32's."""
+    if features.dtype == torch.float64 or features.shape[1] % _RUN:
+        lengths: Tensor = torch.linalg.vector_norm(features, dim=1, dtype=torch.float64)
+        return lengths.square_()
+    runs = features.square().view(len(features), -1, _RUN).sum(dim=2)
+    return runs.sum(dim=1, dtype=torch.float64)
 
 
 def _multiply(query: Tensor, items: Tensor, *, out: Tensor) -> None:

@@ -34,6 +34,27 @@ class Companions:
     is_match: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """The pairs of the same person among a block of queries and the gallery, person by person.
+
+    Attributes:
+        query: (R,) queries that have such pairs, counted from the start of the block, sorted by person.
+        first: (R,) first gallery item of the query's person; the others stand behind it.
+        count: (R,) gallery items of the query's person.
+        row: (P,) query of each pair, counted from the start of the block; the pairs of a query stand together.
+        item: (P,) gallery item of each pair.
+        is_match: (P,) False where the camera is the same too.
+    """
+
+    query: Integers
+    first: Integers
+    count: Integers
+    row: Integers
+    item: Integers
+    is_match: NDArray[np.bool_]
+
+
 class Labels:
     """The labels of one trial under the rules of the literature (Market-1501, MARS).
 
@@ -43,7 +64,7 @@ class Labels:
 
     Attributes:
         query_pids, query_camids: (Q,).
-        gallery_pids, gallery_camids: (G,) without the items of person -1.
+        gallery_pids, gallery_camids: (G,) without the items of person -1, sorted by person.
         kept: (G,) place of each of these items in the gallery as it was handed over.
         given: size of the gallery as it was handed over.
         same_person: (Q,) gallery items of each query's person, junk or not.
@@ -67,9 +88,10 @@ class Labels:
         self.query_pids, self.query_camids = _side("query", query_pids, query_camids, lowest=1)
         pids, camids = _side("gallery", gallery_pids, gallery_camids, lowest=JUNK)
         self.given = len(pids)
-        self.kept: Integers = np.flatnonzero(pids != JUNK).astype(np.int64)
+        self.kept: Integers = np.argsort(pids, kind="stable")[np.count_nonzero(pids == JUNK) :].astype(
+            np.int64
+        )
         self.gallery_pids, self.gallery_camids = pids[self.kept], camids[self.kept]
-        self._by_person: Integers = np.argsort(self.gallery_pids, kind="stable").astype(np.int64)
         self._first, self.same_person = _runs(self.gallery_pids, self.query_pids)
         same_camera = self._same_person_and_camera()
         self.matches: Integers = self.same_person - same_camera
@@ -79,10 +101,18 @@ class Labels:
         """Return the pairs of the same person among these queries and the gallery without junk."""
         counts = self.same_person[queries]
         row = np.repeat(np.arange(len(counts)), counts)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        column = self._by_person[np.repeat(self._first[queries], counts) + within]
+        column = np.repeat(self._first[queries], counts) + _within(counts)
         is_match = self.gallery_camids[column] != self.query_camids[queries][row]
         return Companions(row=row, column=column, is_match=is_match)
+
+    def people(self, queries: slice) -> People:
+        """Return the pairs of the same person among these queries and the gallery without junk, by person."""
+        order = np.argsort(self._first[queries], kind="stable")
+        order = order[self.same_person[queries][order] > 0]
+        first, count = self._first[queries][order], self.same_person[queries][order]
+        row, item = np.repeat(order, count), np.repeat(first, count) + _within(count)
+        is_match = self.gallery_camids[item] != self.query_camids[queries][row]
+        return People(query=order, first=first, count=count, row=row, item=item, is_match=is_match)
 
     def _same_person_and_camera(self) -> Integers:
         """Count, for each query, the gallery items of its person in its camera."""
@@ -94,6 +124,11 @@ class Labels:
         key = person * len(cameras) + camera
         _, counts = _runs(key[: len(self.kept)], key[len(self.kept) :])
         return np.where(self.same_person > 0, counts, 0)
+
+
+def _within(counts: Integers) -> Integers:
+    """Return 0 .. n - 1 for each n of the counts, one after the other."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _runs(values: Integers, wanted: Integers) -> tuple[Integers, Integers]:

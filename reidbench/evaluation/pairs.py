@@ -10,6 +10,7 @@ from torch import Tensor
 from reidbench.errors import FeatureError
 from reidbench.evaluation.distances import Block
 from reidbench.evaluation.inputs import check_finite
+from reidbench.evaluation.labels import People
 
 _BLOCK_BYTES = 1 << 26  # scores of one block of queries with the whole gallery
 _QUERIES = 1 << 12  # of a matrix at once
@@ -49,6 +50,10 @@ class MatrixRows:
     def offsets(self, queries: slice) -> Tensor:
         """Return what the values of these queries lack to distances, float64 (q,): nothing."""
         return _zeros(queries, self._device)
+
+    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
+        """Return the values float64 (P,) of all pairs of the same person, and that they are exact."""
+        return _exact_keys(self, queries, people)
 
     def read(self, queries: slice, items: slice) -> Block:
         """Return the values of these queries and items."""
@@ -112,6 +117,10 @@ class PairRows:
         columns = self._columns[items.to(self._columns.device)].to(where)
         return self._scores[queries.to(where) - self._scored.start, columns].double()
 
+    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
+        """Return the values float64 (P,) of all pairs of the same person, and that they are exact."""
+        return _exact_keys(self, queries, people)
+
     def read(self, queries: slice, items: slice) -> Block:
         """Return the scores of these queries and items.
 
@@ -141,6 +150,12 @@ class PairRows:
             scores = scores.to(torch.float32)
         check_finite("pair scores", scores, origin=(queries.start, gallery.start))
         return scores
+
+
+def _exact_keys(rows: MatrixRows | PairRows, queries: slice, people: People) -> tuple[Tensor, Tensor]:
+    row = torch.from_numpy(people.row + queries.start)
+    keys = rows.exact(row, torch.from_numpy(people.item))
+    return keys, torch.zeros_like(keys)
 
 
 def _exact_block(values: Tensor) -> Block:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from reidbench.evaluation import Scores, evaluate, evaluate_pairs, ranking
+from reidbench.evaluation import Scores, evaluate, evaluate_pairs, tally
 
 from .oracle import Labelled, Opinion, consult, mean, random_labels, squared_distances
 
@@ -69,7 +69,7 @@ def test_hundreds_of_queries_by_features_with_ties_agree(dtype: torch.dtype) -> 
 def test_thousands_of_queries_with_ties_and_near_ties_agree(
     dtype: Any, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "_SPARSE_SHARE", share)
+    monkeypatch.setattr(tally, "_SPARSE_SHARE", share)
     random = np.random.default_rng(6)
     for case in range(120):
         labels = random_labels(random)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from reidbench.evaluation import Scores, distances, evaluate, pairs, ranking
+from reidbench.evaluation import Scores, distances, evaluate, float_order, pairs, ranking, tally
 
 LENGTH = 300  # not a multiple of what any matrix product works in
 
@@ -197,12 +197,15 @@ def tiny_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Let every loop over blocks take many turns, and count in one way or the other."""
     monkeypatch.setattr(distances, "_QUERIES", 5)
     monkeypatch.setattr(distances, "_PART_ELEMENTS", 100)
+    monkeypatch.setattr(distances, "_GROUP", 3)
+    monkeypatch.setattr(distances, "_KEPT_BYTES", 0)
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * LENGTH * 5)
     monkeypatch.setattr(pairs.MatrixRows, "height", 7)
     monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", 3 * 64)
-    monkeypatch.setattr(ranking, "_PAIR_LIMIT", 50)
-    monkeypatch.setattr(ranking, "_THREAD_ELEMENTS", 20)
-    monkeypatch.setattr(ranking, "_SPARSE_SHARE", request.param)
+    monkeypatch.setattr(ranking, "PAIR_LIMIT", 50)
+    monkeypatch.setattr(tally, "PAIR_LIMIT", 50)
+    monkeypatch.setattr(float_order, "_THREAD_ELEMENTS", 20)
+    monkeypatch.setattr(tally, "_SPARSE_SHARE", request.param)
 
 
 @pytest.mark.parametrize("elements", [1, 40, 333, 5000, 1 << 21])
@@ -212,7 +215,7 @@ def test_blocks_of_any_size_give_the_same_bits(
 ) -> None:
     expected = case.scores()
     monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", elements)
-    monkeypatch.setattr(ranking, "_SPARSE_SHARE", share)
+    monkeypatch.setattr(tally, "_SPARSE_SHARE", share)
     assert_same(expected, case.scores())
 
 

@@ -1,0 +1,234 @@
+"""Counting wrong items before matches, from bounds where they suffice and from exact distances where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidbench.evaluation.distances import Block
+from reidbench.evaluation.float_order import (
+    COLUMN_BITS,
+    FARTHEST,
+    codes,
+    count_below,
+    pack_columns,
+    packed_limits,
+    quotient,
+    round_up,
+    sort_rows,
+    up_to,
+)
+from reidbench.evaluation.labels import Integers, Labels, People
+
+PAIR_LIMIT = 1 << 20  # pairs of the same person, and exact distances, that are held at once
+_SPARSE_SHARE = (
+    0.15  # of a block; where more items stand before the last match, sorting is faster than searching
+)
+_MOST = 1 << 62  # more than any count
+
+
+class Rows(Protocol):
+    """Where bounds and exact distances come from: `FeatureRows`, `MatrixRows` or `PairRows`.
+
+    Attributes:
+        height: number of queries that `read` should be asked for at once.
+        is_exact: whether blocks have no slack.
+    """
+
+    height: int
+    is_exact: bool
+
+    def offsets(self, queries: slice) -> Tensor:
+        """Return the distances of these queries less their keys, float64 (q,); called first for a block."""
+
+    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
+        """Return about the keys of all pairs of the same person, float64 (P,), and how far off they may be."""
+
+    def read(self, queries: slice, items: slice) -> Block:
+        """Return bounds of the keys of these queries and gallery items, counted without junk."""
+
+    def exact(self, queries: Tensor, items: Tensor) -> Tensor:
+        """Return the distances float64 (n,) of pairs, both int64 (n,), of one block of queries."""
+
+
+class Tally:
+    """Counts, for each match of a block of queries, the wrong items that are not farther.
+
+    Matches stand in a table (q, N), in the order of their keys as products give them, filled up with inf, of which
+    there is at least one in each row. An item that surely stands behind the i nearest matches of a query and before
+    the others is counted once, in `_behind`, at the place that column i has in the list of all numbers of the table up
+    to the first inf of each row; where it is easier to count all items before a match, they are added to `_before`.
+    Items too near to a match to tell are left open, and decided by exact distances. Two matches may stand in the
+    wrong order; since the nearer one has no more items before it, sorting the counts puts that right.
+    """
+
+    def __init__(self, rows: Rows, labels: Labels, queries: slice) -> None:
+        self._rows, self._labels, self._queries = rows, labels, queries
+        self._device = rows.offsets(queries).device  # first: pair scorers score here
+        people, counts = labels.people(queries), labels.matches[queries]
+        self._keep_matches(people, *rows.pair_keys(queries, people), counts)
+        order = np.argsort(people.item, kind="stable")
+        self._same_column = people.item[order]
+        self._same_row = torch.from_numpy(people.row[order]).to(self._device)
+        self._counts = torch.from_numpy(counts).to(self._device)
+        self._is_listed = torch.arange(self._keys.shape[1], device=self._device) <= self._counts[:, None]
+        self._starts = (self._counts + 1).cumsum(dim=0) - self._counts - 1
+        total = len(self._counts) + int(counts.sum())
+        self._behind = torch.zeros(total, dtype=torch.int64, device=self._device)
+        self._before = torch.zeros_like(self._keys, dtype=torch.int64)
+        self._exact = torch.full_like(
+            self._keys, torch.nan
+        )  # distances of matches, computed when they are needed
+        self._open: list[tuple[Tensor, ...]] = []
+        self._list: tuple[Tensor, Tensor] | None = None
+
+    def add(self, items: slice) -> None:
+        """Count these items of the gallery."""
+        block = self._rows.read(self._queries, items)
+        values = block.values
+        begin, end = np.searchsorted(self._same_column, [items.start, items.stop])
+        column = torch.from_numpy(self._same_column[begin:end] - items.start).to(self._device)
+        same = self._same_row[begin:end] * values.shape[1] + column
+        values.view(-1).index_fill_(0, same, torch.inf if self._rows.is_exact else FARTHEST)
+        if values.dtype == torch.float32:
+            places, near = up_to(values, round_up(self._far + self._reach + block.query_slack))
+            if len(places) <= _SPARSE_SHARE * values.numel():
+                self._add_few(block, items, places, near)
+                return
+        self._add_sorted(block, items)
+
+    def ranks(self) -> Tensor:
+        """Return int64 (q, N): ascending, filled up with 0."""
+        self._decide_open()
+        behind = torch.zeros_like(self._before).masked_scatter_(self._is_listed, self._behind)
+        is_filling = self._keys.isinf()
+        before = sort_rows((self._before + behind.cumsum(dim=1)).masked_fill_(is_filling, _MOST))
+        order = torch.arange(1, self._keys.shape[1] + 1, device=self._device)
+        return (before + order).masked_fill_(is_filling, 0)
+
+    def _keep_matches(self, people: People, keys: Tensor, slack: Tensor, counts: Integers) -> None:
+        """Put the matches into tables (q, N), ascending by key; N = 2**n."""
+        matched = np.flatnonzero(people.is_match)
+        row = people.row[matched]
+        order = np.lexsort((keys.cpu().numpy()[matched], row))
+        matched, row = matched[order], row[order]
+        width = 1 << int(counts.max()).bit_length()
+        slot = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        place, chosen = (torch.from_numpy(part).to(self._device) for part in (row * width + slot, matched))
+        self._keys = keys.new_full((len(counts), width), torch.inf)
+        self._keys.view(-1)[place] = keys[chosen]
+        self._columns = torch.zeros_like(self._keys, dtype=torch.int64)
+        self._columns.view(-1)[place] = torch.from_numpy(people.item[matched]).to(self._device)
+        row_of_match = torch.from_numpy(row).to(self._device)
+        self._far = keys.new_full((len(counts),), -torch.inf)
+        self._far.scatter_reduce_(0, row_of_match, keys[chosen], "amax")
+        self._reach = keys.new_zeros(len(counts)).scatter_reduce_(0, row_of_match, slack[chosen], "amax")
+
+    def _exact_at(self, place: Tensor) -> Tensor:
+        """Return the exact distances (n,) of matches at places of the flattened tables."""
+        flat, columns = self._exact.view(-1), self._columns.view(-1)
+        for part in _parts(torch.unique(place[flat[place].isnan()]), PAIR_LIMIT):
+            row = torch.div(part, self._keys.shape[1], rounding_mode="floor")
+            flat[part] = self._rows.exact(row + self._queries.start, columns[part])
+        return flat[place]
+
+    def _add_few(self, block: Block, items: slice, places: Tensor, near: Tensor) -> None:
+        """Count the items at these places, with these values; all others of the block are farther than any match."""
+        possible, sure = self._thresholds(block.query_slack)
+        row = quotient(places, block.values.shape[1])
+        index = torch.searchsorted(possible, codes(row, near))
+        if not self._rows.is_exact:
+            highest = near.double() + block.item_slack.max()
+            open_ = torch.nonzero(sure.index_select(0, index) < highest).view(-1)
+            if len(open_):
+                first, row = index[open_], row[open_]
+                last = _advanced(first, sure, highest[open_])
+                column = places[open_] - row * block.values.shape[1] + items.start
+                self._open.append((row, column, first, last))
+                index[open_] = last
+        self._behind += torch.bincount(index, minlength=len(self._behind))
+        if sum(len(part[0]) for part in self._open) > PAIR_LIMIT // 4:
+            self._decide_open()
+
+    def _decide_open(self) -> None:
+        """Count the items that were left open between two places of the list, many at a time."""
+        if not self._open:
+            return
+        row, column, first, last = (torch.cat(parts) for parts in zip(*self._open, strict=True))
+        self._open.clear()
+        distances = self._rows.exact(row + self._queries.start, column)
+        matches = last - first
+        item = torch.arange(len(row), device=row.device).repeat_interleave(matches)
+        within = torch.arange(len(item), device=row.device) - (matches.cumsum(dim=0) - matches)[item]
+        place = row[item] * self._keys.shape[1] + first[item] + within - self._starts[row[item]]
+        is_before = distances[item] <= self._exact_at(place)
+        self._before.view(-1).index_add_(0, place, is_before.long())
+
+    def _thresholds(self, slack: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far items may come (codes) and surely come before each match, in one list."""
+        if self._list is None:
+            rows = torch.arange(len(self._keys), device=self._device)[:, None]
+            width = (self._reach + slack)[:, None]
+            possible = codes(rows, round_up(self._keys + width))
+            self._list = possible[self._is_listed], (self._keys - width)[self._is_listed]
+        return self._list
+
+    def _add_sorted(self, block: Block, items: slice) -> None:
+        """Count all items of the block, row by row."""
+        if self._rows.is_exact:
+            self._before += count_below(block.values, self._keys)
+            return
+        packed = sort_rows(pack_columns(block.values))
+        keys, slack = self._keys[:, : int(self._counts.max())], (self._reach + block.query_slack)[:, None]
+        sure = torch.searchsorted(packed, packed_limits(keys - slack - block.item_slack.max()), right=True)
+        possible = torch.searchsorted(packed, packed_limits(keys + slack), right=True)
+        open_ = (possible - sure).masked_fill_(keys.isinf(), 0)
+        is_crowded = open_.sum(dim=1) > packed.shape[1] * _SPARSE_SHARE
+        self._before[:, : sure.shape[1]] += sure.masked_fill(is_crowded[:, None], 0)
+        self._decide(packed, sure, open_.masked_fill_(is_crowded[:, None], 0), items)
+        for part in _parts(torch.nonzero(is_crowded).flatten(), PAIR_LIMIT // packed.shape[1]):
+            self._add_exact(part, items)
+
+    def _decide(self, packed: Tensor, sure: Tensor, open_: Tensor, items: slice) -> None:
+        """Compare the `open_` (q, N) items after the first `sure` ones with each match exactly."""
+        row, match = torch.nonzero(open_, as_tuple=True)
+        counts = open_[row, match]
+        ends = counts.cumsum(dim=0)
+        place = torch.arange(int(counts.sum()), device=row.device) - (ends - counts).repeat_interleave(counts)
+        place += sure[row, match].repeat_interleave(counts)
+        row, match = row.repeat_interleave(counts), match.repeat_interleave(counts)
+        column = packed.view(torch.int64)[row, place] & COLUMN_BITS
+        distances = self._rows.exact(row + self._queries.start, column + items.start)
+        is_before = distances <= self._exact_at(row * self._keys.shape[1] + match)
+        self._before.index_put_((row, match), is_before.long(), accumulate=True)
+
+    def _add_exact(self, row: Tensor, items: slice) -> None:
+        """Count by exact distances in these rows, where bounds tell too little."""
+        width = items.stop - items.start
+        column = torch.arange(items.start, items.stop, device=row.device)
+        pairs = (row + self._queries.start).repeat_interleave(width), column.repeat(len(row))
+        distances = self._rows.exact(*pairs).view(len(row), width)
+        query_pids = torch.from_numpy(self._labels.query_pids[self._queries]).to(row.device)[row]
+        gallery_pids = torch.from_numpy(self._labels.gallery_pids[items]).to(row.device)
+        distances.masked_fill_(query_pids[:, None] == gallery_pids, torch.inf)
+        is_match = self._keys[row].isfinite()
+        matched, match = torch.nonzero(is_match, as_tuple=True)
+        self._exact_at(row[matched] * self._keys.shape[1] + match)
+        self._before[row] += count_below(distances, self._exact[row].masked_fill(~is_match, torch.inf))
+
+
+def _parts(values: Tensor, step: int) -> Iterator[Tensor]:
+    for start in range(0, len(values), max(1, step)):
+        yield values[start : start + max(1, step)]
+
+
+def _advanced(index: Tensor, limits: Tensor, values: Tensor) -> Tensor:
+    """Return the first place from each index on whose limit is not below the value; limits ascend up to inf."""
+    index = index.clone()
+    while bool((is_below := limits[index] < values).any()):
+        index += is_below
+    return index
