@@ -22,24 +22,36 @@ COLUMN_BITS = (1 << 29) - 1  # the bits that a float64 has more than the float32
 _THREAD_ELEMENTS = 1 << 16  # values worth a thread of their own
 
 
-def up_to(values: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
+def up_to(values: Tensor, limits: Tensor, *, share: float) -> tuple[Tensor, Tensor] | None:
     """Return places in the flattened values (q, g), ascending, and values, of all that do not exceed the limits (q,).
 
-    Fastest where few do not. On a CPU by NumPy, rows in threads of their own: several times as fast, since each part
-    stays in the memory near its core.
+    None where they are more than a share of all: then they are not worth picking out. On a CPU by NumPy, rows in
+    threads of their own: several times as fast, since each part stays in the memory near its core.
     """
     if values.device.type != "cpu":
         places = torch.nonzero((values <= limits[:, None]).view(-1)).view(-1)
-        return places, values.view(-1).index_select(0, places)
+        return (
+            (places, values.view(-1).index_select(0, places))
+            if len(places) <= share * values.numel()
+            else None
+        )
     table, bounds = values.numpy(), limits.numpy()[:, None]
 
-    def find(rows: slice) -> tuple[Integers, Floats]:
+    def find(rows: slice) -> tuple[Integers, Floats] | None:
         part = table[rows]
-        places = np.flatnonzero(part <= bounds[rows])
+        is_near = part <= bounds[rows]
+        if np.count_nonzero(is_near) > share * is_near.size:
+            return None
+        places = np.flatnonzero(is_near)
         return places + rows.start * table.shape[1], part.reshape(-1)[places]
 
-    parts = in_threads(find, len(table), table.size)
-    return tuple(torch.from_numpy(np.concatenate(side)) for side in zip(*parts, strict=True))  # type: ignore[return-value]
+    near = []
+    for part in in_threads(find, len(table), table.size):
+        if part is None:
+            return None
+        near.append(part)
+    places, found = (torch.from_numpy(np.concatenate(side)) for side in zip(*near, strict=True))
+    return places, found
 
 
 def in_threads(work: Callable[[slice], T], rows: int, elements: int) -> list[T]:

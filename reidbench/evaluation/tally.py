@@ -95,9 +95,10 @@ class Tally:
         same = self._same_row[begin:end] * values.shape[1] + column
         values.view(-1).index_fill_(0, same, torch.inf if self._rows.is_exact else FARTHEST)
         if values.dtype == torch.float32:
-            places, near = up_to(values, round_up(self._far + self._reach + block.query_slack))
-            if len(places) <= _SPARSE_SHARE * values.numel():
-                self._add_few(block, items, places, near)
+            limits = round_up(self._far + self._reach + block.query_slack)
+            near = up_to(values, limits, share=_SPARSE_SHARE)
+            if near is not None:
+                self._add_few(block, items, *near)
                 return
         self._add_sorted(block, items)
 
@@ -182,18 +183,25 @@ class Tally:
         if self._rows.is_exact:
             self._before += count_below(block.values, self._keys)
             return
-        packed = sort_rows(pack_columns(block.values))
-        keys, slack = self._keys[:, : int(self._counts.max())], (self._reach + block.query_slack)[:, None]
+        step = max(
+            1, PAIR_LIMIT // block.values.shape[1]
+        )  # packed values and open pairs take several times the room
+        for start in range(0, len(block.values), step):
+            self._add_packed(block, items, slice(start, min(start + step, len(block.values))))
+
+    def _add_packed(self, block: Block, items: slice, rows: slice) -> None:
+        packed = sort_rows(pack_columns(block.values[rows]))
+        keys, slack = self._keys[rows], (self._reach + block.query_slack)[rows, None]
         sure = torch.searchsorted(packed, packed_limits(keys - slack - block.item_slack.max()), right=True)
         possible = torch.searchsorted(packed, packed_limits(keys + slack), right=True)
         open_ = (possible - sure).masked_fill_(keys.isinf(), 0)
         is_crowded = open_.sum(dim=1) > packed.shape[1] * _SPARSE_SHARE
-        self._before[:, : sure.shape[1]] += sure.masked_fill(is_crowded[:, None], 0)
-        self._decide(packed, sure, open_.masked_fill_(is_crowded[:, None], 0), items)
+        self._before[rows] += sure.masked_fill(is_crowded[:, None], 0)
+        self._decide(packed, sure, open_.masked_fill_(is_crowded[:, None], 0), items, rows.start)
         for part in _parts(torch.nonzero(is_crowded).flatten(), PAIR_LIMIT // packed.shape[1]):
-            self._add_exact(part, items)
+            self._add_exact(part + rows.start, items)
 
-    def _decide(self, packed: Tensor, sure: Tensor, open_: Tensor, items: slice) -> None:
+    def _decide(self, packed: Tensor, sure: Tensor, open_: Tensor, items: slice, first_row: int) -> None:
         """Compare the `open_` (q, N) items after the first `sure` ones with each match exactly."""
         row, match = torch.nonzero(open_, as_tuple=True)
         counts = open_[row, match]
@@ -202,6 +210,7 @@ class Tally:
         place += sure[row, match].repeat_interleave(counts)
         row, match = row.repeat_interleave(counts), match.repeat_interleave(counts)
         column = packed.view(torch.int64)[row, place] & COLUMN_BITS
+        row += first_row
         distances = self._rows.exact(row + self._queries.start, column + items.start)
         is_before = distances <= self._exact_at(row * self._keys.shape[1] + match)
         self._before.index_put_((row, match), is_before.long(), accumulate=True)
