@@ -338,14 +338,14 @@ def test_label_files_are_followed_and_are_part_of_the_digest(tmp_path: Path) -> 
         LAYOUT.digest(SyntheticSettings(labels=tmp_path / "ilids_vid"))
 
 
-def test_cameras_beyond_the_first_two_are_drawn_once_and_keep_white_about_white() -> None:
-    assert (camera(1), camera(2)) == CAMERAS
-    drawn = [camera(number) for number in range(3, 16)]
-    assert drawn == [camera(number) for number in range(3, 16)]
+def test_cameras_of_a_network_are_drawn_once_and_keep_white_about_white() -> None:
+    drawn = [camera(number) for number in range(1, 16)]
+
+    assert drawn == [camera(number) for number in range(1, 16)]
     assert len({one.gains for one in drawn}) == len(drawn)
     for one in drawn:
         assert np.allclose(np.sum(one.mixing, axis=1), 1)
-        assert np.all(one.colour_matrix() @ np.ones(3) > 0.75)
+        assert np.abs(one.colour_matrix() @ np.ones(3) - 1).max() < 0.1
 
 
 def test_a_number_of_workers_below_one_is_refused(tmp_path: Path) -> None:
