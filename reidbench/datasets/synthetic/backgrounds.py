@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reidbench.datasets.synthetic.cameras import Camera, Place
 from reidbench.datasets.synthetic.canvas import WIDTH, Canvas
 from reidbench.datasets.synthetic.figure import draw_figure
 from reidbench.datasets.synthetic.parts import PARTS_PER_PERSON, part_colours
@@ -25,16 +26,16 @@ _HORIZON = 96  # row where wall and floor meet
 
 
 @lru_cache(maxsize=16)  # one for each camera of the largest layout
-def background_plate(seed: int, camera: int) -> Plate:
+def background_plate(seed: int, camera: Camera) -> Plate:
     """Return the place that a camera looks at: (PLATE_HEIGHT, PLATE_PERIOD + WIDTH, 3) RGB.
 
     The second half of the period mirrors the first, and the start is repeated at the end, so that a window of
     one frame can be cut at every column of the period. People far away are part of it, so that skin and cloth
     colours in the background say nothing about who walks in front.
     """
-    rng = stream(Stream.PLATE, seed, camera)
+    rng = stream(Stream.PLATE, seed, camera.number)
     plate = np.zeros((PLATE_HEIGHT, _PLATE_WIDTH, 3), np.uint8)
-    _PLACES[camera % 2](plate, rng)
+    _DRAWN[camera.place](plate, rng)
     _add_people(plate, rng, 22)
     plate = cv2.GaussianBlur(plate, (0, 0), 0.9).astype(np.uint8)
     plate = np.clip(plate + rng.normal(0, 4, plate.shape), 0, 255).astype(np.uint8)
@@ -86,7 +87,10 @@ def _draw_hall(plate: Plate, rng: np.random.Generator) -> None:
         cv2.line(plate, (start, _HORIZON), (start + 90, PLATE_HEIGHT), (152, 156, 160), 2, cv2.LINE_AA)
 
 
-_PLACES: tuple[Callable[[Plate, np.random.Generator], None], ...] = (_draw_hall, _draw_corridor)  # even, odd
+_DRAWN: dict[Place, Callable[[Plate, np.random.Generator], None]] = {
+    Place.CORRIDOR: _draw_corridor,
+    Place.HALL: _draw_hall,
+}
 _POSTERS = (
     (110, 122, 140),
     (150, 112, 104),

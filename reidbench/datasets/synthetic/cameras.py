@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,19 @@ from reidbench.datasets.synthetic.seeding import Stream, stream
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 
+class Place(Enum):
+    """What a camera looks at."""
+
+    CORRIDOR = "panelled wall, posters and doors"
+    HALL = "window front, columns and desks"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """One fixed camera; the same in every tree, so that what it does to colour can be learned."""
 
     number: int  # as the layouts count, from 1
+    place: Place
     heading: (
         float  # usual walking direction in degrees; 0 = towards the camera, 90 = to the right, 180 = away
     )
@@ -45,6 +54,7 @@ class Camera:
 # A corridor under white lamps: people come towards the camera; a fairly clear picture.
 CORRIDOR = Camera(
     number=1,
+    place=Place.CORRIDOR,
     heading=22.0,
     pitch=0.14,
     mixing=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -57,6 +67,7 @@ CORRIDOR = Camera(
 # A hall under sodium lamps, an older sensor: orange, pale and coarse; people pass from the side and walk away.
 HALL = Camera(
     number=2,
+    place=Place.HALL,
     heading=118.0,
     pitch=0.22,
     mixing=((0.94, 0.05, 0.01), (0.03, 0.94, 0.03), (0.02, 0.04, 0.94)),
@@ -72,8 +83,9 @@ CAMERAS = (CORRIDOR, HALL)
 def camera(number: int) -> Camera:
     """Return one camera of a large network, drawn by its number.
 
-    Such cameras are of one make and differ less than CORRIDOR and HALL: in galleries that also show other people in
-    the camera of the query, a strong cast would put all of these before any match, whatever people look like.
+    Such cameras are of one make, look at stretches of one building and differ less than CORRIDOR and HALL: in
+    galleries that also show other people in the camera of the query, a strong cast or another kind of wall would put
+    all of these before any match, whatever people look like.
     """
     rng = stream(Stream.CAMERA, number)
     leak = 0.02 * rng.random((3, 2))  # of each output channel into the two others
@@ -81,6 +93,7 @@ def camera(number: int) -> Camera:
     rest = [1 - a - b for a, b in zip(low, high, strict=True)]
     return Camera(
         number=number,
+        place=Place.CORRIDOR,
         heading=float(rng.uniform(0, 180)),
         pitch=float(rng.uniform(0.12, 0.24)),
         mixing=(

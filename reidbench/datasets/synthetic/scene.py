@@ -47,7 +47,7 @@ class Track:
         rng = stream(Stream.TRACK, seed, place, camera.number)
         self.length = frames
         self._person, self._camera = person, camera
-        self._plate = background_plate(seed, camera.number)
+        self._plate = background_plate(seed, camera)
         self._canvas = Canvas(WIDTH * _FINER, HEIGHT * _FINER)
         self._walk = _Walk(rng, person, camera, frames)
         self._behind = draw_traffic(rng, frames, DIFFICULTY.behind_rate, {Kind.PERSON: 1.0})[:_MOST_AT_ONCE]
