@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
-import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet_Weights, VGG16_Weights, googlenet, vgg16
 
-from reidbench.plugin import ConfigError, WeightsError
+from reidbench.nn import Backbone, Weights, load_strictly, read_weights, small_body
+from reidbench.plugin import ConfigError
 
 from .config import FC_BACKBONES, SiameseConfig
-
-Weights = Mapping[str, Tensor]
-
-# what reading weights can raise: absent or unreachable, cut short, of another hash, of other content
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError)
-
-
-class Backbone(nn.Module):
-    """Frames (N, 3, H, W), normalised with ImageNet's mean and deviation, to maps (N, `channels`, *`grid`).
-
-    A frozen backbone has no gradients and stays in evaluation mode, so its batch statistics never move.
-    """
-
-    def __init__(self, body: nn.Module, channels: int, grid: tuple[int, int], *, trainable: bool) -> None:
-        super().__init__()
-        self.body = body.requires_grad_(trainable)
-        self.channels = channels
-        self.grid = grid
-        self.trainable = trainable
-
-    def train(self, mode: bool = True) -> Backbone:
-        """Switch the mode, as of any module; a frozen body stays in evaluation mode."""
-        super().train(mode)
-        self.body.train(mode and self.trainable)
-        return self
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return the maps of frames."""
-        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()):
-            maps: Tensor = self.body(frames)
-        return maps
 
 
 def build_backbone(config: SiameseConfig, load_weights: bool = True) -> Backbone:
@@ -61,9 +26,9 @@ def build_backbone(config: SiameseConfig, load_weights: bool = True) -> Backbone
         WeightsError: weights that cannot be had or do not fit.
     """
     grid = map_grid(config)
-    weights = read_weights(config) if load_weights else None
+    weights = read_weights(config.weights, published_weights(config)) if load_weights else None
     if config.backbone == "small":
-        body, channels = _small_body()
+        body, channels = small_body()
     elif config.backbone in ("googlenet", "googlenet_fc"):
         body, channels = _googlenet_body(config, weights)
     else:
@@ -95,18 +60,6 @@ def _map_side(config: SiameseConfig, side: int) -> int:
     for pool in (3, 3, 3, 2):  # max pooling of stride 2 that keeps partial windows
         side = (side - pool + 1) // 2 + 1
     return side
-
-
-def _small_body() -> tuple[nn.Module, int]:
-    """Return a network of 2.6 million multiplications for a 64 x 32 frame, whose maps are then 8 x 4."""
-
-    def block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
-        convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-    layers = [*block(3, 16, 2), *block(16, 32, 2), *block(32, 64, 2), *block(64, 64, 1)]
-    return nn.Sequential(*layers), 64
 
 
 class _InceptionScale(nn.Module):
@@ -162,86 +115,11 @@ def _vgg16_body(config: SiameseConfig, weights: Weights | None) -> tuple[nn.Modu
 
 
 def _load(network: nn.Module, weights: Weights, config: SiameseConfig) -> None:
-    expected = {name: value.shape for name, value in network.state_dict().items()}
-    given = {name: value.shape for name, value in weights.items()}
-    wrong = {
-        "missing": sorted(expected.keys() - given.keys()),
-        "unknown": sorted(given.keys() - expected.keys()),
-        "of another shape": sorted(name for name in expected.keys() & given if expected[name] != given[name]),
-    }
-    found = [f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in wrong.items() if names]
-    if found:
-        raise WeightsError(
-            f"weights {config.weights} do not fit torchvision's {config.backbone.split('_')[0]}: "
-            f"{', '.join(found)}; give the state dict of the whole network"
-        )
-    network.load_state_dict(weights)
+    load_strictly(network, weights, source=config.weights, name=config.backbone.split("_")[0])
 
 
-def read_weights(config: SiameseConfig) -> Weights | None:
-    """Return the pretrained weights that the settings name; None for weights=none.
-
-    Raises:
-        WeightsError: they cannot be fetched or read, or are no state dict.
-    """
-    if config.weights == "none":
-        return None
-    return _read_imagenet(config) if config.weights == "imagenet" else _read_file(config.weights)
-
-
-def _published(config: SiameseConfig) -> Any:
+def published_weights(config: SiameseConfig) -> Any:
+    """Return torchvision's entry of the ImageNet weights of the backbone."""
     if config.backbone in ("googlenet", "googlenet_fc"):
         return GoogLeNet_Weights.IMAGENET1K_V1
     return VGG16_Weights.IMAGENET1K_V1
-
-
-def _read_imagenet(config: SiameseConfig) -> Weights:
-    published = _published(config)
-    try:
-        weights: Weights = published.get_state_dict(
-            progress=sys.stderr.isatty(), check_hash=True, map_location="cpu", weights_only=True
-        )
-    except _UNREADABLE as error:
-        place = Path(torch.hub.get_dir(), "checkpoints", Path(published.url).name)
-        raise WeightsError(
-            f"ImageNet weights of {config.backbone} are neither at {place} nor to be had from {published.url} "
-            f"({_one_line(error)}): download them elsewhere and --set weights=PATH, or --set weights=none"
-        ) from error
-    return weights
-
-
-def _read_file(path: str) -> Weights:
-    try:
-        weights = torch.load(Path(path), map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise WeightsError(
-            f"weights cannot be read from {path} ({_one_line(error)}): "
-            f"--set weights= takes imagenet, none, or the path of a torchvision state dict"
-        ) from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise WeightsError(
-            f"weights {path} hold no state dict of tensors: save network.state_dict() of torchvision's"
-        )
-    return weights
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def weights_digest(config: SiameseConfig) -> str | None:
-    """Return what identifies the pretrained weights: a published name, a file's SHA-256, or None for none.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
-    if config.weights == "none":
-        return None
-    if config.weights == "imagenet":
-        return str(_published(config))
-    try:
-        with Path(config.weights).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"weights cannot be read from {config.weights} ({_one_line(error)})") from error

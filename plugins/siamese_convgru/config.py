@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args, get_type_hints
 
 from reidbench.plugin import ConfigError
+from reidbench.training import PadMode, Short, TestAugmentation, WindowSide
 
 Backbone = Literal["googlenet", "vgg16", "googlenet_fc", "vgg16_fc7", "small"]
 AttentionInput = Literal["flatten", "gap", "conv1x1"]
@@ -18,10 +19,6 @@ InterLayerPool = Literal["none", "max3s1", "max2s2"]
 TemporalPool = Literal["attention", "avg", "max", "fisher"]
 FisherNorm = Literal["none", "power", "l2", "power_l2"]
 PenaltyTarget = Literal["1", "T/K2"]
-Short = Literal["loop", "pad_last", "skip"]
-PadMode = Literal["replicate", "reflect", "zeros"]
-WindowSide = Literal["first", "last", "center"]
-TestAugmentation = Literal["none", "mirror", "shift16"]
 
 FC_BACKBONES = ("googlenet_fc", "vgg16_fc7")
 
@@ -173,6 +170,11 @@ class SiameseConfig:
     score: Literal["euclidean", "similarity"] = field(
         default="euclidean", metadata={"help": "match by Euclidean distance, or by W-8", "stage": "match"}
     )
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the frames given to the backbone."""
+        return self.input_height, self.input_width
 
     def __post_init__(self) -> None:
         _check_choices(self)

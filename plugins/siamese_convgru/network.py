@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import ConvGRUCell
+from reidbench.nn import ConvGRUCell, full_precision, valid_frames
 from reidbench.plugin import ConfigError
 
 from .backbones import build_backbone
 from .config import AttentionInput, SiameseConfig
 from .losses import PairSimilarity
-from .pooling import FisherPooling, TemporalPooling, full_precision, valid_frames
+from .pooling import FisherPooling, TemporalPooling
 
 Grid = tuple[int, int]
 

@@ -10,13 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
+from reidbench.nn import as_input, decoding_size
+from reidbench.training import (
+    PairBatch,
+    TrainingTask,
+    change_clip,
+    draw_change,
+    draw_clip,
+    long_enough,
+    sample_pairs,
+)
 
-from .augment import change_clip, draw_change
 from .config import SiameseConfig
-from .frames import as_input, load_size
 from .losses import siamese_loss
 from .network import ClipEncoding, SiameseConvGRU
-from .pairs import PairBatch, draw_clip, long_enough, sample_pairs
 
 
 class PairObjective(nn.Module):
@@ -30,7 +37,7 @@ class PairObjective(nn.Module):
         """Return the loss to minimise and its two terms; both branches run in one batch."""
         clips, same = batch
         config = self.network.config
-        encoding: ClipEncoding = self.network(as_input(clips, config))
+        encoding: ClipEncoding = self.network(as_input(clips, config.input_size))
         first, second = encoding.descriptor.chunk(2)
         terms = siamese_loss(
             self.network.similarity(first, second),
@@ -42,13 +49,13 @@ class PairObjective(nn.Module):
         return {"loss": terms.total, "cross_entropy": terms.cross_entropy, "penalty": terms.penalty}
 
 
-class PairTraining:
+class PairTraining(TrainingTask):
     """The training task of the method; see `reidbench.training.TrainingTask`."""
 
     def __init__(self, network: SiameseConvGRU, train: TrainingSet) -> None:
         self.config: SiameseConfig = network.config
-        self.module: nn.Module = PairObjective(network)
-        self.optimizer: torch.optim.Optimizer = torch.optim.RMSprop(
+        self.module = PairObjective(network)
+        self.optimizer = torch.optim.RMSprop(
             network.parameter_groups(),
             alpha=self.config.rho,
             eps=self.config.eps,
@@ -79,6 +86,6 @@ class PairTraining:
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
         chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
-        clip = torch.from_numpy(tracklet.frames(load_size(self.config))[chosen])
+        clip = torch.from_numpy(tracklet.frames(decoding_size(*self.config.input_size))[chosen])
         change = draw_change(clip.shape[1], clip.shape[2], self.config.translation, generator)
         return change_clip(clip, change, self.config.crop_pad_mode)

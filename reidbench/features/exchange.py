@@ -1,7 +1,8 @@
 """Features made elsewhere, or made here for others: one file with queries, galleries and their labels.
 
 HDF5: groups `query` and `gallery`, each with `features` (N, D), `pid` (N,), `camid` (N,) and optionally `tracklet_id`
-(N,); optionally `distances` (Q, G) beside them, which are then used as they are. Several searches lie under
+(N,); optionally `distances` (Q, G) beside them, which are then used as they are. Sequences are `features` (N, T, D)
+with `lengths` (N,), and need `distances`. Several searches lie under
 `trial_00`, `trial_01`, ... `.npz` files hold the same under the names that `evaluate` uses, `.mat` files under those of
 the widely used baseline (layumi): `query_f`, `query_label`, `query_cam`, `gallery_f`, `gallery_label`, `gallery_cam`.
 """
@@ -26,7 +27,7 @@ FORMAT = "reidbench-search"
 FORMAT_VERSION = 1
 Array = npt.NDArray[Any]
 SUFFIXES = (".h5", ".hdf5", ".npz", ".mat")
-_FIELDS = ("features", "pid", "camid", "tracklet_id")
+_FIELDS = ("features", "pid", "camid", "tracklet_id", "lengths")
 _NPZ = {
     "query": {"features": "query_features", "pid": "query_pids", "camid": "query_camids"},
     "gallery": {"features": "gallery_features", "pid": "gallery_pids", "camid": "gallery_camids"},
@@ -42,16 +43,19 @@ class Items:
     """One side of a search.
 
     Attributes:
-        features: (N, D), or None where only distances are given.
+        features: (N, D), or with distances also sequences (N, T, D) or several views of either; None where only
+            distances are given.
         pid: (N,) persons.
         camid: (N,) cameras.
         tracklet_id: (N,) names that tell tracklets apart, or None.
+        lengths: (N,) vectors in each sequence, or None.
     """
 
     features: Array | None
     pid: Array
     camid: Array
     tracklet_id: Array | None = None
+    lengths: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,7 @@ def _hdf5_fields(place: Any) -> dict[str, Array]:
 
 def _present(place: Any) -> Iterator[tuple[str, str]]:
     for side in ("query", "gallery"):
-        for name in (*_FIELDS, "lengths"):
+        for name in _FIELDS:
             if side in place and name in place[side]:
                 yield side, name
 
@@ -220,6 +224,7 @@ def _items(place: str, side: str, fields: Mapping[str, Array], *, has_distances:
         "pid": pid,
         "camid": camid,
         "tracklet_id": fields.get(f"{side}/tracklet_id"),
+        "lengths": fields.get(f"{side}/lengths"),
     }
     rows = {name: len(values) for name, values in given.items() if values is not None and values.ndim}
     if len(set(rows.values())) > 1:

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -35,15 +35,17 @@ class Block:
 
     Attributes:
         ids: N opaque tracklet ids.
-        values: (N, D), or (N, A, D) with views.
+        values: (N, D), or (N, T, D) with lengths; with views an axis of A stands after the first.
         views: (N,) number of views, or None.
         seconds: what it cost to compute.
+        lengths: (N,) vectors in each sequence, or None.
     """
 
     ids: tuple[str, ...]
     values: Array
     views: Array | None
     seconds: float
+    lengths: Array | None = None
 
     @property
     def name(self) -> str:
@@ -51,9 +53,9 @@ class Block:
         return fingerprint(list(self.ids))[:32]
 
     def digest(self) -> str:
-        """Return the SHA-256 of ids, values and views."""
+        """Return the SHA-256 of ids, values, views and lengths."""
         digest = hashlib.sha256("\n".join(self.ids).encode())
-        for array in (self.values, self.views):
+        for array in (self.values, self.views, self.lengths):
             if array is not None:
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -88,23 +90,34 @@ class FeatureStore:
             file.create_dataset("features", data=block.values)
             if block.views is not None:
                 file.create_dataset("views", data=block.views)
+            if block.lengths is not None:
+                file.create_dataset("lengths", data=block.lengths)
         self._keep(path, block)
 
-    def read(self, ids: Sequence[str]) -> tuple[Array, Array | None]:
-        """Return values and views of tracklets, in the order given; views are padded to the largest number.
+    def read(self, ids: Sequence[str]) -> tuple[Array, Array | None, Array | None]:
+        """Return values, views and lengths of tracklets, in the order given.
+
+        Views and sequences are padded with zeros to the largest number of them.
 
         Raises:
             KeyError: an id that no block holds.
         """
         found = [self._place[identifier] for identifier in ids]
-        items = [self._blocks[path].values[row] for path, row in found]
-        if all(self._blocks[path].views is None for path, _ in found):
-            return np.stack(items), None
-        counts = np.array([self._count(path, row) for path, row in found], dtype=np.int64)
-        padded = np.zeros((len(items), int(counts.max()), items[0].shape[-1]), dtype=items[0].dtype)
-        for target, item, count in zip(padded, items, counts, strict=True):
-            target[:count] = item[:count]
-        return padded, counts
+        views, lengths = self._numbers(found, "views"), self._numbers(found, "lengths")
+        items = []
+        for number, (path, row) in enumerate(found):  # what stands behind the last view or vector is dropped
+            block = self._blocks[path]
+            item = block.values[row]
+            if views is not None:
+                item = item[None] if block.views is None else item[: views[number]]
+            if lengths is not None and block.lengths is not None:
+                item = item[..., : lengths[number], :]
+            items.append(item)
+        shape = np.max([item.shape for item in items], axis=0)
+        values = np.zeros((len(items), *shape), dtype=items[0].dtype)
+        for target, item in zip(values, items, strict=True):
+            target[tuple(slice(side) for side in item.shape)] = item
+        return values, views, lengths
 
     def seconds(self, ids: Iterable[str]) -> dict[str, float]:
         """Return the cost of each block that holds one of the tracklets, by block name."""
@@ -113,9 +126,13 @@ class FeatureStore:
             for path, _ in map(self._place.__getitem__, ids)
         }
 
-    def _count(self, path: Path, row: int) -> int:
-        views = self._blocks[path].views
-        return 1 if views is None else int(views[row])
+    def _numbers(self, found: Sequence[tuple[Path, int]], name: Literal["views", "lengths"]) -> Array | None:
+        """Return the views or lengths (N,) of rows of blocks, 1 in blocks without them; None if no block has any."""
+        columns = {path: getattr(self._blocks[path], name) for path, _ in found}
+        if all(column is None for column in columns.values()):
+            return None
+        numbers = [1 if columns[path] is None else int(columns[path][row]) for path, row in found]
+        return np.array(numbers, dtype=np.int64)
 
     def _refresh(self) -> None:
         for path in sorted(self.folder.glob("*.h5")):
@@ -153,6 +170,7 @@ def read_block(path: Path) -> Block:
             values=file["features"][()],
             views=file["views"][()] if "views" in file else None,
             seconds=float(file.attrs["seconds"]),
+            lengths=file["lengths"][()] if "lengths" in file else None,
         )
         if block.digest() != file.attrs["digest"]:
             raise ValueError("its contents do not agree with their digest")

@@ -1,6 +1,38 @@
-"""Layers and distances that networks share; torch only."""
+"""Layers, backbones and distances that networks share; torch and torchvision only."""
 
+from reidbench.nn.backbones import (
+    Backbone,
+    densenet121_body,
+    halved,
+    imagenet_weights,
+    resnet50_body,
+    small_body,
+)
 from reidbench.nn.convgru import ConvGRUCell
+from reidbench.nn.convlstm import ConvLSTMCell
 from reidbench.nn.distances import euclidean, mean_over_views
+from reidbench.nn.frames import as_input, decoding_size, imagenet_normalised
+from reidbench.nn.sequences import full_precision, valid_frames
+from reidbench.nn.weights import Weights, load_strictly, read_weights, weights_digest
 
-__all__ = ["ConvGRUCell", "euclidean", "mean_over_views"]
+__all__ = [
+    "Backbone",
+    "ConvGRUCell",
+    "ConvLSTMCell",
+    "Weights",
+    "as_input",
+    "decoding_size",
+    "densenet121_body",
+    "euclidean",
+    "full_precision",
+    "halved",
+    "imagenet_normalised",
+    "imagenet_weights",
+    "load_strictly",
+    "mean_over_views",
+    "read_weights",
+    "resnet50_body",
+    "small_body",
+    "valid_frames",
+    "weights_digest",
+]

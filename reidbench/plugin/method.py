@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,16 +48,24 @@ class Embeddings:
     """What `embed` returns for N tracklets.
 
     Attributes:
-        values: (N, D) vectors, or (N, A, D) up to A test-time views of each tracklet.
-        views: (N,) number of views of each item, 1..A; None for plain vectors. View a of an item counts when
-            a < views; what stands behind is padding.
+        values: (N, D) vectors or (N, T, D) sequences, with an axis of up to A test-time views after the first where
+            a tracklet has several: (N, A, D), (N, A, T, D).
+        views: (N,) number of views of each item, 1..A; None for plain vectors or sequences. View a of an item
+            counts when a < views; what stands behind is padding.
+        lengths: (N,) vectors in each sequence, 1..T, the same in all views; None for vectors. What stands behind
+            is padding.
     """
 
     values: Tensor
     views: Tensor | None = None
+    lengths: Tensor | None = None
 
     def __getitem__(self, rows: slice) -> Embeddings:
-        return Embeddings(values=self.values[rows], views=None if self.views is None else self.views[rows])
+        return Embeddings(
+            values=self.values[rows],
+            views=None if self.views is None else self.views[rows],
+            lengths=None if self.lengths is None else self.lengths[rows],
+        )
 
     def __len__(self) -> int:
         return len(self.values)
@@ -126,11 +134,20 @@ class Method(abc.ABC):
     def distance(self, query: Embeddings, gallery: Embeddings) -> Tensor:
         """Return the distances (Q, G), smaller is nearer; called on blocks.
 
-        The default is Euclidean; of several test-time views the distances are averaged.
+        The default is Euclidean; of several test-time views the distances are averaged. Sequences need a method
+        with a distance of its own.
         """
         from reidbench.nn import euclidean, mean_over_views
 
         return mean_over_views(euclidean, query.values, query.views, gallery.values, gallery.views)
+
+    def pair_scorer(self, query: Embeddings, gallery: Embeddings) -> Callable[[slice, slice], Tensor]:
+        """Return what gives the distances of blocks: slices of queries and of gallery items to (q, g).
+
+        Called once for a search. Methods whose distance needs something of each item alone compute it here, once;
+        the default calls `distance` on blocks.
+        """
+        return lambda rows, columns: self.distance(query[rows], gallery[columns])
 
 
 class FixedMethod(Method):

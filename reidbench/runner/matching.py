@@ -78,24 +78,17 @@ class Matching:
         settings: RerankSettings | None,
     ) -> Matching:
         """Compare embeddings by a method's distance, re-ranked if there are settings for it."""
-        is_plain = query.views is None and gallery.views is None
+        is_plain = all(side.views is None and side.lengths is None for side in (query, gallery))
         if is_plain and type(method).distance is Method.distance:
             features = (query.values, gallery.values)
             if settings is None:
                 return cls(labels, features=features)
             return cls(labels, scorer=rerank(*features, settings))
         if settings is None:
-            return cls(labels, scorer=lambda rows, columns: _distance(method, query[rows], gallery[columns]))
+            return cls(labels, scorer=_scorer(method, query, gallery))
         everything = _concatenated(query, gallery)
-        return cls(
-            labels,
-            scorer=rerank_pairs(
-                lambda rows, columns: _distance(method, everything[rows], everything[columns]),
-                len(query),
-                len(gallery),
-                settings,
-            ),
-        )
+        scorer = _scorer(method, everything, everything)
+        return cls(labels, scorer=rerank_pairs(scorer, len(query), len(gallery), settings))
 
     def scores(self, rules: Rules) -> Scores:
         """Return the scores."""
@@ -125,9 +118,15 @@ class Matching:
         return (self.features if matrix is None and self.features is not None else (None, None)), matrix
 
 
-def _distance(method: Method, query: Embeddings, gallery: Embeddings) -> Tensor:
-    with plugin_border(method.name, "distance"):
-        return method.distance(query, gallery)
+def _scorer(method: Method, query: Embeddings, gallery: Embeddings) -> PairScorer:
+    with plugin_border(method.name, "pair_scorer"):
+        scorer = method.pair_scorer(query, gallery)
+
+    def guarded(rows: slice, columns: slice) -> Tensor:
+        with plugin_border(method.name, "distance"):
+            return scorer(rows, columns)
+
+    return guarded
 
 
 def _matrix(scorer: PairScorer, queries: int, items: int) -> Tensor:
@@ -141,16 +140,29 @@ def _matrix(scorer: PairScorer, queries: int, items: int) -> Tensor:
 
 
 def _concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
-    """Return the embeddings of both, padded to the same number of views."""
-    if first.views is None and second.views is None:
-        return Embeddings(values=torch.cat([first.values, second.values]))
-    parts = [part.values if part.views is not None else part.values[:, None] for part in (first, second)]
-    width = max(part.shape[1] for part in parts)
-    views = [
-        part.views
-        if part.views is not None
-        else torch.ones(len(part), dtype=torch.long, device=part.values.device)
-        for part in (first, second)
-    ]
-    padded = [pad(part, (0, 0, 0, width - part.shape[1])) for part in parts]
-    return Embeddings(values=torch.cat(padded), views=torch.cat(views))
+    """Return the embeddings of both, padded to the same number of views and length of sequences."""
+    sides = [_with_views(first), _with_views(second)] if _have_views(first, second) else [first, second]
+    shape = [max(sizes) for sizes in zip(*(side.values.shape[1:] for side in sides), strict=True)]
+    lengths = [side.lengths for side in sides if side.lengths is not None]
+    views = [side.views for side in sides if side.views is not None]
+    return Embeddings(
+        values=torch.cat([_padded(side.values, shape) for side in sides]),
+        views=torch.cat(views) if views else None,
+        lengths=torch.cat(lengths) if lengths else None,
+    )
+
+
+def _have_views(*sides: Embeddings) -> bool:
+    return any(side.views is not None for side in sides)
+
+
+def _with_views(side: Embeddings) -> Embeddings:
+    if side.views is not None:
+        return side
+    ones = torch.ones(len(side), dtype=torch.long, device=side.values.device)
+    return Embeddings(values=side.values[:, None], views=ones, lengths=side.lengths)
+
+
+def _padded(values: Tensor, shape: list[int]) -> Tensor:
+    missing = [(0, wanted - size) for size, wanted in zip(values.shape[1:], shape, strict=True)]
+    return pad(values, [side for pair in reversed(missing) for side in pair])

@@ -60,4 +60,5 @@ def _items(runner: TrialRunner, rows: IntArray, window: FrameWindow, embeddings:
         pid=table.pids[rows],
         camid=table.camids[rows],
         tracklet_id=np.array([view.id for view in views], dtype="S"),
+        lengths=None if embeddings.lengths is None else embeddings.lengths.cpu().numpy(),
     )

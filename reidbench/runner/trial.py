@@ -7,10 +7,11 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
@@ -124,10 +125,11 @@ class _TrialInHand:
     def _pooled(self, queries: IntArray, rows: IntArray) -> Embeddings:
         boxes = self._embedded(rows, self.windows.query)
         table = self.plan.contents.table
-        if boxes.views is not None:
+        if boxes.views is not None or boxes.lengths is not None:
+            kind = "several views of an image" if boxes.views is not None else "sequences"
             raise ConfigError(
-                f"method '{self.name}' embeds several views of an image, which protocol "
-                f"'{self.plan.choice.protocol.name}' cannot pool; choose a setting without test-time views"
+                f"method '{self.name}' embeds {kind}, which protocol '{self.plan.choice.protocol.name}' cannot "
+                "pool; choose a setting that gives one vector"
             )
         how = self.plan.choice.protocol.readings.pooling or "mean"
         values = pool_queries(
@@ -193,11 +195,11 @@ class _TrialInHand:
             self._embed_missing(store, views)
         ids = [view.id for view in views]
         self.embed_seconds.update({f"{key}/{name}": cost for name, cost in store.seconds(ids).items()})
-        values, counts = store.read(ids)
-        return Embeddings(
-            values=torch.from_numpy(values).to(self.runner.runtime.device),
-            views=None if counts is None else torch.from_numpy(counts).to(self.runner.runtime.device),
-        )
+        arrays = [None if array is None else torch.from_numpy(array) for array in store.read(ids)]
+        values, counts, lengths = [
+            None if array is None else array.to(self.runner.runtime.device) for array in arrays
+        ]
+        return Embeddings(values=cast(Tensor, values), views=counts, lengths=lengths)
 
     def _embed_missing(self, store: FeatureStore, views: Sequence[TrackletView]) -> None:
         missing = set(store.missing(view.id for view in views))
@@ -218,30 +220,42 @@ class _TrialInHand:
         with plugin_border(self.name, "embed"):
             embeddings = method.embed(views)
         seconds = time.monotonic() - started
-        values, counts = _checked(self.name, embeddings, len(views))
-        return Block(tuple(view.id for view in views), values, counts, seconds)
+        checked = _checked(self.name, embeddings, len(views))
+        return Block(
+            tuple(view.id for view in views),
+            checked.values.detach().cpu().float().numpy(),
+            _whole_numbers(checked.views),
+            seconds,
+            _whole_numbers(checked.lengths),
+        )
 
 
-def _checked(name: str, embeddings: Embeddings, count: int) -> tuple[Any, Any]:
-    """Return values and views as arrays, or name the plugin that broke the contract."""
-    values, views = embeddings.values, embeddings.views
-    wanted = 2 if views is None else 3
+def _checked(name: str, embeddings: Embeddings, count: int) -> Embeddings:
+    """Return embeddings that keep the contract, or name the plugin that broke it."""
+    values = embeddings.values
+    wanted = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
     if values.ndim != wanted or len(values) != count or not values.is_floating_point():
         raise PluginError(
             f"method '{name}' must embed {count} tracklets as floating-point values with {wanted} axes, "
             f"got shape {tuple(values.shape)} of {values.dtype}"
         )
-    if views is not None and (
-        views.shape != (count,) or not bool(((views >= 1) & (views <= values.shape[1])).all())
+    for numbers, most, what in (
+        (embeddings.views, values.shape[1], "views"),
+        (embeddings.lengths, values.shape[-2], "vectors"),
     ):
-        raise PluginError(
-            f"method '{name}' must count 1..{values.shape[1]} views of each tracklet, got {views.tolist()}"
-        )
+        if numbers is not None and (
+            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= most)).all())
+        ):
+            raise PluginError(
+                f"method '{name}' must count 1..{most} {what} of each tracklet, got {numbers.tolist()}"
+            )
     if not bool(torch.isfinite(values).all()):
         row = int((~torch.isfinite(values).flatten(1).all(1)).nonzero()[0])
         raise PluginError(
             f"method '{name}' embedded tracklet {row} of a block with a value that is not finite"
         )
-    return values.detach().cpu().float().numpy(), None if views is None else views.cpu().numpy().astype(
-        np.int64
-    )
+    return embeddings
+
+
+def _whole_numbers(numbers: Tensor | None) -> IntArray | None:
+    return None if numbers is None else numbers.cpu().numpy().astype(np.int64)

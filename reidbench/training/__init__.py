@@ -1,14 +1,61 @@
-"""The one training loop and what belongs to it."""
+"""The one training loop and what belongs to it: clips, batches, changes of frames, losses, embedding."""
 
+from reidbench.training.augment import (
+    ClipChange,
+    PadMode,
+    TestAugmentation,
+    change_clip,
+    draw_change,
+    view_changes,
+)
 from reidbench.training.checkpoint import load_checkpoint, save_checkpoint
+from reidbench.training.clips import (
+    Chunks,
+    Short,
+    WindowSide,
+    chunk_frames,
+    cut_window,
+    draw_clip,
+    long_enough,
+    looped,
+)
+from reidbench.training.embedding import TestClip, clip_batches, embed_clips, padded_clips
 from reidbench.training.loop import Precision, TrainingLog, TrainingSettings, TrainingTask, train
+from reidbench.training.network_method import NetworkMethod
+from reidbench.training.pairs import PairBatch, sample_pairs
+from reidbench.training.people import person_batches
+from reidbench.training.triplets import Mining, triplet_loss
 
 __all__ = [
+    "Chunks",
+    "ClipChange",
+    "Mining",
+    "NetworkMethod",
+    "PadMode",
+    "PairBatch",
     "Precision",
+    "Short",
+    "TestAugmentation",
+    "TestClip",
     "TrainingLog",
     "TrainingSettings",
     "TrainingTask",
+    "WindowSide",
+    "change_clip",
+    "chunk_frames",
+    "clip_batches",
+    "cut_window",
+    "draw_change",
+    "draw_clip",
+    "embed_clips",
     "load_checkpoint",
+    "long_enough",
+    "looped",
+    "padded_clips",
+    "person_batches",
+    "sample_pairs",
     "save_checkpoint",
     "train",
+    "triplet_loss",
+    "view_changes",
 ]

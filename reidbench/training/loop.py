@@ -7,13 +7,14 @@ generator state to lose.
 
 from __future__ import annotations
 
+import abc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 CHECKPOINT = "checkpoint.pt"
 
 
-class TrainingTask(Protocol):
+class TrainingTask(abc.ABC):
     """What a method gives to the loop.
 
     Attributes:
@@ -39,9 +40,17 @@ class TrainingTask(Protocol):
     module: nn.Module
     optimizer: torch.optim.Optimizer
 
+    def begin_epoch(self, epoch: int) -> None:  # noqa: B027  optional by design
+        """Set learning rates, and what is frozen, for an epoch; also called where a resumed training goes on.
+
+        What it sets may depend on the epoch alone.
+        """
+
+    @abc.abstractmethod
     def plan(self, generator: np.random.Generator) -> Sequence[Any]:
         """Return what the batches of one epoch are made of."""
 
+    @abc.abstractmethod
     def load(self, item: Any, generator: np.random.Generator) -> Any:
         """Return the batch of one item of the plan: tensors on the CPU in any nesting. Called in a thread."""
 
@@ -137,6 +146,7 @@ class _Run:
 
     def _epoch(self) -> None:
         epoch = self.position.epoch
+        self.task.begin_epoch(epoch)
         plan = self.task.plan(self._generator(epoch, "plan"))
         remaining = range(self.position.step, len(plan))
         for step, batch in zip(remaining, self._batches(plan, remaining), strict=True):

@@ -22,9 +22,10 @@ def test_what_is_written_is_read_back_by_another_store_in_any_order(tmp_path: Pa
     store.write(first)
     store.write(second)
 
-    values, views = FeatureStore(tmp_path, {}).read(["c", "a"])
+    values, views, lengths = FeatureStore(tmp_path, {}).read(["c", "a"])
 
     assert views is None
+    assert lengths is None
     np.testing.assert_array_equal(values, np.stack([second.values[0], first.values[0]]))
 
 
@@ -33,12 +34,46 @@ def test_views_are_padded_to_the_largest_number_and_counted(tmp_path: Path) -> N
     store.write(block("a", "b", views=[2, 1]))
     store.write(block("c", views=[3]))
 
-    values, views = store.read(["a", "b", "c"])
+    values, views, lengths = store.read(["a", "b", "c"])
 
     assert views is not None
     assert views.tolist() == [2, 1, 3]
+    assert lengths is None
     assert values.shape == (3, 3, 5)
     assert not values[1, 1:].any()
+
+
+def test_sequences_keep_their_lengths_and_are_padded_to_the_longest(tmp_path: Path) -> None:
+    short = Block(("a",), np.ones((1, 2, 5), np.float32), None, 1.0, np.array([2]))
+    long = Block(("b",), np.full((1, 4, 5), 2.0, np.float32), None, 1.0, np.array([4]))
+    for one in (short, long):
+        FeatureStore(tmp_path, {}).write(one)
+
+    values, views, lengths = FeatureStore(tmp_path, {}).read(["b", "a"])
+
+    assert views is None
+    assert lengths is not None
+    assert lengths.tolist() == [4, 2]
+    np.testing.assert_array_equal(values[0], long.values[0])
+    np.testing.assert_array_equal(values[1, :2], short.values[0])
+    assert not values[1, 2:].any()
+
+
+def test_views_of_sequences_are_padded_along_both_axes(tmp_path: Path) -> None:
+    two = Block(("a",), np.ones((1, 2, 3, 5), np.float32), np.array([2]), 1.0, np.array([3]))
+    one = Block(("b",), np.ones((1, 4, 5), np.float32), None, 1.0, np.array([4]))
+    store = FeatureStore(tmp_path, {})
+    for block_ in (two, one):
+        store.write(block_)
+
+    values, views, lengths = store.read(["a", "b"])
+
+    assert (views is not None, lengths is not None) == (True, True)
+    assert (views.tolist(), lengths.tolist()) == ([2, 1], [3, 4])  # type: ignore[union-attr]
+    assert values.shape == (2, 2, 4, 5)
+    assert values[0, :, :3].all()
+    assert values[1, 0].all()
+    assert values.sum() == 2 * 3 * 5 + 4 * 5
 
 
 def test_missing_ids_keep_their_order_and_see_what_others_wrote(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.errors import CheckpointError, PluginError
-from reidbench.training import TrainingSettings, train
+from reidbench.training import TrainingSettings, TrainingTask, train
 
 
 class Killed(BaseException):
@@ -33,7 +33,7 @@ class Regression(nn.Module):
         return {"loss": error, "other": error.detach() * 2}
 
 
-class Task:
+class Task(TrainingTask):
     def __init__(self, *, dies_at: int | None = None, scale: float = 1.0) -> None:
         self.module: nn.Module = Regression()
         self.optimizer: torch.optim.Optimizer = torch.optim.RMSprop(

@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 import torch
 from reidbench_plugins.siamese_convgru import backbones
-from reidbench_plugins.siamese_convgru.backbones import build_backbone, map_grid, weights_digest
+from reidbench_plugins.siamese_convgru.backbones import build_backbone, map_grid, published_weights
 from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
 from torch import nn
 from torchvision.models import GoogLeNet_Weights, googlenet
 
 from reidbench.errors import ConfigError, WeightsError
+from reidbench.nn import weights_digest
+
+
+def digest_of(config: SiameseConfig) -> str | None:
+    return weights_digest(config.weights, published_weights(config))
+
 
 FC = {"kernels": (1, 1, 1)}
 VARIANTS: list[tuple[dict[str, Any], int]] = [
@@ -190,7 +196,7 @@ def test_imagenet_weights_that_cannot_be_had_say_where_and_what_to_do(
         build_backbone(SiameseConfig(backbone=backbone))
 
     message = str(caught.value)
-    assert f"ImageNet weights of {backbone}" in message
+    assert f"ImageNet weights ({digest_of(SiameseConfig(backbone=backbone))})" in message
     assert str(tmp_path / "checkpoints" / backbone) in message
     assert "--set weights=PATH" in message
     assert "--set weights=none" in message
@@ -216,15 +222,12 @@ def test_imagenet_weights_are_checked_against_their_hash(
 def test_weights_are_identified_by_name_or_content(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"weights")
 
-    assert weights_digest(untrained()) is None
-    assert weights_digest(SiameseConfig()) == "GoogLeNet_Weights.IMAGENET1K_V1"
-    assert weights_digest(SiameseConfig(backbone="vgg16")) == "VGG16_Weights.IMAGENET1K_V1"
-    assert (
-        weights_digest(SiameseConfig(weights=str(tmp_path / "w.pth")))
-        == hashlib.sha256(b"weights").hexdigest()
-    )
+    assert digest_of(untrained()) is None
+    assert digest_of(SiameseConfig()) == "GoogLeNet_Weights.IMAGENET1K_V1"
+    assert digest_of(SiameseConfig(backbone="vgg16")) == "VGG16_Weights.IMAGENET1K_V1"
+    assert digest_of(SiameseConfig(weights=str(tmp_path / "w.pth"))) == hashlib.sha256(b"weights").hexdigest()
     with pytest.raises(WeightsError, match="cannot be read"):
-        weights_digest(SiameseConfig(weights=str(tmp_path / "other.pth")))
+        digest_of(SiameseConfig(weights=str(tmp_path / "other.pth")))
 
 
 def test_the_small_backbone_is_cheap() -> None:

@@ -11,11 +11,11 @@ from reidbench_plugins.siamese_convgru.pooling import (
     TemporalPooling,
     fisher_vector,
     fit_fisher,
-    valid_frames,
 )
 from torch import Tensor
 
 from reidbench.errors import ConfigError, WeightsError
+from reidbench.nn import valid_frames
 
 ALL = torch.ones(2, 5, dtype=torch.bool)
 

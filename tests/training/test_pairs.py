@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reidbench_plugins.siamese_convgru.pairs import PairBatch, draw_clip, long_enough, sample_pairs
 
 from reidbench.errors import ConfigError
+from reidbench.training import PairBatch, draw_clip, long_enough, sample_pairs
 
 TWO_CAMERAS = (
     np.repeat(np.arange(12), 2),

@@ -1,4 +1,4 @@
-"""Which pairs of sequences, and which frames of them, an epoch shows; all randomness comes from one generator."""
+"""Which pairs of sequences an epoch shows; all randomness comes from one generator."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.plugin import ConfigError
-
-from .config import Short
+from reidbench.errors import ConfigError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -40,6 +38,16 @@ class _People:
         first, second = rng.permutation(sorted(self.rows[pid]))[:2].tolist()
         return self._row(pid, first, rng), self._row(pid, second, rng)
 
+    def anybody_else(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
+        """Draw a sequence of a person and one of somebody else, cameras as they fall; None if there is nobody else."""
+        others = [other for other in self.all if other != pid]
+        if not others:
+            return None
+        other = others[rng.integers(len(others))]
+        cameras = [sorted(self.rows[person]) for person in (pid, other)]
+        first, second = (seen[rng.integers(len(seen))] for seen in cameras)
+        return self._row(pid, first, rng), self._row(other, second, rng)
+
     def negative(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
         """Draw a sequence of a person and one of somebody else from another camera; None if nobody else has one."""
         for camid in rng.permutation(sorted(self.rows[pid])).tolist():
@@ -63,8 +71,9 @@ def sample_pairs(
     pos_fraction: float,
     pairs_per_epoch: int | None,
     rng: np.random.Generator,
+    negatives_across_cameras: bool = True,
 ) -> list[PairBatch]:
-    """Draw the pairs of an epoch; the two sequences of a pair always come from different cameras.
+    """Draw the pairs of an epoch; the two sequences of a positive pair always come from different cameras.
 
     People take turns: each gets a positive pair before any gets a second one, and likewise each is the first of
     a negative pair. Cameras and partners are drawn uniformly.
@@ -76,6 +85,7 @@ def sample_pairs(
         pos_fraction: fraction of positive pairs, of every batch up to rounding and of the epoch.
         pairs_per_epoch: pairs in all; None takes two for every person seen by two cameras.
         rng: the epoch's source of randomness.
+        negatives_across_cameras: whether the sequences of a negative pair come from different cameras too.
 
     Raises:
         ConfigError: no person is seen by two cameras, or there is no pair of different people.
@@ -90,7 +100,7 @@ def sample_pairs(
     # the k-th pair is positive when the running count of positive ones steps up, so batches share them evenly
     steps = np.floor(np.arange(total + 1) * pos_fraction + 0.5)
     same = steps[1:] > steps[:-1]
-    positives, negatives = _positives(people, rng), _negatives(people, rng)
+    positives, negatives = _positives(people, rng), _negatives(people, rng, across=negatives_across_cameras)
     pairs = np.array([next(positives if positive else negatives) for positive in same], dtype=np.int64)
     return [
         PairBatch(
@@ -108,9 +118,10 @@ def _positives(people: _People, rng: np.random.Generator) -> Iterator[tuple[int,
             yield people.positive(pid, rng)
 
 
-def _negatives(people: _People, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+def _negatives(people: _People, rng: np.random.Generator, *, across: bool) -> Iterator[tuple[int, int]]:
+    draw = people.negative if across else people.anybody_else
     while True:
-        drawn = (people.negative(pid, rng) for pid in rng.permutation(people.all).tolist())
+        drawn = (draw(pid, rng) for pid in rng.permutation(people.all).tolist())
         found = False
         for pair in drawn:
             if pair is not None:
@@ -120,35 +131,3 @@ def _negatives(people: _People, rng: np.random.Generator) -> Iterator[tuple[int,
             raise ConfigError(
                 "negative training pairs need two people seen by different cameras, got only one person"
             )
-
-
-def long_enough(lengths: IntArray, clip_len: int, short: Short) -> IntArray:
-    """Return the rows of the sequences that are trained on: all, or with short=skip those of a clip or more.
-
-    Raises:
-        ConfigError: none is.
-    """
-    rows = np.flatnonzero(lengths >= (clip_len if short == "skip" else 1))
-    if len(rows) == 0:
-        raise ConfigError(
-            f"clip_len must be at most {max(lengths.tolist(), default=0)}, the longest training sequence, with "
-            f"short={short}, got {clip_len}"
-        )
-    return rows
-
-
-def draw_clip(length: int, clip_len: int, short: Short, rng: np.random.Generator) -> IntArray:
-    """Draw which frames of a sequence make a clip: `clip_len` consecutive ones, their start uniform.
-
-    Of a sequence that is shorter, all frames from the first, then again from the first (short=loop) or the last
-    one repeated (pad_last).
-
-    Args:
-        length: frames of the sequence, at least 1.
-        clip_len: frames of the clip.
-        short: loop or pad_last; skip is as loop.
-        rng: source of randomness; one number is drawn whatever the length.
-    """
-    start = int(rng.integers(max(length - clip_len, 0) + 1))
-    frames = start + np.arange(clip_len)
-    return np.minimum(frames, length - 1) if short == "pad_last" else frames % length

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from reidbench_plugins.siamese_convgru import augment
-from reidbench_plugins.siamese_convgru.augment import ClipChange, change_clip, draw_change, normalise
 from reidbench_plugins.siamese_convgru.config import SiameseConfig
+from reidbench_plugins.siamese_convgru.method import shown_under
+
+from reidbench.nn import imagenet_normalised
+from reidbench.training import ClipChange, change_clip, cut_window, draw_change
 
 
 def numbered(height: int, width: int) -> torch.Tensor:
@@ -92,15 +94,15 @@ def test_without_translation_only_the_mirror_is_drawn() -> None:
 @pytest.mark.parametrize(("test_aug", "views"), [("none", 1), ("mirror", 2), ("shift16", 16)])
 def test_short_sequences_have_the_views_of_the_settings(test_aug: str, views: int) -> None:
     config = SiameseConfig(test_aug=test_aug)
-    changes = augment.test_changes(127, config)
+    changes = shown_under(127, config)
 
     assert len(set(changes)) == len(changes) == views
-    assert augment.test_changes(128, config) == [ClipChange()]
-    assert augment.test_changes(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
+    assert shown_under(128, config) == [ClipChange()]
+    assert shown_under(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
 
 
 def test_the_sixteen_views_are_eight_diagonal_shifts_and_their_mirror_images() -> None:
-    changes = augment.test_changes(1, SiameseConfig(test_aug="shift16"))
+    changes = shown_under(1, SiameseConfig(test_aug="shift16"))
 
     assert {(change.dy, change.dx) for change in changes} == {(shift, shift) for shift in range(-3, 5)}
     assert sum(change.mirror for change in changes) == 8
@@ -118,7 +120,7 @@ def test_the_sixteen_views_are_eight_diagonal_shifts_and_their_mirror_images() -
 def test_long_sequences_are_cut_on_the_side_of_the_settings(
     length: int, side: str, expected: tuple[int, int]
 ) -> None:
-    window = augment.test_window(length, 128, side)
+    window = cut_window(length, 128, side)
 
     assert (window.start, window.stop) == expected
 
@@ -126,7 +128,7 @@ def test_long_sequences_are_cut_on_the_side_of_the_settings(
 def test_frames_are_normalised_with_imagenets_figures() -> None:
     frames = torch.tensor([[[[255, 0, 128]]]], dtype=torch.uint8)  # one pixel
 
-    normalised = normalise(frames)
+    normalised = imagenet_normalised(frames)
 
     expected = [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (128 / 255 - 0.406) / 0.225]
     assert normalised.shape == (1, 3, 1, 1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .config import PadMode, SiameseConfig, WindowSide
-
-# Sequences of fewer frames are shown under several conditions at test; Wu et al. 2018, evaluation section.
-SHORT_SEQUENCE = 128
+PadMode = Literal["replicate", "reflect", "zeros"]
+TestAugmentation = Literal["none", "mirror", "shift16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,28 +56,15 @@ def _shifted(clip: Tensor, axis: int, shift: int, pad_mode: PadMode) -> Tensor:
     return shifted
 
 
-def test_changes(length: int, config: SiameseConfig) -> list[ClipChange]:
-    """Return the conditions under which a test sequence of `length` frames is shown; distances are averaged.
+def view_changes(augmentation: TestAugmentation) -> list[ClipChange]:
+    """Return the conditions under which a test sequence is shown, whose distances are averaged.
 
-    The 8 diagonal shifts are those of McLaughlin et al. 2016, whose frames are 8 pixels larger than their crops:
-    -3 to 4 pixels from the centre.
+    Args:
+        augmentation: "none" is the plain sequence, "mirror" adds its mirror image, "shift16" are both at the 8
+            diagonal shifts of McLaughlin et al. 2016, whose frames are 8 pixels larger than their crops: -3 to 4
+            pixels from the centre.
     """
-    if config.test_aug == "none" or (length >= SHORT_SEQUENCE and not config.test_aug_always):
+    if augmentation == "none":
         return [ClipChange()]
-    shifts = range(-3, 5) if config.test_aug == "shift16" else range(1)
+    shifts = range(-3, 5) if augmentation == "shift16" else range(1)
     return [ClipChange(dy=shift, dx=shift, mirror=mirror) for mirror in (False, True) for shift in shifts]
-
-
-def test_window(length: int, test_len: int, side: WindowSide) -> slice:
-    """Return which frames of a test sequence are embedded: all, or the first, last or middle `test_len`."""
-    if length <= test_len or side == "first":
-        return slice(0, min(length, test_len))
-    start = length - test_len if side == "last" else (length - test_len) // 2
-    return slice(start, start + test_len)
-
-
-def normalise(frames: Tensor) -> Tensor:
-    """Return frames (..., H, W, 3), uint8, as float32 (..., 3, H, W) of ImageNet's mean 0 and deviation 1."""
-    mean = torch.tensor([0.485, 0.456, 0.406], device=frames.device)
-    deviation = torch.tensor([0.229, 0.224, 0.225], device=frames.device)
-    return frames.float().div_(255).sub_(mean).div_(deviation).movedim(-1, -3).contiguous()
