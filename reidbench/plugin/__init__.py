@@ -1,13 +1,14 @@
 """What plugin authors import."""
 
 from reidbench.errors import ConfigError, WeightsError
-from reidbench.plugin.config import as_plain, changed, described
+from reidbench.plugin.config import as_plain, changed, check_settings, described, setting
 from reidbench.plugin.hookspecs import hookimpl, hookspec
 from reidbench.plugin.manager import PluginFailure, Plugins
-from reidbench.plugin.method import Embeddings, FitJob, FixedMethod, Method, Runtime
+from reidbench.plugin.method import Attention, Embeddings, FitJob, FixedMethod, Method, Runtime
 from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality, load_target
 
 __all__ = [
+    "Attention",
     "ConfigError",
     "DatasetSpec",
     "Embeddings",
@@ -22,8 +23,10 @@ __all__ = [
     "WeightsError",
     "as_plain",
     "changed",
+    "check_settings",
     "described",
     "hookimpl",
     "hookspec",
     "load_target",
+    "setting",
 ]

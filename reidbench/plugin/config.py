@@ -47,6 +47,74 @@ def changed(config: C, assignments: Mapping[str, str]) -> C:
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
 
 
+def setting(
+    default: Any,
+    help: str,
+    *,
+    stage: Stage = "fit",
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """Return a field of a settings class, with its help, its stage and its range, which `check_settings` demands.
+
+    Args:
+        default: value.
+        help: one line for users.
+        stage: what the setting touches first.
+        least: smallest value that is allowed.
+        above: the value must be larger.
+        most: largest value that is allowed.
+        below: the value must be smaller.
+    """
+    limits = {"least": least, "above": above, "most": most, "below": below}
+    given = {name: value for name, value in limits.items() if value is not None}
+    return dataclasses.field(default=default, metadata={"help": help, "stage": stage, **given})
+
+
+def check_settings(config: Any) -> None:
+    """Demand that texts are among the choices of their type and numbers, also those in lists, inside their range.
+
+    None is allowed where the type says so. To be called in `__post_init__`.
+
+    Raises:
+        ConfigError: a value is not; the message names the field, what is allowed and what came.
+    """
+    hints = get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        choices = [choice for choice in _literals(hints[field.name]) if choice is not None]
+        if choices and value is not None and value not in choices:
+            raise ConfigError(f"{field.name} must be one of {', '.join(map(str, choices))}, got {value}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not _within(number, field.metadata):
+                raise ConfigError(f"{field.name} must be {_range(field.metadata)}, got {value}")
+
+
+def _literals(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(choice for part in get_args(hint) for choice in _literals(part))
+    return ()
+
+
+def _within(number: float, limits: Mapping[str, Any]) -> bool:
+    tests = {
+        "least": lambda limit: number >= limit,
+        "above": lambda limit: number > limit,
+        "most": lambda limit: number <= limit,
+        "below": lambda limit: number < limit,
+    }
+    return all(test(limits[name]) for name, test in tests.items() if name in limits)
+
+
+def _range(limits: Mapping[str, Any]) -> str:
+    words = {"least": "{:g} or more", "above": "above {:g}", "most": "at most {:g}", "below": "below {:g}"}
+    return " and ".join(text.format(limits[name]) for name, text in words.items() if name in limits)
+
+
 def as_plain(config: Any, stages: Iterable[Stage] = ("fit", "embed", "match")) -> dict[str, Any]:
     """Return the settings of the given stages as JSON types, for records and fingerprints."""
     wanted = set(stages)

@@ -71,6 +71,23 @@ class Embeddings:
         return len(self.values)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """Where and when a method looks in one tracklet.
+
+    Attributes:
+        frames: (F,) positions in the tracklet of the frames that were read, in the order they were read.
+        spatial: (F, K, h, w) weights of K maps in each frame, each map sums to 1; None where the method has none.
+        temporal: (K, F) weights of the frames for each of K parts, each row sums to 1; None where it has none.
+        extent: the part of the frame that the maps cover: top, left, bottom, right as shares of height and width.
+    """
+
+    frames: Tensor
+    spatial: Tensor | None = None
+    temporal: Tensor | None = None
+    extent: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+
 class Method(abc.ABC):
     """A method of re-identification; subclasses are the plugins.
 
@@ -86,6 +103,8 @@ class Method(abc.ABC):
         uses_camera: whether `embed` may read a tracklet's camera.
         learns: whether `fit` does anything; embeddings of methods that learn nothing are shared by all
             trials.
+        attends: whether `attention` can be asked.
+        aligns: whether `alignment` can be asked.
     """
 
     name: ClassVar[str]
@@ -95,6 +114,8 @@ class Method(abc.ABC):
     modality: ClassVar[Modality] = "both"
     uses_camera: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    attends: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
 
     def __init__(self, config: Any, runtime: Runtime) -> None:
         self.config = config
@@ -148,6 +169,14 @@ class Method(abc.ABC):
         the default calls `distance` on blocks.
         """
         return lambda rows, columns: self.distance(query[rows], gallery[columns])
+
+    def attention(self, tracklets: Sequence[TrackletView]) -> Sequence[Attention]:
+        """Return where and when the fitted method looks in each tracklet, in its plain test-time view."""
+        raise NotImplementedError(f"method '{self.name}' has no attention to show")
+
+    def alignment(self, query: TrackletView, gallery: TrackletView) -> Tensor:
+        """Return how much each vector of a query's sequence looks at each of a gallery item's: (S, T), rows sum to 1."""
+        raise NotImplementedError(f"method '{self.name}' aligns no sequences")
 
 
 class FixedMethod(Method):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import as_plain, changed, described
+from reidbench.plugin import as_plain, changed, check_settings, described, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +71,41 @@ def test_settings_are_split_by_the_stage_they_touch() -> None:
     assert set(as_plain(settings, ["match"])) == {"score"}
     assert as_plain(settings, ["fit"])["kernels"] == [3, 5, 5]
     assert set(as_plain(settings)) == {row["name"] for row in described(settings)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limited:
+    kind: Literal["a", "b"] = setting("a", "which")
+    optional: Literal["x"] | None = setting(None, "or nothing")
+    count: int = setting(3, "how many", least=1, most=9)
+    rate: float = setting(0.1, "how fast", above=0, below=1, stage="match")
+    sizes: tuple[int, ...] = setting((3, 5), "how large", least=1)
+    limit: int | None = setting(None, "at most", least=1)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("kind", "c", "kind must be one of a, b, got c"),
+        ("optional", "y", "optional must be one of x, got y"),
+        ("count", 0, "count must be 1 or more and at most 9, got 0"),
+        ("count", 10, "count must be 1 or more and at most 9, got 10"),
+        ("rate", 0.0, "rate must be above 0 and below 1, got 0.0"),
+        ("rate", float("nan"), "rate must be above 0 and below 1, got nan"),
+        ("sizes", (3, 0), r"sizes must be 1 or more, got \(3, 0\)"),
+        ("limit", 0, "limit must be 1 or more, got 0"),
+    ],
+)
+def test_settings_outside_of_their_range_are_refused_by_name(name: str, value: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        Limited(**{name: value})  # type: ignore[arg-type]
+
+
+def test_settings_know_their_help_and_stage() -> None:
+    rows = {row["name"]: row for row in described(Limited(limit=4, optional="x"))}
+
+    assert (rows["rate"]["stage"], rows["rate"]["help"]) == ("match", "how fast")
+    assert rows["count"]["stage"] == "fit"
