@@ -175,7 +175,7 @@ class Method(abc.ABC):
         raise NotImplementedError(f"method '{self.name}' has no attention to show")
 
     def alignment(self, query: TrackletView, gallery: TrackletView) -> Tensor:
-        """Return how much each vector of a query's sequence looks at each of a gallery item's: (S, T), rows sum to 1."""
+        """Return how much each vector of a query looks at each of a gallery item: (S, T), rows sum to 1."""
         raise NotImplementedError(f"method '{self.name}' aligns no sequences")
 
 
