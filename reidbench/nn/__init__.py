@@ -12,6 +12,7 @@ from reidbench.nn.convgru import ConvGRUCell
 from reidbench.nn.convlstm import ConvLSTMCell
 from reidbench.nn.distances import euclidean, mean_over_views
 from reidbench.nn.frames import as_input, decoding_size, imagenet_normalised
+from reidbench.nn.pair_blocks import over_pair_blocks
 from reidbench.nn.sequences import full_precision, valid_frames
 from reidbench.nn.weights import Weights, load_strictly, read_weights, weights_digest
 
@@ -30,6 +31,7 @@ __all__ = [
     "imagenet_weights",
     "load_strictly",
     "mean_over_views",
+    "over_pair_blocks",
     "read_weights",
     "resnet50_body",
     "small_body",

@@ -53,10 +53,13 @@ class Backbone(nn.Module):
         return maps
 
 
-def small_body() -> tuple[nn.Module, int]:
+def small_body(inputs: int = 3) -> tuple[nn.Module, int]:
     """Return a network to be trained from scratch, of stride 8, and its 64 channels.
 
     It takes 2.6 million multiplications for a frame of 64 x 32, whose maps are then 8 x 4.
+
+    Args:
+        inputs: channels of a frame.
     """
 
     def block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
@@ -64,7 +67,7 @@ def small_body() -> tuple[nn.Module, int]:
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
-    layers = [*block(3, 16, 2), *block(16, 32, 2), *block(32, 64, 2), *block(64, 64, 1)]
+    layers = [*block(inputs, 16, 2), *block(16, 32, 2), *block(32, 64, 2), *block(64, 64, 1)]
     return nn.Sequential(*layers), 64
 
 

@@ -101,13 +101,12 @@ def _literals(hint: Any) -> tuple[Any, ...]:
 
 
 def _within(number: float, limits: Mapping[str, Any]) -> bool:
-    tests = {
-        "least": lambda limit: number >= limit,
-        "above": lambda limit: number > limit,
-        "most": lambda limit: number <= limit,
-        "below": lambda limit: number < limit,
-    }
-    return all(test(limits[name]) for name, test in tests.items() if name in limits)
+    return (
+        number >= limits.get("least", number)
+        and number <= limits.get("most", number)
+        and ("above" not in limits or number > limits["above"])
+        and ("below" not in limits or number < limits["below"])
+    )
 
 
 def _range(limits: Mapping[str, Any]) -> str:

@@ -49,7 +49,8 @@ class NetworkMethod(Method, Generic[N]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             network = self.build()
-        seconds = self._train(self.task(network, train), job)
+            task = self.task(network, train)  # a classifier that only training needs is drawn here
+        seconds = self._train(task, job)
         self._network = network.to(self.runtime.device).eval()
         return seconds
 

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import densenet121, resnet50
 
 from reidbench.errors import WeightsError
-from reidbench.nn import Backbone, densenet121_body, halved, resnet50_body
+from reidbench.nn import Backbone, densenet121_body, halved, resnet50_body, small_body
 
 
 def test_bodies_give_torchvisions_maps(tmp_path: Path) -> None:
@@ -75,3 +75,9 @@ def test_a_backbone_can_be_frozen_and_let_go() -> None:
     backbone.set_trainable(True)
     assert backbone(frames).requires_grad
     assert backbone.body.running_mean.all()
+
+
+def test_the_small_body_takes_frames_of_any_number_of_channels() -> None:
+    body, channels = small_body(5)
+
+    assert body(torch.zeros(2, 5, 56, 40)).shape == (2, channels, 7, 5)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from reidbench_plugins.duatm.matching import Prepared, SequenceMatching
+from torch import Tensor, nn
+
+from reidbench.nn import euclidean
+
+
+def sequences(count: int, length: int, dimension: int = 8, *, seed: int = 0) -> Tensor:
+    values = torch.randn(count, length, dimension, generator=torch.Generator().manual_seed(seed))
+    return nn.functional.normalize(values, dim=2)
+
+
+def module(kind: str, *, pairing: str = "index", dimension: int = 8) -> SequenceMatching:
+    torch.manual_seed(3)
+    matching = SequenceMatching(dimension, matching=kind, intra_pairing=pairing)  # type: ignore[arg-type]
+    if kind != "avgpool":
+        nn.init.normal_(matching.norm.running_mean, std=0.3)
+        nn.init.uniform_(matching.norm.running_var, 0.5, 2)
+        nn.init.normal_(matching.transform.weight, std=1.0)
+    return matching.eval()
+
+
+def distances(matching: SequenceMatching, first: Tensor, second: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return matching.distances(matching.prepared(first), matching.prepared(second))
+
+
+def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
+    """DM-1 to DM-5 for one pair, vector by vector, in float64."""
+
+    def filters(x: Tensor) -> Tensor:
+        linear, norm = matching.transform, matching.norm
+        z = linear.weight.double() @ x + linear.bias.double()
+        scaled = (z - norm.running_mean.double()) / (norm.running_var.double() + norm.eps).sqrt()
+        return (scaled * norm.weight.double() + norm.bias.double()).clamp(min=0)
+
+    def attended(q: Tensor, others: Tensor) -> Tensor:
+        weights = torch.stack([q @ x for x in others]).exp()
+        return sum((w / weights.sum() * x for w, x in zip(weights, others, strict=True)), torch.zeros_like(q))
+
+    def one_way(first: Tensor, second: Tensor) -> float:
+        total = 0.0
+        for x in first:
+            q = filters(x)
+            refined = attended(q, first) if matching.matching == "dual" else x
+            total += float((refined - attended(q, second)).norm())
+        return total / (2 * len(first))
+
+    with torch.no_grad():
+        a, b = a.double(), b.double()
+        return one_way(a, b) + one_way(b, a)
+
+
+@pytest.mark.parametrize("kind", ["dual", "inter"])
+@pytest.mark.parametrize("lengths", [(5, 5), (4, 7), (1, 3)])
+def test_distances_are_those_of_the_equations(kind: str, lengths: tuple[int, int]) -> None:
+    matching = module(kind)
+    first, second = sequences(3, lengths[0]), sequences(4, lengths[1], seed=1)
+
+    found = distances(matching, first, second)
+
+    expected = [[by_hand(matching, a, b) for b in second] for a in first]
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["dual", "inter", "intra", "avgpool"])
+def test_the_distance_is_symmetric(kind: str) -> None:
+    matching = module(kind)
+    first, second = sequences(3, 6), sequences(4, 6, seed=1)
+
+    torch.testing.assert_close(distances(matching, first, second), distances(matching, second, first).T)
+
+
+@pytest.mark.parametrize("kind", ["dual", "inter", "avgpool"])
+def test_the_order_of_the_vectors_does_not_matter(kind: str) -> None:
+    matching = module(kind)
+    first, second = sequences(3, 6), sequences(4, 6, seed=1)
+    shuffled = first[:, torch.randperm(6, generator=torch.Generator().manual_seed(1))]
+
+    torch.testing.assert_close(distances(matching, shuffled, second), distances(matching, first, second))
+
+
+def test_with_filters_of_zero_the_distance_is_that_of_the_mean_vectors() -> None:
+    matching = module("dual")
+    nn.init.zeros_(matching.norm.weight)
+    nn.init.zeros_(matching.norm.bias)
+    first, second = sequences(3, 6), sequences(4, 6, seed=1)
+
+    expected = euclidean(first.mean(1), second.mean(1))
+    torch.testing.assert_close(distances(matching, first, second), expected)
+    torch.testing.assert_close(distances(module("avgpool"), first, second), expected)
+
+
+def test_a_sequence_has_no_distance_to_itself() -> None:
+    values = sequences(5, 6)
+
+    assert distances(module("dual"), values, values).diagonal().abs().max() < 1e-6
+    assert (
+        distances(module("inter"), values, values).diagonal().min() > 0.01
+    )  # a vector is not its own mixture
+
+
+def test_intra_compares_refined_vectors_of_one_place_or_their_means() -> None:
+    matching, first, second = module("intra"), sequences(2, 6), sequences(3, 6, seed=1)
+    with torch.inference_mode():
+        refined = [matching.attention(matching.filters(x), x) @ x for x in (first, second)]
+
+    by_place = (refined[0][:, None] - refined[1][None]).norm(dim=3).mean(2)
+    torch.testing.assert_close(distances(matching, first, second), by_place)
+    means = (refined[0].mean(1)[:, None] - refined[1].mean(1)[None]).norm(dim=2)
+    torch.testing.assert_close(distances(module("intra", pairing="avgpool"), first, second), means)
+
+
+@pytest.mark.parametrize("kind", ["dual", "inter", "intra"])
+def test_blocks_give_what_pairs_give(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    matching = module(kind)
+    first, second = sequences(7, 5), sequences(9, 5, seed=1)
+    pairs = [
+        [float(distances(matching, first[a : a + 1], second[b : b + 1])) for b in range(9)] for a in range(7)
+    ]
+
+    monkeypatch.setattr("reidbench.nn.pair_blocks._BYTES", {"cpu": 4 * 6 * 40})  # blocks of 2 by 3
+
+    torch.testing.assert_close(distances(matching, first, second), torch.tensor(pairs), atol=1e-6, rtol=1e-6)
+
+
+def test_no_more_than_a_block_of_pairs_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    matching = module("dual")
+    seen: list[int] = []
+    inner = SequenceMatching._block
+
+    def counted(self: SequenceMatching, query: Prepared, gallery: Prepared) -> Tensor:
+        seen.append(len(query) * len(gallery))
+        return inner(self, query, gallery)
+
+    monkeypatch.setattr(SequenceMatching, "_block", counted)
+    monkeypatch.setattr("reidbench.nn.pair_blocks._BYTES", {"cpu": 4 * 12 * 40})
+
+    distances(matching, sequences(30, 5), sequences(50, 5))
+
+    assert max(seen) <= 12
+    assert sum(seen) == 30 * 50
+
+
+def test_attention_sums_to_one_and_the_gradient_is_finite_at_a_distance_of_zero() -> None:
+    matching = module("dual").train()
+    values = sequences(3, 4).requires_grad_()
+
+    weights = matching.attention(matching.filters(values), values)
+    torch.testing.assert_close(weights.sum(2), torch.ones(3, 4))
+
+    prepared = matching.prepared(values)
+    matching.distances(prepared, prepared).sum().backward()
+    assert values.grad is not None
+    assert torch.isfinite(values.grad).all()
+
+
+def test_each_direction_counts_by_its_own_length() -> None:
+    """A sequence shown twice over is the same sequence: nothing but the lengths changes."""
+    matching, first, second = module("dual"), sequences(2, 3), sequences(2, 4, seed=1)
+
+    doubled = torch.cat([first, first], 1)
+
+    torch.testing.assert_close(distances(matching, doubled, second), distances(matching, first, second))
+
+
+def test_the_module_has_one_linear_layer_and_one_normalisation() -> None:
+    sizes = {name: tuple(value.shape) for name, value in SequenceMatching(256).named_parameters()}
+
+    assert sum(value.numel() for value in SequenceMatching(256).parameters()) == 256 * 256 + 256 + 2 * 256
+    assert set(sizes) == {"transform.weight", "transform.bias", "norm.weight", "norm.bias"}
+    assert not list(itertools.chain(SequenceMatching(256, matching="avgpool").parameters()))
