@@ -4,6 +4,7 @@ trees/<digest>/       rendered synthetic datasets, one data root each
 fits/<key>/           checkpoint.pt while training, fitted.pt when done
 features/<key>/       blocks of embeddings (HDF5)
 trials/<key>.json     scores of one trial
+attention/<key>.json  where a method looks in one trial
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Cache:
     def trial(self, key: str) -> Path:
         """Return the file of one trial's scores."""
         return self.root / "trials" / f"{key[:32]}.json"
+
+    def attention(self, key: str) -> Path:
+        """Return the file of where a method looks in one trial."""
+        return self.root / "attention" / f"{key[:32]}.json"
 
     @contextmanager
     def lock(self, part: Path) -> Iterator[None]:

@@ -44,6 +44,7 @@ HEAVY = {
     "sklearn",
     "numpy",
     "lightning_fabric",
+    "matplotlib",
 }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet, stream_frames
 from reidbench.nn import as_input, decoding_size, mean_over_views, weights_digest
-from reidbench.plugin import Embeddings, FitJob
+from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob
 from reidbench.training import (
     ClipChange,
     NetworkMethod,
@@ -41,6 +41,7 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
     Config = SiameseConfig
     presets: ClassVar[Mapping[str, SiameseConfig]] = PRESETS
     modality = "video"
+    attends = True
 
     config: SiameseConfig
 
@@ -95,6 +96,41 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
         return mean_over_views(unlikeness, query.values, query.views, gallery.values, gallery.views)
 
     @torch.inference_mode()
+    def attention(self, tracklets: Sequence[TrackletView]) -> list[Attention]:
+        """Return the location weights (F, 1, h, w) of W-3 and the frame weights (1, F) of W-6, of the plain view.
+
+        Equal weights that a setting demands are no attention; weights in whose place descriptors have something else,
+        a maximum or Fisher vectors, are none either.
+
+        Raises:
+            ConfigError: the settings leave neither of the two.
+        """
+        network = self.network
+        where = network.stack.attention is not None
+        when = self.config.temporal_pool == "attention"
+        if not where and not when:
+            raise ConfigError(
+                "spatial_attention must be learned (with more than one location) or temporal_pool attention for there "
+                f"to be attention, got {self.config.spatial_attention} and {self.config.temporal_pool}"
+            )
+        found: dict[int, Attention] = {}
+        for batch in clip_batches(self._plain_clips(tracklets), pixels=self._pixels):
+            frames, lengths = padded_clips(batch, self.runtime.device)
+            encoding = network(self._input(frames), lengths)
+            maps = encoding.attention.unflatten(2, (1, *network.stack.grid)).cpu()
+            weights = encoding.frame_weights[:, None].cpu()
+            for row, clip in enumerate(batch):
+                count, length = len(clip.frames), len(tracklets[clip.tracklet])
+                found[clip.tracklet] = Attention(
+                    frames=torch.arange(length)[
+                        cut_window(length, self.config.test_len, self.config.test_window)
+                    ],
+                    spatial=maps[row, :count] if where else None,
+                    temporal=weights[row, :, :count] if when else None,
+                )
+        return [found[number] for number in range(len(tracklets))]
+
+    @torch.inference_mode()
     def _fit_fisher(self, network: SiameseConvGRU, train: TrainingSet, job: FitJob) -> None:
         """Fit the mixture (W-10) to the states of all training frames; one plain view of each tracklet."""
         if network.fisher is None:
@@ -111,11 +147,16 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
         network.fisher.take(fit_fisher(torch.cat(vectors), self.config.fv_components, job.seed % 2**32))
 
     def _test_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
+        for plain in self._plain_clips(tracklets):
+            for view, change in enumerate(shown_under(len(tracklets[plain.tracklet]), self.config)):
+                changed = change_clip(plain.frames, change, self.config.crop_pad_mode)
+                yield TestClip(plain.tracklet, view, changed)
+
+    def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
+        """Yield the frames that are embedded of each tracklet, neither shifted nor mirrored."""
         for number, frames in enumerate(stream_frames(tracklets, decoding_size(*self.config.input_size))):
             window = cut_window(len(frames), self.config.test_len, self.config.test_window)
-            whole = torch.tensor(frames[window])
-            for view, change in enumerate(shown_under(len(frames), self.config)):
-                yield TestClip(number, view, change_clip(whole, change, self.config.crop_pad_mode))
+            yield TestClip(number, 0, torch.tensor(frames[window]))
 
     def _input(self, clips: Tensor) -> Tensor:
         return as_input(clips, self.config.input_size)

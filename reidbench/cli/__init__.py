@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "reidbench.cli.evaluate:evaluate",
     "leaderboard": "reidbench.cli.leaderboard:leaderboard",
     "methods": "reidbench.cli.listings:methods",
+    "plot": "reidbench.cli.plot:plot",
     "plugins": "reidbench.cli.listings:plugins",
     "protocols": "reidbench.cli.listings:protocols",
     "run": "reidbench.cli.run:run",

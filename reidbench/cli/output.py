@@ -61,6 +61,37 @@ def reading_option(function: F) -> F:
     )(function)
 
 
+def choice_options(function: F) -> F:
+    """Add what chooses the settings of a method, the data of a protocol, the seed and the device."""
+    added = (
+        click.option(
+            "--train-on", help="Take the training data of this protocol, of another dataset (transfer)."
+        ),
+        reading_option,
+        click.option(
+            "--data-root",
+            type=click.Path(path_type=Path),
+            help="Where datasets lie [default: $REIDBENCH_DATA].",
+        ),
+        click.option(
+            "--synthetic",
+            is_flag=True,
+            help="Take a rendered tree of the same layout and size as the dataset.",
+        ),
+        click.option("--preset", help="Named settings of the method [default: its first]."),
+        click.option(
+            "--set", "overrides", multiple=True, callback=assignments, help="Change a setting: name=value."
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all training."
+        ),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    )
+    for option in reversed(added):
+        function = option(function)
+    return function
+
+
 def far_option(function: F) -> F:
     """Add --far."""
     return click.option(

@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from reidbench.cli.output import (
-    assignments,
+    choice_options,
     far_option,
     json_option,
     output_option,
     plugin_option,
     print_listing,
-    reading_option,
 )
 
 
@@ -38,23 +37,10 @@ def _lengths(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     required=True,
     help="Protocol; may be repeated.",
 )
-@click.option("--train-on", help="Take the training data of this protocol, of another dataset (transfer).")
-@reading_option
-@click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
-)
-@click.option(
-    "--synthetic", is_flag=True, help="Take a rendered tree of the same layout and size as the dataset."
-)
-@click.option("--preset", help="Named settings of the method [default: its first].")
-@click.option("--set", "overrides", multiple=True, callback=assignments, help="Change a setting: name=value.")
+@choice_options
 @click.option(
     "--trials", type=click.IntRange(min=1), help="Run only the first N trials; the record is partial."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all training."
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--rerank", is_flag=True, help="Re-rank with k-reciprocal neighbours; transductive.")
 @click.option(
     "--lengths", callback=_lengths, help="Also test with these numbers of frames, query by gallery: 1,2,4,8."

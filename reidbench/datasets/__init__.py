@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         TrackletView,
         TrainingSet,
         stream_frames,
+        stream_tracklets,
         training_set,
         views_of,
     )
@@ -31,6 +32,7 @@ _HOMES = {
     "TrackletView": "views",
     "TrainingSet": "views",
     "stream_frames": "views",
+    "stream_tracklets": "views",
     "training_set": "views",
     "views_of": "views",
 }
@@ -43,6 +45,7 @@ __all__ = [
     "TrackletView",
     "TrainingSet",
     "stream_frames",
+    "stream_tracklets",
     "training_set",
     "views_of",
 ]

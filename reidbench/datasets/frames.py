@@ -1,9 +1,10 @@
-"""Decoding frames: each once, in parallel, within a memory budget."""
+"""Decoding frames, and what is computed from them: each once, in parallel, within a memory budget."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from PIL import Image
 from reidbench.errors import FrameError
 
 Frames = npt.NDArray[np.uint8]
+Size = tuple[int, int]  # height and width
 DEFAULT_MEMORY = 3 << 30  # all of iLIDS-VID at 64 x 128 is about 1 GB
 
 
@@ -41,34 +43,50 @@ def decode(path: Path, size: tuple[int, int] | None = None) -> Frames:
 class FrameLoader:
     """Decoded tracklets, kept in memory up to a budget; the least recently used go first.
 
-    One loader serves a whole run, so a frame is decoded once although ten trials read it. Safe to use from
-    threads.
+    One loader serves a whole run, so a frame is decoded once although ten trials read it. What methods derive of a
+    tracklet's frames, such as optical flow, is kept under the same budget. Safe to use from threads.
     """
 
     def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
         self.memory = memory
-        self._held: OrderedDict[tuple[tuple[Path, ...], tuple[int, int] | None], Frames] = OrderedDict()
+        self._held: OrderedDict[tuple[tuple[Path, ...], Size | None, str], Frames] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def load(self, files: tuple[Path, ...], size: tuple[int, int] | None) -> Frames:
+    def load(self, files: tuple[Path, ...], size: Size | None) -> Frames:
         """Return the frames (T, H, W, 3) uint8 RGB; they must not be changed.
 
         Without a size all frames of the tracklet must have the same one.
         """
-        key = (files, size)
+        return self._kept((files, size, ""), lambda: _stack(files, [decode(file, size) for file in files]))
+
+    def derive(
+        self, files: tuple[Path, ...], size: Size | None, name: str, function: Callable[[Frames], Frames]
+    ) -> Frames:
+        """Return what a function makes of the frames that `load` gives, read-only.
+
+        Args:
+            files: the tracklet.
+            size: of the frames that the function is given; None takes them as they are.
+            name: what is computed, not empty; it must differ wherever the function's results do.
+            function: frames (T, H, W, 3) to an array of uint8, of any shape.
+        """
+        return self._kept((files, size, name), lambda: function(self.load(files, size)))
+
+    def _kept(self, key: tuple[tuple[Path, ...], Size | None, str], make: Callable[[], Frames]) -> Frames:
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key]
-        frames = _stack(files, [decode(file, size) for file in files])
+        made = make()  # outside the lock, so that no thread waits for another's tracklet
+        made.setflags(write=False)
         with self._lock:
-            if key not in self._held and frames.nbytes <= self.memory:
-                self._held[key] = frames
-                self._bytes += frames.nbytes
+            if key not in self._held and made.nbytes <= self.memory:
+                self._held[key] = made
+                self._bytes += made.nbytes
                 while self._bytes > self.memory:
                     self._bytes -= self._held.popitem(last=False)[1].nbytes
-        return frames
+        return made
 
 
 def _stack(files: tuple[Path, ...], frames: list[Frames]) -> Frames:
@@ -77,6 +95,4 @@ def _stack(files: tuple[Path, ...], frames: list[Frames]) -> Frames:
             raise FrameError(
                 file, f"size {frame.shape[:2]} differs from {frames[0].shape[:2]} of the tracklet's first"
             )
-    stacked = np.stack(frames)
-    stacked.setflags(write=False)
-    return stacked
+    return np.stack(frames)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from reidbench.datasets.frames import FrameLoader, Frames
 from reidbench.datasets.tracklets import IntArray, TrackletTable
@@ -16,6 +16,7 @@ from reidbench.fingerprints import fingerprint
 
 Side = Literal["first", "last", "all"]
 DECODERS = 4
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,34 @@ class TrackletView:
         """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given."""
         return self._loader.load(self._files, size)
 
+    def derived(
+        self, name: str, function: Callable[[Frames], Frames], size: tuple[int, int] | None = None
+    ) -> Frames:
+        """Return what a function makes of the frames, computed once while the memory of the run lasts, read-only.
+
+        Args:
+            name: what is computed, for instance "optical flow"; it must differ wherever the function's results do.
+            function: frames (T, H, W, 3), RGB, uint8, to an array of uint8, of any shape.
+            size: height and width of the frames that the function is given; None takes them as they are.
+        """
+        return self._loader.derive(self._files, size, name, function)
+
+
+def stream_tracklets(views: Sequence[TrackletView], read: Callable[[TrackletView], R]) -> Iterator[R]:
+    """Yield what a function reads of each tracklet, in order, a few tracklets ahead in threads."""
+    remaining = iter(views)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        waiting: list[Future[R]] = [pool.submit(read, view) for view in islice(remaining, 2 * DECODERS)]
+        while waiting:
+            result = waiting.pop(0).result()
+            for view in islice(remaining, 1):
+                waiting.append(pool.submit(read, view))
+            yield result
+
 
 def stream_frames(views: Sequence[TrackletView], size: tuple[int, int] | None = None) -> Iterator[Frames]:
     """Yield the frames of each tracklet in order, decoding a few tracklets ahead in threads."""
-    remaining = iter(views)
-    with ThreadPoolExecutor(DECODERS) as pool:
-        waiting: list[Future[Frames]] = [
-            pool.submit(view.frames, size) for view in islice(remaining, 2 * DECODERS)
-        ]
-        while waiting:
-            frames = waiting.pop(0).result()
-            for view in islice(remaining, 1):
-                waiting.append(pool.submit(view.frames, size))
-            yield frames
+    return stream_tracklets(views, lambda view: view.frames(size))
 
 
 @dataclass(frozen=True)

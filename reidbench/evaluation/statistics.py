@@ -26,7 +26,7 @@ class Summary:
     """A figure over trials; None where it is not defined.
 
     Attributes:
-        mean: mean over the trials; None if in some trial no query counts.
+        mean: mean over the trials; None if in some trial nothing counts, of scores no query.
         std: sample standard deviation (n - 1) over the trials; None for one trial.
         low: lower end of the 95 % interval; None if a trial has fewer than two identities that count.
         high: upper end.
@@ -36,6 +36,30 @@ class Summary:
     std: float | None
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitySums:
+    """What each of I identities of one trial adds to F figures, each a sum of values by a sum of weights.
+
+    Attributes:
+        values: (I, F); 0, as the weights are, for identities that do not count.
+        weights: (I, F), 0 or more; (I, 1) where they are the same for all figures.
+    """
+
+    values: Floats
+    weights: Floats
+
+    @classmethod
+    def of(
+        cls, identities: Sequence[int] | NDArray[np.int64], values: Floats, weights: Floats
+    ) -> IdentitySums:
+        """Add up the values and the weights (N, F) of items by their identity (N,)."""
+        names, places = np.unique(np.asarray(identities, dtype=np.int64), return_inverse=True)
+        sums = [np.zeros((len(names), part.shape[1])) for part in (values, weights)]
+        for total, part in zip(sums, (values, weights), strict=True):
+            np.add.at(total, places, part)
+        return cls(values=sums[0], weights=sums[1])
 
 
 def trial_figures(scores: Scores, figures: Sequence[str] = FIGURES) -> dict[str, float | None]:
@@ -68,10 +92,47 @@ def summarize(
     """
     if not trials:
         raise FeatureError("no trials to summarize: at least one is needed")
-    _check_draws(draws)
     values = np.array([[scores.figure(name) for name in figures] for scores in trials])
-    std = values.std(axis=0, ddof=1) if len(trials) > 1 else np.full(len(figures), np.nan)
-    low, high = _interval(trials, figures, draws, seed)
+    tables = [_identity_sums(scores, figures) for scores in trials]
+    return _summaries(figures, values, tables, draws, seed)
+
+
+def summarize_ratios(
+    figures: Sequence[str], trials: Sequence[IdentitySums], *, draws: int = 1000, seed: int = 0
+) -> dict[str, Summary]:
+    """Return mean, spread and interval over the trials of figures that are ratios of sums over identities.
+
+    The interval is that of `summarize`: of each trial the identities that count are drawn. Figures for which different
+    identities count need a call each.
+
+    Args:
+        figures: F names.
+        trials: one or more.
+        draws: number of resamplings.
+        seed: of the resamplings.
+
+    Raises:
+        FeatureError: no trial.
+        ConfigError: draws below 1.
+    """
+    if not trials:
+        raise FeatureError("no trials to summarize: at least one is needed")
+    tables = []
+    for trial in trials:
+        counted = trial.values.any(axis=1) | trial.weights.any(axis=1)
+        tables.append(IdentitySums(values=trial.values[counted], weights=trial.weights[counted]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.array([table.values.sum(axis=0) / table.weights.sum(axis=0) for table in tables])
+    return _summaries(figures, values, tables, draws, seed)
+
+
+def _summaries(
+    figures: Sequence[str], values: Floats, tables: Sequence[IdentitySums], draws: int, seed: int
+) -> dict[str, Summary]:
+    """Return the summaries of figures whose values (T, F) in the trials are known."""
+    _check_draws(draws)
+    std = values.std(axis=0, ddof=1) if len(tables) > 1 else np.full(len(figures), np.nan)
+    low, high = _interval(tables, len(figures), draws, seed)
     columns = zip(figures, values.mean(axis=0), std, low, high, strict=True)
     return {
         name: Summary(mean=_defined(mean), std=_defined(spread), low=_defined(bottom), high=_defined(top))
@@ -141,35 +202,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _interval(
-    trials: Sequence[Scores], figures: Sequence[str], draws: int, seed: int
-) -> tuple[Floats, Floats]:
+def _interval(tables: Sequence[IdentitySums], figures: int, draws: int, seed: int) -> tuple[Floats, Floats]:
     """Return the ends (F,) of the intervals; NaN where some trial has fewer than two identities."""
-    tables = [_identity_table(scores, figures) for scores in trials]
-    if any(len(counts) < 2 for _, counts in tables):
-        undefined = np.full(len(figures), np.nan)
+    if any(len(table.weights) < 2 for table in tables):
+        undefined = np.full(figures, np.nan)
         return undefined, undefined
     random = np.random.default_rng(seed)
-    drawn = random.integers(len(trials), size=(draws, len(trials)))
-    results = np.empty((draws, len(trials), len(figures)))
-    for trial, (sums, counts) in enumerate(tables):
+    drawn = random.integers(len(tables), size=(draws, len(tables)))
+    results = np.empty((draws, len(tables), figures))
+    for trial, table in enumerate(tables):
         here = drawn == trial
-        people = len(counts)
+        people = len(table.weights)
         times = random.multinomial(people, np.full(people, 1 / people), size=int(here.sum()))
-        results[here] = (times @ sums) / (times @ counts)[:, None]
-    low, high = np.percentile(results.mean(axis=1), _INTERVAL, axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            results[here] = (times @ table.values) / (times @ table.weights)
+    with np.errstate(invalid="ignore"):
+        low, high = np.percentile(results.mean(axis=1), _INTERVAL, axis=0)
     return low, high
 
 
-def _identity_table(scores: Scores, figures: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return, for each identity that counts, the sums (I, F) of its queries' values and their number (I,)."""
+def _identity_sums(scores: Scores, figures: Sequence[str]) -> IdentitySums:
+    """Return the sums of the values of each identity that counts, and the number of its queries."""
     values = np.stack([scores.query_values(name) for name in figures], axis=1)
     counted = ~np.isnan(values).any(axis=1)  # the same queries in every figure
-    _, identity = np.unique(scores.per_query["pid"].to_numpy()[counted], return_inverse=True)
-    counts = np.bincount(identity).astype(np.float64)
-    sums = np.zeros((len(counts), len(figures)))
-    np.add.at(sums, identity, values[counted])
-    return sums, counts
+    pids = scores.per_query["pid"].to_numpy()[counted]
+    return IdentitySums.of(pids, values[counted], np.ones((len(pids), 1)))
 
 
 def _difference_by_identity(first: Scores, second: Scores, figure: str, trial: int) -> Floats:
@@ -195,4 +252,4 @@ def _check_draws(draws: int) -> None:
 
 
 def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return float(value) if math.isfinite(value) else None

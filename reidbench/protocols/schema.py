@@ -130,7 +130,11 @@ class FrameRule:
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticRule:
-    """The rendered tree that the protocol is made for, when it is made for one."""
+    """The rendered tree that the protocol is made for, when it is made for one.
+
+    Attributes:
+        masks: also write who covers which pixel, which no picture depends on.
+    """
 
     people: int
     seed: int
@@ -138,6 +142,7 @@ class SyntheticRule:
     min_frames: int | None = None
     max_frames: int | None = None
     mean_frames: int | None = None
+    masks: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the renderer."""

@@ -87,6 +87,7 @@ def build_record(
     identity: Identity,
     results: Sequence[TrialResult],
     studied: Mapping[tuple[int, int], Sequence[TrialResult]] | None = None,
+    attention: Mapping[str, Any] | None = None,
 ) -> tuple[Record, str]:
     """Return a record and the text of its side file (CSV, one row a query of a trial).
 
@@ -97,6 +98,7 @@ def build_record(
         identity: whose record it is.
         results: of the trials.
         studied: results of the trials for each pair of query and gallery length of a sequence-length study.
+        attention: where the method looks, where that was measured.
     """
     scores = [result.scores for result in results]
     side = _per_query(results)
@@ -147,6 +149,8 @@ def build_record(
     }
     if tar := _mean_tar(results):
         record["tar_at_far"] = tar
+    if attention is not None:
+        record["attention"] = dict(attention)
     if studied:
         record["lengths"] = [
             {"query": query, "gallery": gallery, "figures": _figures([result.scores for result in group])}

@@ -13,6 +13,7 @@ from reidbench.datasets import DatasetContents, FrameLoader
 from reidbench.evaluation import trial_figures
 from reidbench.plugin import Plugins, Runtime, as_plain
 from reidbench.protocols.trials import Trial, draw_trials
+from reidbench.runner.attention import attention_facts, measure
 from reidbench.runner.data import read_contents
 from reidbench.runner.plan import Choice, Plan, Windows
 from reidbench.runner.record import Record, build_record, identity_of, write_record
@@ -67,7 +68,9 @@ def run(
         }
         if choice.request.save_features is not None:
             save_features(runner, choice.request.save_features)
-        record, side = build_record(identity_of(plan), results, studied)
+        looked = measure(runner)
+        attention = None if looked is None else attention_facts(looked)
+        record, side = build_record(identity_of(plan), results, studied, attention)
         path = write_record(record, side, output)
         _notify(plugins, "reidbench_run_end", record=record)
     return record, path

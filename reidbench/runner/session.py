@@ -29,7 +29,7 @@ class Session:
 
     def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
         """Yield the record of each request, and its file, as they are done."""
-        _demand_writable(self.output)
+        demand_writable("--output", self.output)
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
         if len(choices) > 1 and (saved := [r.save_features for r in requests if r.save_features]):
             raise ConfigError(
@@ -64,10 +64,14 @@ class Session:
         return rows
 
 
-def _demand_writable(output: Path) -> None:
-    """Refuse, before hours of work, a folder whose records could not be written."""
-    there = next(place for place in (output, *output.absolute().parents) if place.exists())
+def demand_writable(option: str, folder: Path) -> None:
+    """Refuse, before hours of work, a folder whose files could not be written.
+
+    Raises:
+        ConfigError: nothing can be written there; the message names the option that gave the folder.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(
-            f"--output {output} cannot be written: {there} is no folder you can write to; choose another"
+            f"{option} {folder} cannot be written: {there} is no folder you can write to; choose another"
         )

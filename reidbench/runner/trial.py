@@ -58,6 +58,10 @@ class TrialRunner:
         """Return query and gallery embeddings of each side of a trial, from the cache, and what compares them."""
         return _TrialInHand(self, trial, windows).matchings()
 
+    def fitted(self, trial: Trial) -> Method:
+        """Return the method as it is fitted for a trial, from the cache where it is there."""
+        return _TrialInHand(self, trial, self.plan.windows).fitted()
+
     def renew(self, part: Path) -> None:
         """Forget a part of the cache once, if the user wants everything computed anew."""
         if not self.plan.choice.request.resume and part not in self._renewed:
@@ -119,7 +123,7 @@ class _TrialInHand:
                 query = self._pooled(side.query, side.boxes)
             pairs.append((query, self._embedded(side.gallery, self.windows.gallery)))
         if self.method.needs_fit_to_match() or not self.fit_seconds:
-            self._fitted()
+            self.fitted()
         return pairs
 
     def _pooled(self, queries: IntArray, rows: IntArray) -> Embeddings:
@@ -152,7 +156,7 @@ class _TrialInHand:
         )
         return Matching.of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
 
-    def _fitted(self) -> Method:
+    def fitted(self) -> Method:
         """Return the method, fitted or restored."""
         if self._is_fitted or not self.method.learns:
             return self.method
@@ -204,7 +208,7 @@ class _TrialInHand:
     def _embed_missing(self, store: FeatureStore, views: Sequence[TrackletView]) -> None:
         missing = set(store.missing(view.id for view in views))
         if missing:
-            self._fitted()  # before the bar: training draws one of its own
+            self.fitted()  # before the bar: training draws one of its own
         with progress_bar("embed", len(views), shown=self.runner.runtime.progress) as advance:
             for start in range(0, len(views), BLOCK):
                 # Blocks are cut from the whole list, so an interrupted run goes on with the same ones.
@@ -215,7 +219,7 @@ class _TrialInHand:
                 advance(len(views[start : start + BLOCK]))
 
     def _embed_block(self, views: Sequence[TrackletView]) -> Block:
-        method = self._fitted()
+        method = self.fitted()
         started = time.monotonic()
         with plugin_border(self.name, "embed"):
             embeddings = method.embed(views)

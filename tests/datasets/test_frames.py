@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, stream_frames
+from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, stream_frames, stream_tracklets
 from reidbench.datasets.frames import decode
 from reidbench.errors import FrameError, PluginError
 
@@ -89,6 +89,59 @@ def test_decoded_frames_cannot_be_changed(tmp_path: Path, image: np.ndarray) -> 
 
     with pytest.raises(ValueError, match="read-only"):
         frames[0] = 0
+
+
+def first_channel(frames: np.ndarray) -> np.ndarray:
+    return frames[..., 0].copy()
+
+
+def test_what_is_derived_of_frames_is_computed_once_while_the_memory_lasts(
+    tmp_path: Path, image: np.ndarray
+) -> None:
+    calls: list[tuple[int, ...]] = []
+
+    def function(frames: np.ndarray) -> np.ndarray:
+        calls.append(frames.shape)
+        return first_channel(frames)
+
+    view = TrackletView("x", (write(tmp_path / "a.png", image),), FrameLoader(), None)
+
+    first = view.derived("red", function)
+    assert view.derived("red", function) is first
+    np.testing.assert_array_equal(first, image[None, ..., 0])
+    assert view.derived("red", function, (8, 4)).shape == (1, 8, 4)
+    assert view.derived("red again", function, (8, 4)).shape == (1, 8, 4)
+    assert calls == [(1, 16, 8, 3), (1, 8, 4, 3), (1, 8, 4, 3)]
+    np.testing.assert_array_equal(view.frames(), image[None])  # the frames themselves are kept apart
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0
+
+
+def test_frames_and_what_is_derived_of_them_share_one_budget(tmp_path: Path, image: np.ndarray) -> None:
+    files = (write(tmp_path / "a.png", image),)
+    loader = FrameLoader(memory=image.nbytes + image.nbytes // 3)
+
+    red = loader.derive(files, None, "red", first_channel)
+    frames = loader.load(files, None)
+    assert loader.load(files, None) is frames
+    assert loader.derive(files, None, "red", first_channel) is red  # both fit
+
+    other = loader.derive(files, None, "other", first_channel)  # reads the frames: red was used longest ago
+    assert loader.load(files, None) is frames
+    assert loader.derive(files, None, "other", first_channel) is other
+    assert loader.derive(files, None, "red", first_channel) is not red
+
+
+def test_threads_that_derive_the_same_get_the_same(tmp_path: Path) -> None:
+    loader = FrameLoader(memory=2000)  # too small for all, so entries come and go meanwhile
+    views = [
+        TrackletView(str(n), (write(tmp_path / f"{n}.png", np.full((16, 8, 3), n, np.uint8)),), loader, None)
+        for n in range(6)
+    ]
+
+    found = list(stream_tracklets(views * 20, lambda view: view.derived("red", first_channel)))
+
+    assert [int(red.max()) for red in found] == [int(red.min()) for red in found] == list(range(6)) * 20
 
 
 def test_streaming_keeps_the_order_of_any_number_of_tracklets(tmp_path: Path) -> None:

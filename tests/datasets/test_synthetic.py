@@ -82,7 +82,7 @@ def test_the_layout_is_the_official_one(tree: Path) -> None:
             order = [int(match[1]) for match in found if match]
             assert order == list(range(order[0], order[0] + 4))
             assert order[0] > 1
-            assert names(tree / "masks" / place / person) == frames
+            assert names(tree / "masks" / "i-LIDS-VID" / "sequences" / place / person) == frames
 
 
 def test_the_single_shot_picture_is_one_of_the_frames(tree: Path) -> None:
@@ -136,7 +136,7 @@ def test_masks_hold_three_values_and_a_plausible_person() -> None:
 
 def test_masks_on_disk_are_the_masks_of_the_tracks(tree: Path) -> None:
     number = folder_numbers(SMALL)[2]
-    files = sorted((tree / "masks" / "cam2" / f"person{number:03d}").iterdir())
+    files = sorted((tree / "masks/i-LIDS-VID/sequences/cam2" / f"person{number:03d}").iterdir())
     track = Track(draw_people(SMALL.seed, 5)[2], HALL, seed=SMALL.seed, place=2, frames=4)
     for frame, path in enumerate(files):
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

@@ -173,3 +173,20 @@ def test_every_protocol_says_where_each_of_its_rules_comes_from(name: str) -> No
         )
     assert all(protocol.sources.values())
     assert stated <= {*leaves(table), *table}, "a source of a rule that is not there"
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-image"])
+def test_protocols_that_need_no_files_render_masks(name: str) -> None:
+    rule = load_protocol(Plugins().protocol(name)).synthetic
+
+    assert rule is not None
+    assert rule.settings()["masks"] is True
+
+
+def test_a_rendered_tree_has_no_masks_unless_a_protocol_asks_for_them() -> None:
+    rule = parsed("x", with_change("synthetic", {"people": 300, "seed": 1})).synthetic
+
+    assert rule is not None
+    assert not rule.masks
+    with pytest.raises(ProtocolError, match=r"synthetic\.masks must be of type bool, got 1"):
+        parsed("x", with_change("synthetic", {"people": 300, "seed": 1, "masks": 1}))

@@ -16,6 +16,7 @@ from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.canvas import HEIGHT, WIDTH, Canvas
 from reidbench.datasets.synthetic.difficulty import DIFFICULTY
 from reidbench.datasets.synthetic.figure import draw_figure
+from reidbench.datasets.synthetic.masks import MASK_BACKGROUND, MASK_IN_FRONT, MASK_PERSON
 from reidbench.datasets.synthetic.parts import PARTS_PER_PERSON, part_colours
 from reidbench.datasets.synthetic.pose import Pose
 from reidbench.datasets.synthetic.seeding import Stream, stream
@@ -25,7 +26,6 @@ FRAME_RATE = 25.0  # frames per second of the imagined recorder
 _FINER = 2  # canvas pixels per output pixel and axis, for smooth edges
 _MOST_AT_ONCE = 4  # passings on either side of the person whose part numbers fit into 8 bits
 
-MASK_BACKGROUND, MASK_PERSON, MASK_IN_FRONT = 0, 1, 2
 _NOTHING = -1  # class of pixels that nobody covers; people behind are background in a mask, yet opaque
 
 _FRONT_KINDS = {Kind.PERSON: 0.45, Kind.TROLLEY: 0.25, Kind.PILLAR: 0.2, Kind.BARRIER: 0.1}
@@ -56,6 +56,7 @@ class Track:
         self._colours, self._classes = self._tables()
         self._free = np.repeat(_table(self._classes == _NOTHING)[:, None], 3, axis=2)
         self._exposure = Exposure(rng, camera, frames)
+        self._drawn: int | None = None  # the frame on the canvas: a picture and its mask are drawn once
 
     def is_clear(self, frame: int) -> bool:
         """Tell whether nothing passes in front of the person in a frame."""
@@ -83,8 +84,11 @@ class Track:
         return np.where(in_front > 127, MASK_IN_FRONT, mask).astype(np.uint8)
 
     def _draw(self, frame: int) -> None:
+        if frame == self._drawn:
+            return
         canvas = self._canvas
         canvas.clear()
+        self._drawn = frame
         for index, passing in enumerate(self._behind):
             if passing.is_present(frame):
                 draw_passing(canvas, passing, frame, _offset(1 + index), scale=self._depth, drop=0.1)

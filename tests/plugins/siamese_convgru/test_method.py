@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from reidbench_plugins.siamese_convgru.method import SiameseConvGru
 from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.errors import ConfigError
+from reidbench.nn import as_input
 from reidbench.plugin import Embeddings, FitJob, Runtime
 
 TINY = dataclasses.replace(PRESETS["small"], channels=(4, 4, 4), batch_pairs=4, epochs=1, clip_len=3)
@@ -140,3 +142,59 @@ def test_clips_longer_than_every_tracklet_are_refused_where_short_ones_are_skipp
 
     with pytest.raises(ConfigError, match="clip_len must be at most 6"):
         fitted(dataclasses.replace(TINY, clip_len=7, short="skip"), train, tmp_path)
+
+
+def test_attention_is_what_the_network_weighs_the_plain_view_with(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    config = dataclasses.replace(TINY, test_aug="shift16", test_len=4, test_window="last")
+    method = fitted(config, train, tmp_path)
+
+    found = method.attention(views)
+
+    assert method.attends
+    assert [item.frames.tolist() for item in found] == [[0, 1], [2, 3, 4, 5], [0, 1, 2], [1, 2, 3, 4]]
+    for item, view in zip(found, views, strict=True):
+        assert item.spatial is not None
+        assert item.temporal is not None
+        clip = torch.tensor(view.frames(config.input_size)[item.frames])
+        with torch.no_grad():
+            expected = method.network(as_input(clip[None], config.input_size))
+        torch.testing.assert_close(item.spatial.flatten(1), expected.attention[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(item.temporal, expected.frame_weights, atol=1e-5, rtol=1e-4)
+        assert item.spatial.shape == (len(item.frames), 1, *method.network.stack.grid)
+        torch.testing.assert_close(item.spatial.sum((2, 3)), torch.ones(len(item.frames), 1))
+        torch.testing.assert_close(item.temporal.sum(1), torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "when"),
+    [
+        ({"spatial_attention": "uniform"}, False, True),
+        ({"temporal_pool": "avg"}, True, False),
+        ({"temporal_pool": "max"}, True, False),
+    ],
+)
+def test_attention_that_is_switched_off_is_not_shown(
+    data: tuple[TrainingSet, list[TrackletView]],
+    tmp_path: Path,
+    settings: dict[str, Any],
+    where: bool,
+    when: bool,
+) -> None:
+    train, views = data
+    method = fitted(dataclasses.replace(TINY, epochs=0, **settings), train, tmp_path)
+
+    for item in method.attention(views):
+        assert (item.spatial is not None, item.temporal is not None) == (where, when)
+
+
+def test_a_network_that_weighs_nothing_has_no_attention_to_show(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    train, views = data
+    config = dataclasses.replace(TINY, epochs=0, spatial_attention="uniform", temporal_pool="avg")
+
+    with pytest.raises(ConfigError, match=r"spatial_attention must be learned .* got uniform and avg"):
+        fitted(config, train, tmp_path).attention(views)

@@ -15,6 +15,7 @@ from reidbench.datasets.readers.cuhk03 import IMAGE, config_file, read_config
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.cuhk03_release import write_release
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes, read_label_file
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -161,7 +162,7 @@ def _jobs(
                 place=place,
                 seed=seed,
                 frames=tuple(files),
-                masks=tuple(f"masks/{file}" for file in files) if masks else None,
+                masks=mask_files(files) if masks else None,
                 size=(width, height),
             )
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.name_lists import read_name_list
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
@@ -122,7 +123,7 @@ def _jobs(rng: np.random.Generator, seed: int, images: Sequence[Image], *, masks
                 place=place,
                 seed=seed,
                 frames=files,
-                masks=tuple(f"masks/{file.removesuffix('.jpg')}.png" for file in files) if masks else None,
+                masks=mask_files(files) if masks else None,
                 size=(width, height),
             )
         )

@@ -15,6 +15,7 @@ from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -120,7 +121,7 @@ def _job(settings: SyntheticSettings, seed: int, place: int, walk: Walk) -> Trac
         place=place,
         seed=seed,
         frames=tuple(f"{frame}.jpg" for frame in frames),
-        masks=tuple(f"masks/{frame}.png" for frame in frames) if settings.masks else None,
+        masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
         size=(round(height * rng.uniform(*_ASPECT)), height),
     )
 

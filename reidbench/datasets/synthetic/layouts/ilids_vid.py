@@ -8,6 +8,7 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, stream
@@ -56,16 +57,18 @@ def _jobs(settings: SyntheticSettings) -> list[TrackJob]:
             name = f"cam{camera.number}_person{number:03d}"
             first = int(stream(Stream.LENGTH, settings.seed, place, camera.number, 1).integers(2, 9000))
             length = track_length(settings, place, camera.number)
-            frames = [f"{track}/{name}_{first + index:05d}.png" for index in range(length)]
+            frames = [
+                f"i-LIDS-VID/sequences/{track}/{name}_{first + index:05d}.png" for index in range(length)
+            ]
             jobs.append(
                 TrackJob(
                     person=person,
                     camera=camera,
                     place=place,
                     seed=settings.seed,
-                    frames=tuple(f"i-LIDS-VID/sequences/{frame}" for frame in frames),
+                    frames=tuple(frames),
                     single=f"i-LIDS-VID/images/{track}/{name}.png",
-                    masks=tuple(f"masks/{frame}" for frame in frames) if settings.masks else None,
+                    masks=mask_files(frames) if settings.masks else None,
                 )
             )
     return jobs

@@ -13,6 +13,7 @@ from reidbench.datasets.readers.lsvid import CAMERAS, LIST_FOLDERS, LISTS, QUERY
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -63,7 +64,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
                 place=place,
                 seed=seed,
                 frames=tuple(f"{frame}.jpg" for frame in frames),
-                masks=tuple(f"masks/{frame}.png" for frame in frames) if settings.masks else None,
+                masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
             )
         )
     files = {f"{ROOT}/{LIST_FOLDERS[0]}/{file}": _list(walks, part) for part, file in LISTS.items()}

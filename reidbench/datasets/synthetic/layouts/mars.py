@@ -15,6 +15,7 @@ from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera, camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes
 from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -217,8 +218,7 @@ def _job(
 
 
 def _masked(job: TrackJob) -> TrackJob:
-    masks = tuple(f"masks/{frame.removesuffix('.jpg')}.png" for frame in job.frames)
-    return replace(job, masks=masks)
+    return replace(job, masks=mask_files(job.frames))
 
 
 LAYOUT = Layout(

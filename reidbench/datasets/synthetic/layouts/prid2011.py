@@ -13,6 +13,7 @@ from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -104,7 +105,7 @@ def _job(settings: SyntheticSettings, seed: int, place: int, walk: Walk, length:
         seed=seed,
         frames=tuple(frames),
         single=f"{SINGLES}/{track}.png",
-        masks=tuple(f"masks/{frame}" for frame in frames) if settings.masks else None,
+        masks=mask_files(frames) if settings.masks else None,
     )
 
 

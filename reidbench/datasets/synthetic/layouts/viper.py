@@ -6,6 +6,7 @@ import numpy as np
 
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
+from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
@@ -38,7 +39,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
                     place=place,
                     seed=seed,
                     frames=(f"{image}.bmp",),
-                    masks=(f"masks/{image}.png",) if settings.masks else None,
+                    masks=mask_files([f"{image}.bmp"]) if settings.masks else None,
                     size=_SIZE,
                 )
             )

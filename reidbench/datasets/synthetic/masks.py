@@ -1,0 +1,61 @@
+"""Masks of rendered frames: who covers which pixel, and in which file that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from reidbench.datasets.frames import Frames
+from reidbench.datasets.tracklets import DatasetContents
+from reidbench.errors import FrameError
+
+MASK_BACKGROUND, MASK_PERSON, MASK_IN_FRONT = 0, 1, 2
+MASK_CLASSES = 3
+FOLDER = "masks"
+
+
+def mask_file(frame: str) -> str:
+    """Return the mask of a frame; both are relative to the dataset folder, with "/" between their parts.
+
+    Masks are PNG whatever the frames are: losses of compression would change their numbers. Some frames of
+    Market-1501 end in .jpg.jpg, their masks in .png all the same.
+    """
+    place = PurePosixPath(frame)
+    stem, _, _ = place.name.partition(".")
+    return str(FOLDER / place.with_name(f"{stem}.png"))
+
+
+def mask_files(frames: Iterable[str]) -> tuple[str, ...]:
+    """Return the mask of each frame."""
+    return tuple(mask_file(frame) for frame in frames)
+
+
+def has_masks(contents: DatasetContents) -> bool:
+    """Tell whether a dataset is a rendered tree whose frames have masks."""
+    parameters = (contents.marker or {}).get("parameters")
+    asked = isinstance(parameters, dict) and bool(parameters.get("masks"))
+    return asked and (contents.table.root / FOLDER).is_dir()
+
+
+def read_mask(root: Path, frame: Path) -> Frames:
+    """Return the mask (H, W) of a frame, uint8 of the three MASK values.
+
+    Args:
+        root: the dataset folder.
+        frame: a file below it.
+
+    Raises:
+        FrameError: the mask is missing, damaged, or holds other values.
+    """
+    path = root / mask_file(frame.relative_to(root).as_posix())
+    try:
+        with Image.open(path) as image:
+            mask = np.array(image.convert("L"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FrameError(path, " ".join(str(error).split()) or type(error).__name__) from error
+    if mask.max(initial=0) >= MASK_CLASSES:
+        raise FrameError(path, f"a mask holds 0, 1 and 2, got {int(mask.max())}")
+    return mask

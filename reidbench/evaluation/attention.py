@@ -1,0 +1,157 @@
+"""Where attention lies: the maps and weights of a method against masks that say who covers which pixel.
+
+For each tracklet: the share of the spatial attention on the person, on what stands in front of the person, and on
+the background, beside the shares that equal weights would have; and how much occluded frames weigh against clear
+ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reidbench.datasets.synthetic.masks import MASK_BACKGROUND, MASK_CLASSES, MASK_IN_FRONT, MASK_PERSON
+from reidbench.evaluation.statistics import IdentitySums, Summary, summarize_ratios
+from reidbench.plugin import Attention
+
+CLASSES = {"person": MASK_PERSON, "in_front": MASK_IN_FRONT, "background": MASK_BACKGROUND}
+SHARES = (*CLASSES, *(f"{name}_area" for name in CLASSES))
+"""Shares of the attention by class, then those of equal weights: of the area that the maps cover."""
+
+OCCLUDED_WEIGHT = "occluded_weight"
+OCCLUDED = 0.2
+"""Share of what stands in front among its pixels and the person's, from which on a frame counts as occluded."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackletAttention:
+    """Where and when a method looks in one tracklet.
+
+    Attributes:
+        pid: person.
+        frames: number of frames that were read.
+        occluded: number of those that are occluded.
+        clear: number of those in which nothing stands in front.
+        shares: as SHARES, each of the two groups sums to 1; None without maps.
+        weights: mean temporal weight of the occluded and of the clear frames, times the number of frames, so that
+            equal weights are 1; None without temporal weights or without frames of both kinds.
+    """
+
+    pid: int
+    frames: int
+    occluded: int
+    clear: int
+    shares: tuple[float, ...] | None
+    weights: tuple[float, float] | None
+
+
+def tracklet_attention(
+    attention: Attention, masks: Sequence[NDArray[np.uint8]], *, pid: int
+) -> TrackletAttention:
+    """Compare the attention on a tracklet with the masks of its frames.
+
+    Shares are means over the maps of a frame, then over frames. Weights are means over the parts of the tracklet, too.
+
+    Args:
+        attention: of F frames.
+        masks: (H, W) of each frame, in the order in which the frames were read.
+        pid: person.
+    """
+    in_front = [_occlusion(mask) for mask in masks]
+    occluded = np.array([share >= OCCLUDED for share in in_front], dtype=bool)
+    clear = np.array([share == 0 for share in in_front], dtype=bool)
+    shares = weights = None
+    if attention.spatial is not None:
+        maps = attention.spatial.detach().cpu().double().numpy()
+        shares = _shares(maps, masks, attention.extent)
+    if attention.temporal is not None and occluded.any() and clear.any():
+        relative = attention.temporal.detach().cpu().double().numpy() * len(masks)
+        weights = (float(relative[:, occluded].mean()), float(relative[:, clear].mean()))
+    return TrackletAttention(
+        pid=pid,
+        frames=len(masks),
+        occluded=int(occluded.sum()),
+        clear=int(clear.sum()),
+        shares=shares,
+        weights=weights,
+    )
+
+
+def cell_shares(
+    mask: NDArray[np.uint8],
+    grid: tuple[int, int],
+    extent: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+) -> Floats:
+    """Return the share (3, h, w) of each class of a mask in each cell of a map, by area.
+
+    Args:
+        mask: (H, W) of the three MASK values.
+        grid: height and width of the map, in cells of equal size.
+        extent: top, left, bottom and right of the map as shares of the mask's height and width.
+    """
+    top, left, bottom, right = extent
+    rows = _overlaps(mask.shape[0], grid[0], top, bottom)
+    columns = _overlaps(mask.shape[1], grid[1], left, right)
+    return np.stack([rows @ (mask == value).astype(np.float64) @ columns.T for value in range(MASK_CLASSES)])
+
+
+def summarize_attention(
+    trials: Sequence[Sequence[TrackletAttention]], *, draws: int = 1000, seed: int = 0
+) -> dict[str, Summary]:
+    """Return mean, spread and interval over the trials of each figure, as `summarize` does for scores.
+
+    The shares are means over tracklets. `occluded_weight` is the mean weight of occluded frames by that of clear ones,
+    over the tracklets that have both: below 1, occluded frames count less.
+
+    Args:
+        trials: the tracklets of each trial; one or more trials.
+        draws: number of resamplings.
+        seed: of the resamplings.
+
+    Raises:
+        FeatureError: no trial.
+        ConfigError: draws below 1.
+    """
+    shares, weights = [], []
+    for trial in trials:
+        seen = [(item.pid, item.shares) for item in trial if item.shares is not None]
+        values = np.array([row for _, row in seen], dtype=np.float64).reshape(-1, len(SHARES))
+        shares.append(IdentitySums.of([pid for pid, _ in seen], values, np.ones((len(seen), 1))))
+        timed = [(item.pid, *item.weights) for item in trial if item.weights is not None]
+        pairs = np.array([row[1:] for row in timed], dtype=np.float64).reshape(-1, 2)
+        weights.append(IdentitySums.of([row[0] for row in timed], pairs[:, :1], pairs[:, 1:]))
+    return summarize_ratios(SHARES, shares, draws=draws, seed=seed) | summarize_ratios(
+        [OCCLUDED_WEIGHT], weights, draws=draws, seed=seed
+    )
+
+
+def _shares(
+    maps: Floats, masks: Sequence[NDArray[np.uint8]], extent: tuple[float, float, float, float]
+) -> tuple[float, ...]:
+    """Return SHARES of maps (F, K, h, w)."""
+    height, width = maps.shape[2:]
+    cells = np.stack([cell_shares(mask, (height, width), extent) for mask in masks])  # (F, 3, h, w)
+    looked = np.einsum("fkhw,fchw->c", maps, cells) / (maps.shape[0] * maps.shape[1])
+    area = cells.mean(axis=(0, 2, 3))
+    classes = list(CLASSES.values())
+    return tuple(float(share) for share in (*looked[classes], *area[classes]))
+
+
+def _occlusion(mask: NDArray[np.uint8]) -> float:
+    """Return the share of what stands in front among its pixels and the person's; 0 where there is neither."""
+    in_front, person = int((mask == MASK_IN_FRONT).sum()), int((mask == MASK_PERSON).sum())
+    return in_front / max(in_front + person, 1)
+
+
+def _overlaps(pixels: int, cells: int, start: float, end: float) -> Floats:
+    """Return how much of each cell (rows) each pixel (columns) of one axis is; rows sum to 1."""
+    edges = np.linspace(start * pixels, end * pixels, cells + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(pixels)[None]
+    covered: Floats = np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None)
+    return covered / (high - low)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reidbench.datasets.readers.ilids_vid import IlidsVid
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
+from reidbench.datasets.synthetic.masks import has_masks, mask_file, read_mask
+from reidbench.datasets.tracklets import DatasetContents
+from reidbench.errors import FrameError
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> DatasetContents:
+    settings = SyntheticSettings(people=3, frames=2, seed=4, masks=True)
+    return IlidsVid().read(
+        LAYOUT.synthesize(tmp_path_factory.mktemp("data"), settings, workers=1, progress=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "mask"),
+    [
+        ("a/b/0001.png", "masks/a/b/0001.png"),
+        ("a/0001_c1.jpg", "masks/a/0001_c1.png"),
+        ("a/0001_c1.jpg.jpg", "masks/a/0001_c1.png"),
+        ("x.y/7.bmp", "masks/x.y/7.png"),
+    ],
+)
+def test_a_mask_lies_as_its_frame_does_and_is_png(frame: str, mask: str) -> None:
+    assert mask_file(frame) == mask
+
+
+def test_the_mask_of_every_frame_that_a_reader_finds_is_there(tree: DatasetContents) -> None:
+    assert has_masks(tree)
+    for row in range(len(tree.table)):
+        for file in tree.table.files(row):
+            mask = read_mask(tree.table.root, file)
+            assert (mask.shape, mask.dtype) == ((128, 64), np.uint8)
+            assert (mask == 1).mean() > 0.05
+
+
+def test_a_tree_without_masks_or_without_a_marker_has_none(tree: DatasetContents, small_root: Path) -> None:
+    assert not has_masks(IlidsVid().read(small_root / "ilids-vid"))
+    assert not has_masks(DatasetContents(tree.table))
+
+
+def test_a_mask_that_is_gone_or_holds_something_else_is_named(tmp_path: Path) -> None:
+    frame = tmp_path / "a" / "1.png"
+    place = tmp_path / "masks" / "a" / "1.png"
+    with pytest.raises(FrameError, match=r"masks/a/1\.png"):
+        read_mask(tmp_path, frame)
+    place.parent.mkdir(parents=True)
+    cv2.imwrite(str(place), np.full((4, 4), 3, np.uint8))
+    with pytest.raises(FrameError, match="a mask holds 0, 1 and 2, got 3"):
+        read_mask(tmp_path, frame)
