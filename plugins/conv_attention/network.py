@@ -1,0 +1,147 @@
+"""The network, one branch of which both sequences of a pair run through: frames to maps to one vector.
+
+CA-n are numbered as in this folder's README. Sizes: B clips, T frames, C channels of the maps, h x w their grid, D
+length of a frame's vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reidbench.nn import full_precision, halved, small_body, valid_frames
+
+from .attention import AttentionModule
+from .config import ConvAttentionConfig
+
+RCN_FILTERS = (16, 32, 32)
+PADDING, KERNEL = 4, 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipEncoding:
+    """What the network says of B clips.
+
+    Attributes:
+        mean: (B, D), the averaged frame vectors of CA-9.
+        descriptor: (B, D), the same after normalisation; this is what is compared.
+        attention: (B, N, K, h, w) of the N steps of K attention modules; arbitrary in steps on padded frames;
+            None without a module.
+    """
+
+    mean: Tensor
+    descriptor: Tensor
+    attention: Tensor | None
+
+
+def rcn_body(inputs: int, size: tuple[int, int]) -> tuple[nn.Module, int, tuple[int, int]]:
+    """Return the three stages of McLaughlin et al. 2016, their channels and the grid of their maps.
+
+    Args:
+        inputs: channels of a frame.
+        size: height and width of a frame.
+    """
+    layers: list[nn.Module] = []
+    for outputs in RCN_FILTERS:
+        layers += [nn.Conv2d(inputs, outputs, KERNEL, padding=PADDING), nn.Tanh(), nn.MaxPool2d(2)]
+        inputs = outputs
+        size = ((size[0] + 2 * PADDING - KERNEL + 1) // 2, (size[1] + 2 * PADDING - KERNEL + 1) // 2)
+    return nn.Sequential(*layers), inputs, size
+
+
+class Recurrence(nn.Module):
+    """The recurrence of McLaughlin et al. 2016: o_1 = f_1 + b_0, o_t = f_t + W_s dropout(tanh(o_{t-1})) + b_s.
+
+    Args:
+        length: D.
+        dropout: drop probability.
+    """
+
+    def __init__(self, length: int, dropout: float) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.zeros(length))  # b_0
+        self.step = nn.Linear(length, length)  # W_s and b_s
+        self.dropout = dropout
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return o (B, T, D) for f (B, T, D)."""
+        outputs = [vectors[:, 0] + self.start]
+        for vector in vectors[:, 1:].unbind(1):
+            before = F.dropout(torch.tanh(outputs[-1]), self.dropout, self.training)
+            outputs.append(vector + self.step(before))
+        return torch.stack(outputs, 1)
+
+
+class ConvAttentionNetwork(nn.Module):
+    """Both branches of the siamese network, which share everything; a pair is two rows of a batch.
+
+    Args:
+        config: settings.
+    """
+
+    def __init__(self, config: ConvAttentionConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.backbone == "rcn":
+            self.backbone, channels, self.grid = rcn_body(config.channels, config.crop_size)
+        else:
+            self.backbone, channels = small_body(config.channels)
+            self.grid = (halved(config.crop_height, 3), halved(config.crop_width, 3))
+        self.attention = AttentionModule(config, channels) if config.attention_filters else None
+        flat = (self.attention.out_channels if self.attention else channels) * self.grid[0] * self.grid[1]
+        self.length = config.embedding_dim or flat
+        self.to_vector: nn.Module = nn.Identity()
+        if config.embedding_dim is not None:
+            self.to_vector = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(flat, config.embedding_dim))
+        self.recurrence = Recurrence(self.length, config.dropout) if config.temporal == "rnn" else None
+        self.batch_norm = nn.BatchNorm1d(self.length) if config.normalisation == "batchnorm" else None
+
+    def forward(self, clips: Tensor, lengths: Tensor | None = None) -> ClipEncoding:
+        """Encode clips.
+
+        Args:
+            clips: (B, T, 3 or 5, H, W), normalised and cropped.
+            lengths: (B,) frames that are no padding, at least 1; None when all are. Padding stands at the end
+                and influences nothing.
+        """
+        batch, frames = clips.shape[:2]
+        if lengths is None:
+            lengths = torch.full((batch,), frames, device=clips.device)
+        maps = self._maps(clips, valid_frames(lengths, frames))
+        if self.attention is not None and self.config.refine == "repeat":
+            average = maps.sum(1) / lengths[:, None, None, None]  # padding is 0
+            maps = average[:, None].expand(-1, self.config.refine_steps, -1, -1, -1)
+            lengths = torch.full_like(lengths, self.config.refine_steps)
+        attention = None
+        if self.attention is not None:
+            steps = self.attention(maps)
+            attention = steps.attention
+            maps = steps.attended if self.config.module_output == "attended_input" else steps.hidden
+            if self.config.module_output == "hidden_last":
+                maps = maps[torch.arange(batch, device=maps.device), lengths - 1][:, None]
+                lengths = torch.ones_like(lengths)
+        mean = self._averaged(maps, lengths)
+        return ClipEncoding(mean=mean, descriptor=self._normalised(mean), attention=attention)
+
+    def _maps(self, clips: Tensor, valid: Tensor) -> Tensor:
+        """Return U_t (B, T, C, h, w), 0 for padded frames, which enter no batch statistics either."""
+        maps = self.backbone(clips[valid])
+        cube: Tensor = maps.new_zeros(*valid.shape, *maps.shape[1:])
+        cube[valid] = maps
+        return cube
+
+    def _averaged(self, maps: Tensor, lengths: Tensor) -> Tensor:
+        """Return the averaged vectors (B, D) of maps (B, N, F, h, w), of which the first `lengths` count; CA-9."""
+        vectors: Tensor = self.to_vector(maps.flatten(2))
+        if self.recurrence is not None:
+            vectors = self.recurrence(vectors)
+        valid = valid_frames(lengths, vectors.shape[1])
+        return (full_precision(vectors) * valid[:, :, None]).sum(1) / lengths[:, None]
+
+    def _normalised(self, mean: Tensor) -> Tensor:
+        if self.config.normalisation == "l2":
+            return F.normalize(mean, dim=1)
+        return mean if self.batch_norm is None else full_precision(self.batch_norm(mean))

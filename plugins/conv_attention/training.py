@@ -1,0 +1,99 @@
+"""What the training loop is given: the loss of a batch of pairs, and how an epoch's batches are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidbench.datasets import TrackletView, TrainingSet
+from reidbench.training import PairBatch, TrainingTask, draw_clip, long_enough, sample_pairs
+
+from .config import ConvAttentionConfig
+from .flow import read_frames
+from .frames import cropped, draw_crop, normalised
+from .losses import siamese_loss
+from .network import ConvAttentionNetwork
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class PairObjective(nn.Module):
+    """The loss CA-12 of a batch, and the classifier of CA-11, which no test needs.
+
+    A batch is clips (2P, T, C, h, w), first those of branch a, then of b; bool same (P,); people (2P,).
+
+    Args:
+        network: what is trained.
+        people: training people, 1 or more.
+    """
+
+    def __init__(self, network: ConvAttentionNetwork, people: int) -> None:
+        super().__init__()
+        self.network = network
+        self.classifier = nn.Linear(network.length, people)
+
+    def forward(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the loss to minimise and its two terms; both branches run in one batch."""
+        clips, same, people = batch
+        config = self.network.config
+        encoding = self.network(clips)
+        read = encoding.mean if config.id_input == "raw" else encoding.descriptor
+        terms = siamese_loss(
+            encoding.descriptor,
+            self.classifier(read),
+            same,
+            people,
+            margin=config.margin,
+            power=config.hinge_power,
+            id_weight=config.id_weight,
+        )
+        return {"loss": terms.total, "pair": terms.pair, "identification": terms.identification}
+
+
+class PairTraining(TrainingTask):
+    """The training task of the method; see `reidbench.training.TrainingTask`."""
+
+    def __init__(self, network: ConvAttentionNetwork, train: TrainingSet) -> None:
+        self.config: ConvAttentionConfig = network.config
+        everybody, people = np.unique(train.pids, return_inverse=True)
+        self.module = PairObjective(network, len(everybody))
+        self.optimizer = _optimiser(self.module.parameters(), self.config)
+        lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
+        rows = long_enough(lengths, self.config.clip_len, self.config.short)
+        self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
+        self.camids, self.people = train.camids[rows], people[rows]
+
+    def plan(self, generator: np.random.Generator) -> Sequence[PairBatch]:
+        """Draw the pairs of an epoch, positive and negative ones by turns."""
+        return sample_pairs(
+            self.people,
+            self.camids,
+            batch_pairs=self.config.batch_pairs,
+            pos_fraction=0.5,
+            pairs_per_epoch=None,
+            rng=generator,
+            negatives_across_cameras=self.config.neg_cross_camera,
+        )
+
+    def load(self, item: Any, generator: np.random.Generator) -> Batch:
+        """Cut, normalise and crop the clips of a batch of pairs."""
+        pairs: PairBatch = item
+        rows = np.concatenate([pairs.row_a, pairs.row_b])
+        clips = [self._clip(self.tracklets[row], generator) for row in rows]
+        return torch.stack(clips), torch.from_numpy(pairs.same), torch.from_numpy(self.people[rows])
+
+    def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
+        chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
+        frames = normalised(read_frames(tracklet, self.config, chosen), self.config.norm)
+        return cropped(frames, draw_crop(self.config, generator), self.config)
+
+
+def _optimiser(parameters: Iterable[nn.Parameter], config: ConvAttentionConfig) -> torch.optim.Optimizer:
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum)
+    kind = torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.Adam
+    return kind(parameters, lr=config.lr)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from reidbench_plugins.conv_attention.config import ConvAttentionConfig
+from reidbench_plugins.conv_attention.frames import (
+    Crop,
+    central_crop,
+    cropped,
+    crops_at_test,
+    draw_crop,
+    normalised,
+)
+from torch import Tensor
+
+PAPER = ConvAttentionConfig()
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_every_channel_of_every_frame_has_mean_0_and_deviation_1() -> None:
+    frames = normalised(noise(2, 3, 64, 48, 5), "std")
+
+    assert frames.shape == (2, 3, 5, 64, 48)
+    torch.testing.assert_close(frames.mean((-2, -1)), torch.zeros(2, 3, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(frames.std((-2, -1), correction=0), torch.ones(2, 3, 5))
+
+
+def test_the_quirk_divides_by_the_square_root_of_the_deviation() -> None:
+    clip = noise(2, 16, 12, 5)
+    deviation = (clip.float() / 255)[..., 3:].std((1, 2), correction=0)
+
+    frames = normalised(clip, "sqrt_std")
+
+    torch.testing.assert_close(frames[:, 3:].std((-2, -1), correction=0), deviation.sqrt())
+
+
+def test_brightness_and_contrast_of_a_frame_do_not_matter() -> None:
+    dark = torch.randint(20, 90, (1, 16, 12, 3), generator=torch.Generator().manual_seed(0)).byte()
+
+    torch.testing.assert_close(normalised(2 * dark + 5, "std"), normalised(dark, "std"), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("norm", ["std", "sqrt_std"])
+def test_gray_frames_have_no_colour_and_still_ones_no_flow(norm: str) -> None:
+    gray = noise(1, 16, 12, 1).expand(-1, -1, -1, 3)
+    still = torch.full((1, 16, 12, 2), 127, dtype=torch.uint8)
+
+    frames = normalised(torch.cat([gray, still], -1), norm)
+
+    assert frames[:, 0].std() > 0.1
+    torch.testing.assert_close(frames[:, 1:], torch.zeros(1, 4, 16, 12), atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"),
+    [([0, 0, 0], [0, 0, 0]), ([255, 255, 255], [1, 0, 0]), ([255, 0, 0], [0.299, -0.147, 0.615])],
+)
+def test_colours_become_luma_and_two_colour_differences(colour: list[int], expected: list[float]) -> None:
+    frames = torch.zeros(1, 1, 2, 3, dtype=torch.uint8)  # one pixel of the colour, one black
+    frames[0, 0, 0] = torch.tensor(colour, dtype=torch.uint8)
+
+    found = normalised(frames, "sqrt_std")[0, :, 0]
+
+    # of two pixels x and 0 the deviation is |x| / 2, so x / 2 becomes sign(x) sqrt(|x| / 2)
+    values = torch.tensor(expected)
+    torch.testing.assert_close(found[:, 0], values.sign() * (values.abs() / 2).sqrt(), atol=1e-3, rtol=0)
+
+
+def test_a_crop_is_the_part_mirrored_with_its_mean_over_all_channels_taken_off() -> None:
+    frames = torch.randn(2, 5, 64, 48, generator=torch.Generator().manual_seed(0))
+
+    plain = cropped(frames, Crop(top=3, left=5), PAPER)
+    mirrored = cropped(frames, Crop(top=3, left=5, mirror=True), PAPER)
+
+    assert plain.shape == (2, 5, 56, 40)
+    torch.testing.assert_close(plain.mean((1, 2, 3)), torch.zeros(2), atol=1e-6, rtol=0)
+    part = frames[:, :, 3:59, 5:45]
+    torch.testing.assert_close(plain - plain[:, :1, :1, :1], part - part[:, :1, :1, :1])
+    torch.testing.assert_close(mirrored.flip(-1), plain)
+
+
+def test_motion_that_is_mirrored_turns_round() -> None:
+    config = dataclasses.replace(PAPER, mirror_flow="motion")
+    frames = torch.zeros(1, 5, 64, 48)
+    frames[:, 3, :, :24] = 1.0  # the left half moves to the right
+    frames[:, 3, :, 24:] = -1.0
+    frames[:, 4, 32:] = 1.0
+
+    crop = Crop(top=4, left=4, mirror=True)
+    seen, still = cropped(frames, crop, config), cropped(frames, crop, PAPER)
+
+    plain = cropped(frames, Crop(top=4, left=4), PAPER)
+    torch.testing.assert_close(seen, plain)  # towards each other before and after
+    torch.testing.assert_close(still[:, 3], plain[:, 3].flip(-1))
+
+
+def test_training_crops_take_each_of_eight_places_per_axis_and_either_side() -> None:
+    rng = np.random.default_rng(0)
+
+    drawn = [draw_crop(PAPER, rng) for _ in range(600)]
+
+    assert {crop.top for crop in drawn} == {crop.left for crop in drawn} == set(range(1, 9))
+    assert len({(crop.top, crop.left) for crop in drawn}) == 64
+    assert 0.4 < np.mean([crop.mirror for crop in drawn]) < 0.6
+
+
+def test_test_crops_are_eight_on_the_diagonal_and_their_mirror_images() -> None:
+    crops = crops_at_test(PAPER)
+
+    places = [(crop.top, crop.left) for crop in crops]
+    assert places == [(place, place) for place in range(1, 9)] * 2
+    assert [crop.mirror for crop in crops] == [False] * 8 + [True] * 8
+    assert central_crop(PAPER) == Crop(top=4, left=4)
+    assert crops_at_test(dataclasses.replace(PAPER, test_aug="none")) == [central_crop(PAPER)]
+    assert [crop.mirror for crop in crops_at_test(dataclasses.replace(PAPER, test_aug="mirror"))] == [
+        False,
+        True,
+    ]
+
+
+def test_a_crop_of_the_frames_own_size_is_the_frame() -> None:
+    config = dataclasses.replace(PAPER, crop_height=64, crop_width=48, test_aug="none")
+
+    assert crops_at_test(config) == [Crop(top=0, left=0)]
+    drawn = draw_crop(config, np.random.default_rng(0))
+    assert (drawn.top, drawn.left) == (0, 0)

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from reidbench_plugins.diversity_attention.config import PRESETS, DiversityConfig
+from reidbench_plugins.diversity_attention.method import DiversityAttention
+from reidbench_plugins.diversity_attention.training import StagedTraining, resized_crop
+from torch import Tensor
+
+from reidbench.datasets import TrackletView, TrainingSet
+from reidbench.plugin import FitJob, Runtime
+from reidbench.training import TrainingSettings, train
+
+PEOPLE = 6
+TINY = dataclasses.replace(
+    PRESETS["small"],
+    input_height=32,
+    input_width=16,
+    spatial_models=2,
+    embedding=16,
+    attn_hidden=8,
+    frames=3,
+    loss="oim",
+    sampler="random",
+    batch=4,
+    div_weight=1.0,
+    lr=1e-3,
+    backbone_lr=1e-3,
+    steps=(1, 1, 1, 1),
+    finetune_per_dataset=True,
+    epochs=4,
+    test_aug="none",
+)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing on the way out may catch it."""
+
+
+class Drawn(TrackletView):
+    """A tracklet of noise in the colours of its person."""
+
+    def __init__(self, person: int, camera: int, length: int) -> None:
+        self.id = f"{person}-{camera}"
+        generator = np.random.default_rng([person, camera])
+        colours = np.random.default_rng(person).integers(0, 256, (2, 1, 1, 3))  # above and below
+        picture = np.concatenate([np.broadcast_to(colour, (16, 16, 3)) for colour in colours])
+        noisy = picture + generator.integers(-20, 21, (length, 32, 16, 3))
+        self._drawn = noisy.clip(0, 255).astype(np.uint8)
+        self._drawn.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self._drawn)
+
+    def frames(self, size: tuple[int, int] | None = None) -> Any:
+        assert size in (None, (32, 16))
+        return self._drawn
+
+
+@pytest.fixture(scope="module")
+def drawn() -> TrainingSet:
+    people, cameras = np.repeat(np.arange(PEOPLE), 2), np.tile([1, 2], PEOPLE)
+    views = [Drawn(*pair, 2 + row % 6) for row, pair in enumerate(zip(people, cameras, strict=True))]  # type: ignore[misc]
+    return TrainingSet(pids=10 + 3 * people, camids=cameras, tracklets=views, digest="drawn")
+
+
+def fitted(
+    config: DiversityConfig, train_on: TrainingSet, workspace: Path, seed: int = 1
+) -> DiversityAttention:
+    method = DiversityAttention(config, Runtime())
+    workspace.mkdir(exist_ok=True)
+    method.fit(train_on, FitJob(seed=seed, workspace=workspace, fingerprint="f"))
+    return method
+
+
+def task_of(config: DiversityConfig, train_on: TrainingSet) -> StagedTraining:
+    torch.manual_seed(7)
+    return StagedTraining(DiversityAttention(config, Runtime()).build(), train_on)
+
+
+def run(task: StagedTraining, workspace: Path, *, save_every: float = 60.0) -> list[Mapping[str, float]]:
+    settings = TrainingSettings(epochs=task.config.epochs, seed=5, checkpoint_seconds=save_every)
+    return train(task, settings, workspace=workspace, fingerprint="f").epochs  # type: ignore[return-value]
+
+
+def weights(task: StagedTraining) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in task.module.state_dict().items()}
+
+
+ALONE = {
+    "cnn": ((1, 0, 0, 0), {"backbone", "enhance"}),
+    "spatial": ((0, 1, 0, 0), {"attention", "enhance"}),
+    "temporal": ((0, 0, 1, 0), {"attention", "enhance", "frame_scores"}),
+    "all": ((0, 0, 0, 1), {"backbone", "attention", "enhance", "frame_scores"}),
+}
+
+
+@pytest.mark.parametrize("step", ALONE)
+def test_each_step_changes_its_own_parts_and_their_batch_statistics_only(
+    step: str, drawn: TrainingSet, tmp_path: Path
+) -> None:
+    lengths, learned = ALONE[step]
+    task = task_of(dataclasses.replace(TINY, steps=lengths, epochs=1), drawn)
+    before = weights(task)
+
+    run(task, tmp_path)
+
+    after = weights(task)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    expected = {name for name in before if name.split(".")[1] in learned or name == "matching.table"}
+    assert changed == expected
+
+
+@pytest.mark.parametrize("dies_at", [1, 4, 7, 10])  # in each of the four steps, of three batches each
+def test_a_training_killed_in_any_step_continues_to_the_same_weights(
+    dies_at: int, drawn: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = task_of(TINY, drawn)
+    whole_log = run(whole, tmp_path / "whole")
+    cut, loads = task_of(TINY, drawn), iter(range(100))
+    load = cut.load
+
+    def dying(item: Any, generator: np.random.Generator) -> Any:
+        if next(loads) == dies_at:
+            raise Killed
+        return load(item, generator)
+
+    monkeypatch.setattr(cut, "load", dying)
+    with pytest.raises(Killed):
+        run(cut, tmp_path / "cut", save_every=0.0)
+    resumed = task_of(TINY, drawn)
+    resumed_log = run(resumed, tmp_path / "cut")
+
+    assert resumed_log == whole_log
+    found = weights(resumed)
+    assert all(torch.equal(found[name], value) for name, value in weights(whole).items())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"oim_init": "first_feature", "div_reduction": "batch_root", "crop": "resized"},
+        {"loss": "softmax", "diversity": "gram"},
+        {"loss": "triplet", "sampler": "people", "batch_people": 3, "batch_samples": 2, "temporal": "max"},
+        {"optimizer": "sgd", "lr": 0.05, "backbone_lr": 0.05, "chunk": "ceil_pad", "diversity": "none"},
+        {"spatial": "avg", "spatial_models": 1, "diversity": "none", "temporal": "avg"},
+        {"attn_shared": False, "enhance": "none", "temporal_shared": True, "final": "fc128"},
+    ],
+    ids=lambda changes: ",".join(changes) or "default",
+)
+def test_training_lowers_the_loss(changes: dict[str, Any], drawn: TrainingSet, tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, **changes, epochs=8, steps=(3, 2, 2, 1))
+
+    log = run(task_of(config, drawn), tmp_path)
+
+    assert np.mean([row["identity"] for row in log[-3:]]) < np.mean([row["identity"] for row in log[:2]])
+
+
+def test_the_loss_is_the_identity_loss_plus_the_weighted_diversity(
+    drawn: TrainingSet, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(TINY, steps=(0, 1, 0, 0), epochs=1, div_weight=0.25)
+
+    (row,) = run(task_of(config, drawn), tmp_path)
+
+    assert row["loss"] == pytest.approx(row["identity"] + 0.25 * row["diversity"])
+    assert 0 <= row["diversity"] <= 2
+    assert 0 <= row["hellinger"] <= 1
+
+
+def test_the_table_belongs_to_training_and_not_to_the_fitted_method(
+    drawn: TrainingSet, tmp_path: Path
+) -> None:
+    task = task_of(dataclasses.replace(TINY, epochs=1), drawn)
+    run(task, tmp_path / "task")
+
+    lengths = torch.linalg.vector_norm(weights(task)["matching.table"], dim=1)
+    torch.testing.assert_close(lengths, torch.ones(PEOPLE))
+    state = fitted(TINY, drawn, tmp_path / "method").state()
+    assert not [name for name in state if "table" in name]
+
+
+def test_every_tracklet_is_shown_once_an_epoch(drawn: TrainingSet) -> None:
+    task = task_of(TINY, drawn)
+
+    batches = task.plan(np.random.default_rng(0))
+
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    assert sorted(np.concatenate(batches).tolist()) == list(range(12))
+    clips, people = task.load(batches[0], np.random.default_rng(1))
+    assert clips.shape == (4, 3, 32, 16, 3)
+    assert people.tolist() == [row // 2 for row in batches[0].tolist()]
+
+
+def test_without_changes_clips_hold_frames_of_the_tracklet_in_order(drawn: TrainingSet) -> None:
+    task = task_of(dataclasses.replace(TINY, crop="none", flip=False), drawn)
+
+    for seed in range(5):
+        clips, _ = task.load(np.array([5]), np.random.default_rng(seed))
+        frames = torch.tensor(drawn.tracklets[5].frames())
+        found = [next(n for n, frame in enumerate(frames) if torch.equal(frame, shown)) for shown in clips[0]]
+        assert found == sorted(set(found))
+        assert all(
+            2 * n <= at < 2 * (n + 1) + n // 2 for n, at in enumerate(found)
+        )  # 7 frames: 0-1, 2-3, 4-6
+
+
+def test_resized_crops_show_a_part_of_the_frame_and_all_frames_alike() -> None:
+    ramp = torch.arange(64, dtype=torch.uint8)[:, None].expand(64, 32)
+    clip = ramp[None, :, :, None].repeat(2, 1, 1, 3)
+
+    seen = [resized_crop(clip, np.random.default_rng(seed)) for seed in range(20)]
+
+    for shown in seen:
+        assert shown.shape == clip.shape
+        assert shown.dtype == torch.uint8
+        assert torch.equal(shown[0], shown[1])
+        rows = shown[0, :, 0, 0].long()
+        assert (rows.diff() >= 0).all()
+        assert 64 * 0.8 - 2 <= rows[-1] - rows[0] + 1 <= 64
+    assert len({tuple(shown[0, :, 0, 0].tolist()) for shown in seen}) > 10
+
+
+def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
+    drawn: TrainingSet, tmp_path: Path
+) -> None:
+    method = fitted(dataclasses.replace(TINY, test_aug="mirror"), drawn, tmp_path)
+
+    together = method.embed(drawn.tracklets)
+
+    assert together.values.shape == (12, 2, 32)
+    torch.testing.assert_close(torch.linalg.vector_norm(together.values, dim=2), torch.ones(12, 2))
+    for row in (0, 5, 11):
+        alone = method.embed([drawn.tracklets[row]]).values[0]
+        torch.testing.assert_close(alone, together.values[row], atol=1e-5, rtol=1e-5)
+    assert torch.equal(method.embed(drawn.tracklets).values, together.values)
+
+
+def test_a_restored_method_embeds_like_the_fitted_one(drawn: TrainingSet, tmp_path: Path) -> None:
+    method, other = fitted(TINY, drawn, tmp_path), DiversityAttention(TINY, Runtime())
+
+    other.restore(method.state())
+
+    assert torch.equal(method.embed(drawn.tracklets).values, other.embed(drawn.tracklets).values)
+
+
+def test_the_seed_decides_what_is_learned(drawn: TrainingSet, tmp_path: Path) -> None:
+    first, same, other = (
+        fitted(TINY, drawn, tmp_path / str(place), seed=seed).embed(drawn.tracklets).values
+        for place, seed in enumerate((1, 1, 2))
+    )
+
+    assert torch.equal(first, same)
+    assert not torch.allclose(first, other)
+
+
+def test_attention_shows_where_and_when_the_first_frames_of_the_chunks_are_read(
+    drawn: TrainingSet, tmp_path: Path
+) -> None:
+    method = fitted(TINY, drawn, tmp_path)
+
+    long, short = method.attention([drawn.tracklets[5], drawn.tracklets[0]])
+
+    assert long.frames.tolist() == [0, 2, 4]
+    assert short.frames.tolist() == [0, 1, 1]
+    for shown in (long, short):
+        assert shown.spatial is not None
+        assert shown.temporal is not None
+        assert shown.spatial.shape == (3, 2, 4, 2)
+        assert shown.temporal.shape == (2, 3)
+        torch.testing.assert_close(shown.spatial.sum((2, 3)), torch.ones(3, 2))
+        torch.testing.assert_close(shown.temporal.sum(1), torch.ones(2))
+
+
+def test_what_has_no_attention_shows_none(drawn: TrainingSet, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        TINY, spatial="avg", spatial_models=1, diversity="none", temporal="max", epochs=0
+    )
+
+    (shown,) = fitted(config, drawn, tmp_path).attention(drawn.tracklets[:1])
+
+    assert shown.spatial is None
+    assert shown.temporal is None
+
+
+def test_the_record_names_the_pretrained_weights() -> None:
+    assert DiversityAttention(PRESETS["small"], Runtime()).weights_digest() is None
+    assert "ResNet50" in str(DiversityAttention(PRESETS["paper"], Runtime()).weights_digest())
