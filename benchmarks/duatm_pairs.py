@@ -5,8 +5,8 @@
 
 A pair of sequences of S vectors of D numbers costs 4 S^2 D multiplications and additions (scores and aligned vectors,
 both directions). The floor is the time of matrix products of that many, measured beside it: S x D by D x S and S x S by
-S x D, batched over as many pairs as a block has. The plain code computes every pair of a block on its own from sequences
-and filters, intra-sequence attention included, as the formula reads.
+S x D, batched over as many pairs as a block has. The plain code computes every pair of a block on its own from
+sequences and filters, intra-sequence attention included, as the formula reads.
 """
 
 from __future__ import annotations
