@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".pdf", ".svg")
 MOST_FRAMES = 10  # of a tracklet that are drawn, evenly chosen; all of them have a bar
 _FRAME_INCHES, _BARS_INCHES, _MATRIX_INCHES = (0.75, 1.5), 0.9, 3.0
+_STILL_INCHES, _LEAST_INCHES = 1.6, 5.0  # width for a single image with its title, and of the whole picture
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +111,9 @@ def _demand_drawable(out: Path) -> None:
 def _panel(runner: TrialRunner, tracklet: TestedTracklet, attention: Attention) -> Panel:
     table = runner.plan.contents.table
     frames = tracklet.view.frames()
-    title = f"person {table.pids[tracklet.row]}, camera {table.camids[tracklet.row]}, {len(frames)} frames"
+    title = f"person {table.pids[tracklet.row]}, camera {table.camids[tracklet.row]}"
+    if len(frames) > 1:
+        title += f", {len(frames)} frames"
     return Panel(title=title, frames=frames[attention.frames.numpy()], attention=attention)
 
 
@@ -140,12 +143,22 @@ def _alignment(runner: TrialRunner, trial: Trial, method: Method) -> Alignment |
 def _figure(title: str, panels: Sequence[Panel], alignment: Alignment | None) -> Figure:
     from matplotlib.figure import Figure
 
-    heights = [_height(panel) for panel in panels] + ([_MATRIX_INCHES] if alignment else [])
-    figure = Figure(figsize=(_FRAME_INCHES[0] * (MOST_FRAMES + 1), sum(heights) + 0.5), layout="constrained")
-    figure.suptitle(title)
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, panel in zip(parts, panels, strict=False):  # the part of the alignment is left
-        _draw_panel(part, panel)
+    columns = max(len(_shown(panel)) for panel in panels)
+    is_still = columns == 1  # images stand side by side, videos one below the other
+    heights = [_height(panel) for panel in panels]
+    above = max(heights) if is_still else sum(heights)
+    below = _MATRIX_INCHES if alignment else 0.0
+    width = max(
+        _FRAME_INCHES[0] * (columns + 1), _LEAST_INCHES, _STILL_INCHES * len(panels) if is_still else 0.0
+    )
+    figure = Figure(figsize=(width, above + below + 0.5), layout="constrained")
+    figure.suptitle(title, fontsize="medium", wrap=True)
+    ratios = [above, below] if alignment else [above]
+    parts = figure.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
+    shape: dict[str, Any] = {"nrows": 1, "ncols": len(panels)} if is_still else {"height_ratios": heights}
+    places = parts[0].subfigures(**{"nrows": len(panels), "ncols": 1, "squeeze": False, **shape})
+    for part, panel in zip(places.flat, panels, strict=True):
+        _draw_panel(part, panel, columns)
     if alignment is not None:
         axes = parts[-1].subplots()
         parts[-1].suptitle(alignment.title, fontsize="small")
@@ -165,13 +178,18 @@ def _maps(attention: Attention) -> int:
     return 1 if attention.spatial is None else attention.spatial.shape[1]
 
 
-def _draw_panel(part: SubFigure, panel: Panel) -> None:
-    part.suptitle(panel.title, fontsize="small")
+def _shown(panel: Panel) -> NDArray[np.int64]:
+    """Return the places of the frames that are drawn."""
+    return np.unique(np.linspace(0, len(panel.frames) - 1, MOST_FRAMES).round().astype(np.int64))
+
+
+def _draw_panel(part: SubFigure, panel: Panel, columns: int) -> None:
+    part.suptitle(panel.title, fontsize="x-small")
     attention = panel.attention
-    shown = np.unique(np.linspace(0, len(panel.frames) - 1, MOST_FRAMES).round().astype(int))
+    shown = _shown(panel)
     rows = _maps(attention)
     ratios = [_FRAME_INCHES[1]] * rows + ([] if attention.temporal is None else [_BARS_INCHES])
-    grid = part.add_gridspec(len(ratios), MOST_FRAMES, height_ratios=ratios)
+    grid = part.add_gridspec(len(ratios), columns, height_ratios=ratios)
     for row in range(rows):
         for column, place in enumerate(shown.tolist()):
             axes = part.add_subplot(grid[row, column])

@@ -20,6 +20,7 @@ from reidbench.training import TrainingSettings, train
 
 TINY = dataclasses.replace(
     PRESETS["small"],
+    test_aug="flip",
     feat_dim=8,
     batch_people=4,
     batch_samples=2,

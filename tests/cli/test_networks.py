@@ -1,0 +1,188 @@
+"""What must hold of every first-party network as a user meets it: whole runs, interruptions, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT as ILIDS_VID
+from reidbench.datasets.synthetic.layouts.market1501 import LAYOUT as MARKET1501
+from reidbench.training.loop import _Run
+
+from .conftest import Answer
+
+Run = Callable[..., Answer]
+TINY = {
+    "siamese-convgru": {"epochs": "2", "channels": "4,4,4", "clip_len": "3"},
+    "conv-attention": {"epochs": "2", "clip_len": "3", "embedding_dim": "8"},
+    "diversity-attention": {"epochs": "4", "steps": "1,1,1,1", "embedding": "8", "batch_people": "4"},
+    "duatm": {"epochs": "2", "feat_dim": "8", "batch_people": "4", "clip_len": "3", "test_len": "4"},
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with small rendered trees of iLIDS-VID and Market-1501, masks included."""
+    root = tmp_path_factory.mktemp("root")
+    video = SyntheticSettings(people=14, frames=8, seed=3, masks=True)
+    ILIDS_VID.synthesize(root, video, workers=1, progress=False)
+    MARKET1501.synthesize(root, SyntheticSettings(people=12, seed=3, masks=True), workers=1, progress=False)
+    return root
+
+
+def arguments(method: str, protocol: str, root: Path, **settings: str) -> list[str]:
+    listed = [f"{name}={value}" for name, value in {**TINY[method], **settings}.items()]
+    chosen = [part for assignment in listed for part in ("--set", assignment)]
+    trials = ["--trials", "1"] if protocol == "ilids" else []
+    return [
+        "run",
+        "-m",
+        method,
+        "-p",
+        protocol,
+        "--data-root",
+        str(root),
+        "--preset",
+        "small",
+        *trials,
+        *chosen,
+    ]
+
+
+def record(reidbench: Run, *given: str) -> dict[str, Any]:
+    answer = reidbench(*given, "--json")
+    assert answer.code == 0, answer.err
+    found: dict[str, Any] = json.loads(answer.out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "protocol"), [*((method, "ilids") for method in TINY), ("duatm", "market1501")]
+)
+def test_a_run_measures_figures_and_attention_and_repeats_from_the_cache(
+    reidbench: Run, root: Path, method: str, protocol: str
+) -> None:
+    given = arguments(method, protocol, root)
+
+    first, again = record(reidbench, *given), record(reidbench, *given)
+
+    assert first["figures"] == again["figures"]
+    assert again["cached"] == {"fit": True, "embed": True, "match": True}
+    assert first["attention"] == again["attention"]
+    attended = first["attention"]["figures"]
+    if (
+        method != "duatm" or protocol == "market1501"
+    ):  # duatm looks at frames of a video, at places of an image
+        shares = [attended[name]["mean"] for name in ("person", "in_front", "background")]
+        assert sum(shares) == pytest.approx(1, abs=1e-4)
+    if method in ("siamese-convgru", "diversity-attention") or (method, protocol) == ("duatm", "ilids"):
+        assert attended["occluded_weight"]["mean"] > 0
+
+
+@pytest.mark.parametrize("method", TINY)
+def test_a_training_that_was_killed_goes_on_to_the_same_figures(
+    reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = arguments(method, "ilids", root)
+    whole = record(reidbench, *given)
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "other"))
+    inner, steps = _Run._step, iter(range(1000))
+
+    def dying(self: _Run, *step: Any) -> None:
+        if next(steps) == 1:
+            self._save()
+            raise KeyboardInterrupt
+        inner(self, *step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "_step", dying)
+        assert reidbench(*given).code == 130
+    assert list((tmp_path / "other").rglob("checkpoint.pt"))
+
+    assert record(reidbench, *given)["figures"] == whole["figures"]
+
+
+@pytest.mark.parametrize("method", TINY)
+def test_a_checkpoint_of_other_settings_is_refused_with_both_fingerprints(
+    reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    record(reidbench, *arguments(method, "ilids", root))
+    (fitted,) = (tmp_path / "cache").rglob("fitted.pt")
+    contents = torch.load(fitted, weights_only=True)
+    contents["fingerprint"] = "0123abcd"
+    torch.save(contents, fitted)
+    for trial in (tmp_path / "cache" / "trials").rglob("*"):
+        if trial.is_file():
+            trial.unlink()
+    for features in (tmp_path / "cache" / "features").rglob("*.h5"):
+        features.unlink()
+
+    answer = reidbench(*arguments(method, "ilids", root))
+
+    assert answer.code == 2
+    assert "belongs to 0123abcd" in answer.err
+    assert fitted.parent.name[:8] in answer.err
+
+
+def test_sequences_can_be_saved_reranked_and_evaluated_again(
+    reidbench: Run, root: Path, tmp_path: Path
+) -> None:
+    given = arguments("duatm", "market1501", root)
+    plain = record(reidbench, *given, "--save-features", str(tmp_path / "f.h5"))
+
+    evaluated = record(
+        reidbench, "evaluate", str(tmp_path / "f.h5"), "-p", "market1501", "--data-root", str(root)
+    )
+    reranked = record(reidbench, *given, "--rerank")
+
+    for name, figure in plain["figures"].items():
+        assert evaluated["figures"][name]["mean"] == pytest.approx(figure["mean"], abs=1e-12)
+    assert reranked["transductive"]
+    assert reranked["figures"] != plain["figures"]
+
+
+def test_sequences_cannot_be_pooled_over_the_boxes_of_a_query(reidbench: Run, root: Path) -> None:
+    answer = reidbench(*arguments("duatm", "market1501-multiquery", root))
+
+    assert answer.code == 2
+    assert "method 'duatm' embeds sequences, which protocol 'market1501-multiquery' cannot pool" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "value", "message"),
+    [
+        ("diversity-attention", "spatial_models", "0", "spatial_models must be 1 or more, got 0"),
+        ("conv-attention", "attention_filters", "-1", "attention_filters must be 0 or more, got -1"),
+        ("conv-attention", "crop_height", "65", "crop_height must be"),
+        ("duatm", "feat_dim", "7", "feat_dim must be even"),
+        ("duatm", "batch_people", "8", "a batch shows 8 people, but the training data has 7"),
+        ("siamese-convgru", "kernels", "3,4,3", "kernels must be odd"),
+        ("diversity-attention", "frames", "0", "frames must be 1 or more, got 0"),
+    ],
+)
+def test_a_bad_setting_is_one_line_with_field_range_and_value(
+    reidbench: Run, root: Path, tmp_path: Path, method: str, setting: str, value: str, message: str
+) -> None:
+    answer = reidbench(*arguments(method, "ilids", root, **{setting: value}))
+
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("method", ["siamese-convgru", "conv-attention"])
+def test_a_clip_longer_than_every_tracklet_needs_a_padding_rule(
+    reidbench: Run, root: Path, method: str
+) -> None:
+    answer = reidbench(*arguments(method, "ilids", root, clip_len="9", short="skip"))
+
+    assert answer.code == 2
+    assert "clip_len must be at most 8, the longest training sequence, with short=skip, got 9" in answer.err
