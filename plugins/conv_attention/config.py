@@ -89,7 +89,7 @@ class ConvAttentionConfig:
     short: Short = setting(
         "skip", "training sequences shorter than a clip: loop, repeat the last frame, leave out"
     )
-    optimiser: Literal["sgd", "rmsprop", "adam"] = setting("sgd", "what updates the weights")
+    optimizer: Literal["sgd", "rmsprop", "adam"] = setting("sgd", "what updates the weights")
     lr: float = setting(1e-3, "learning rate, constant", above=0)
     momentum: float = setting(0.9, "momentum of sgd; the others ignore it", least=0, below=1)
     clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", above=0)
@@ -154,7 +154,7 @@ PRESETS: Mapping[str, ConvAttentionConfig] = {
         neg_cross_camera=True,
         clip_len=4,
         short="loop",
-        optimiser="adam",
+        optimizer="adam",
         lr=3e-3,
         epochs=20,
         test_aug="mirror",

@@ -61,7 +61,7 @@ class PairTraining(TrainingTask):
         self.config: ConvAttentionConfig = network.config
         everybody, people = np.unique(train.pids, return_inverse=True)
         self.module = PairObjective(network, len(everybody))
-        self.optimizer = _optimiser(self.module.parameters(), self.config)
+        self.optimizer = _optimizer(self.module.parameters(), self.config)
         lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
         rows = long_enough(lengths, self.config.clip_len, self.config.short)
         self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
@@ -92,8 +92,8 @@ class PairTraining(TrainingTask):
         return cropped(frames, draw_crop(self.config, generator), self.config)
 
 
-def _optimiser(parameters: Iterable[nn.Parameter], config: ConvAttentionConfig) -> torch.optim.Optimizer:
-    if config.optimiser == "sgd":
+def _optimizer(parameters: Iterable[nn.Parameter], config: ConvAttentionConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum)
-    kind = torch.optim.RMSprop if config.optimiser == "rmsprop" else torch.optim.Adam
+    kind = torch.optim.RMSprop if config.optimizer == "rmsprop" else torch.optim.Adam
     return kind(parameters, lr=config.lr)

@@ -18,7 +18,7 @@ def test_the_defaults_are_the_papers_with_the_reconstruction_of_what_it_is_silen
     assert (config.frame_size, config.crop_size, config.channels) == ((64, 48), (56, 40), 5)
     assert (config.attention_filters, config.att_kernel, config.embedding_dim) == (3, 3, 128)
     assert (config.margin, config.hinge_power, config.id_weight) == (2.0, 1, 1.0)
-    assert (config.optimiser, config.lr, config.momentum, config.clip) == ("sgd", 1e-3, 0.9, 5.0)
+    assert (config.optimizer, config.lr, config.momentum, config.clip) == ("sgd", 1e-3, 0.9, 5.0)
     assert (config.epochs, config.batch_pairs, config.clip_len, config.dropout) == (1000, 1, 16, 0.6)
     assert (config.test_len, config.test_aug, config.short) == (128, "shift16", "skip")
     assert next(iter(PRESETS)) == "paper"

@@ -121,7 +121,7 @@ def test_the_seed_decides_what_is_learned_and_the_callers_generator_does_not(
     ids=["paper", "grid", "small"],
 )
 def test_training_lowers_the_loss(training: TrainingSet, tmp_path: Path, settings: dict[str, Any]) -> None:
-    made = config(**{"dropout": 0.0, "optimiser": "adam", "batch_pairs": 8, **settings})
+    made = config(**{"dropout": 0.0, "optimizer": "adam", "batch_pairs": 8, **settings})
     torch.manual_seed(0)
     task = PairTraining(ConvAttention(made, Runtime()).build(), training)
 
