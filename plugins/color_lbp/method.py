@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from skimage.color import rgb2hsv, rgb2ycbcr
 from skimage.feature import local_binary_pattern
 
 from reidbench.datasets import TrackletView, stream_frames
-from reidbench.plugin import ConfigError, Embeddings, FixedMethod
+from reidbench.plugin import ConfigError, Embeddings, FixedMethod, check_settings, setting
 
 Array = npt.NDArray[Any]
 GRAY = np.array([0.2989, 0.5870, 0.1140])  # MATLAB's weights, as the published figures
@@ -32,28 +32,15 @@ PATTERNS = ((8, 1, 59), (16, 2, 243))  # neighbours, radius, uniform codes
 class ColorLbpConfig:
     """Settings of color-lbp; the defaults are those of Karanam et al. 2018."""
 
-    stripes: int = field(default=6, metadata={"stage": "embed", "help": "horizontal stripes, 1 to 64"})
-    bins: int = field(
-        default=16, metadata={"stage": "embed", "help": "bins of each colour histogram, 2 to 256"}
-    )
-    lbp: bool = field(
-        default=True, metadata={"stage": "embed", "help": "whether texture counts; false: colour only"}
-    )
-    hellinger: bool = field(
-        default=False, metadata={"stage": "embed", "help": "square root of the histograms before the L2 norm"}
-    )
-    height: int = field(default=128, metadata={"stage": "embed", "help": "frames are resized to this height"})
-    width: int = field(default=64, metadata={"stage": "embed", "help": "frames are resized to this width"})
+    stripes: int = setting(6, "horizontal stripes", stage="embed", least=1, most=64)
+    bins: int = setting(16, "bins of each colour histogram", stage="embed", least=2, most=256)
+    lbp: bool = setting(True, "whether texture counts; false: colour only", stage="embed")
+    hellinger: bool = setting(False, "square root of the histograms before the L2 norm", stage="embed")
+    height: int = setting(128, "frames are resized to this height", stage="embed", least=16, most=2048)
+    width: int = setting(64, "frames are resized to this width", stage="embed", least=16, most=2048)
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("stripes", 1, 64),
-            ("bins", 2, 256),
-            ("height", 16, 2048),
-            ("width", 16, 2048),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} must be in {low}..{high}, got {getattr(self, name)}")
+        check_settings(self)
         if self.stripes > self.height:
             raise ConfigError(f"stripes must be at most the height {self.height}, got {self.stripes}")
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
 
-from reidbench.plugin import ConfigError
+from reidbench.plugin import ConfigError, check_settings, setting
 from reidbench.training import PadMode, Short, TestAugmentation, WindowSide
 
 Backbone = Literal["googlenet", "vgg16", "googlenet_fc", "vgg16_fc7", "small"]
@@ -23,152 +23,120 @@ PenaltyTarget = Literal["1", "T/K2"]
 FC_BACKBONES = ("googlenet_fc", "vgg16_fc7")
 
 
-def _fit(text: str) -> dict[str, str]:
-    return {"help": text, "stage": "fit"}
-
-
-def _embed(text: str) -> dict[str, str]:
-    return {"help": text, "stage": "embed"}
-
-
 @dataclass(frozen=True, kw_only=True)
 class SiameseConfig:
     """Settings of the siamese ConvGRU; the defaults are the paper's, or the README's reading where it is silent."""
 
     # frames
-    backbone: Backbone = field(
-        default="googlenet",
-        metadata=_fit("what turns a frame into a map; *_fc and *_fc7 give 1x1 maps, small is ours"),
+    backbone: Backbone = setting(
+        "googlenet", "what turns a frame into a map; *_fc and *_fc7 give 1x1 maps, small is ours"
     )
-    vgg_tap: Literal["pool5", "conv5_3"] = field(
-        default="pool5", metadata=_fit("map of vgg16: 7x7 after pool5 or 14x14 before it")
+    vgg_tap: Literal["pool5", "conv5_3"] = setting(
+        "pool5", "map of vgg16: 7x7 after pool5 or 14x14 before it"
     )
-    googlenet_tap: Literal["pool", "logits"] = field(
-        default="pool", metadata=_fit("feature of googlenet_fc: 1024 pooled or 1000 logits")
+    googlenet_tap: Literal["pool", "logits"] = setting(
+        "pool", "feature of googlenet_fc: 1024 pooled or 1000 logits"
     )
-    weights: str = field(
-        default="imagenet",
-        metadata=_fit("backbone weights: imagenet (fetched), none, or the path of a torchvision file"),
+    weights: str = setting(
+        "imagenet", "backbone weights: imagenet (fetched), none, or the path of a torchvision file"
     )
-    finetune_backbone: bool = field(
-        default=False,
-        metadata=_fit("train the backbone too; otherwise it is frozen, batch statistics included"),
+    finetune_backbone: bool = setting(
+        False, "train the backbone too; otherwise it is frozen, batch statistics included"
     )
-    backbone_lr: float = field(default=1e-5, metadata=_fit("learning rate of a trained backbone"))
-    input_height: int = field(
-        default=224, metadata=_fit("height of the frames given to the backbone, in pixels")
-    )
-    input_width: int = field(
-        default=224, metadata=_fit("width of the frames given to the backbone, in pixels")
-    )
+    backbone_lr: float = setting(1e-5, "learning rate of a trained backbone", above=0)
+    input_height: int = setting(224, "height of the frames given to the backbone, in pixels", least=1)
+    input_width: int = setting(224, "width of the frames given to the backbone, in pixels", least=1)
 
     # recurrence
-    kernels: tuple[int, ...] = field(
-        default=(3, 5, 5), metadata=_fit("odd kernel sides of the ConvGRU layers, from the first")
+    kernels: tuple[int, ...] = setting((3, 5, 5), "odd kernel sides of the ConvGRU layers, from the first")
+    channels: tuple[int, ...] = setting(
+        (128, 256, 256), "state channels of the ConvGRU layers, from the first"
     )
-    channels: tuple[int, ...] = field(
-        default=(128, 256, 256), metadata=_fit("state channels of the ConvGRU layers, from the first")
+    bias: bool = setting(True, "biases in the ConvGRU layers")
+    init: Literal["uniform", "xavier"] = setting(
+        "uniform", "ConvGRU kernels: from [-1, 1], or xavier and orthogonal"
     )
-    bias: bool = field(default=True, metadata=_fit("biases in the ConvGRU layers"))
-    init: Literal["uniform", "xavier"] = field(
-        default="uniform", metadata=_fit("ConvGRU kernels: from [-1, 1], or xavier and orthogonal")
+    h0: Literal["mlp", "zeros"] = setting(
+        "mlp", "first state: an MLP of the mean frame feature (W-7), or zeros"
     )
-    h0: Literal["mlp", "zeros"] = field(
-        default="mlp", metadata=_fit("first state: an MLP of the mean frame feature (W-7), or zeros")
+    inter_layer_pool: InterLayerPool = setting(
+        "none", "max pooling between ConvGRU layers: 3x3 stride 1, 2x2 stride 2"
     )
-    inter_layer_pool: InterLayerPool = field(
-        default="none", metadata=_fit("max pooling between ConvGRU layers: 3x3 stride 1, 2x2 stride 2")
-    )
-    dropout: float = field(
-        default=0.7, metadata=_fit("drop probability of hidden states passed upwards and to pooling")
+    dropout: float = setting(
+        0.7, "drop probability of hidden states passed upwards and to pooling", least=0, below=1
     )
 
     # where and when
-    spatial_attention: Literal["learned", "uniform"] = field(
-        default="learned", metadata=_fit("location weights: W-3, or all equal")
+    spatial_attention: Literal["learned", "uniform"] = setting(
+        "learned", "location weights: W-3, or all equal"
     )
-    attn_input: AttentionInput = field(
-        default="flatten",
-        metadata=_fit("what W-3 reads of the top state: all, its spatial mean, per location"),
+    attn_input: AttentionInput = setting(
+        "flatten", "what W-3 reads of the top state: all, its spatial mean, per location"
     )
-    attn_hidden: int = field(
-        default=0, metadata=_fit("hidden units of the location weights; 0 = linear, as W-3 is printed")
+    attn_hidden: int = setting(
+        0, "hidden units of the location weights; 0 = linear, as W-3 is printed", least=0
     )
-    temporal_pool: TemporalPool = field(
-        default="attention", metadata=_fit("frames to video: W-6 learned or equal weights, maximum, W-10")
+    temporal_pool: TemporalPool = setting(
+        "attention", "frames to video: W-6 learned or equal weights, maximum, W-10"
     )
-    frame_norm: Literal["none", "l2"] = field(
-        default="none", metadata=_fit("normalise frame states before pooling")
+    frame_norm: Literal["none", "l2"] = setting("none", "normalise frame states before pooling")
+    video_norm: Literal["none", "l2"] = setting("none", "normalise descriptors, before W-8 as well")
+    fv_components: int = setting(16, "Gaussians of the Fisher vectors", least=1)
+    fv_input: Literal["mean", "flatten"] = setting(
+        "mean", "frame vectors of Fisher pooling: spatial mean or whole state"
     )
-    video_norm: Literal["none", "l2"] = field(
-        default="none", metadata=_fit("normalise descriptors, before W-8 as well")
-    )
-    fv_components: int = field(default=16, metadata=_fit("Gaussians of the Fisher vectors"))
-    fv_input: Literal["mean", "flatten"] = field(
-        default="mean", metadata=_fit("frame vectors of Fisher pooling: spatial mean or whole state")
-    )
-    fv_norm: FisherNorm = field(
-        default="none", metadata=_fit("Fisher vectors: signed square root, L2, or both in this order")
-    )
+    fv_norm: FisherNorm = setting("none", "Fisher vectors: signed square root, L2, or both in this order")
 
     # loss
-    v_init: float | None = field(
-        default=None,
-        metadata=_fit("first value of every entry of v in W-8; none = 1 / length of the descriptor"),
+    v_init: float | None = setting(
+        None, "first value of every entry of v in W-8; none = 1 / length of the descriptor"
     )
-    c_init: float = field(default=0.0, metadata=_fit("first value of c in W-8"))
-    learn_c: bool = field(default=True, metadata=_fit("learn c of W-8; otherwise it stays as it starts"))
-    penalty_weight: float = field(
-        default=1.0, metadata=_fit("lambda of W-9, weight of the doubly stochastic attention penalty")
+    c_init: float = setting(0.0, "first value of c in W-8")
+    learn_c: bool = setting(True, "learn c of W-8; otherwise it stays as it starts")
+    penalty_weight: float = setting(
+        1.0, "lambda of W-9, weight of the doubly stochastic attention penalty", least=0
     )
-    penalty_target: PenaltyTarget = field(
-        default="1", metadata=_fit("what a location's weights should sum to over time: 1, or T / K^2")
+    penalty_target: PenaltyTarget = setting(
+        "1", "what a location's weights should sum to over time: 1, or T / K^2"
     )
 
     # training
-    epochs: int = field(
-        default=1000, metadata=_fit("passes over the pairs; the paper took 2000 for MARS; 0 = untrained")
+    epochs: int = setting(1000, "passes over the pairs; the paper took 2000 for MARS; 0 = untrained", least=0)
+    batch_pairs: int = setting(10, "pairs of sequences in a batch", least=1)
+    pos_fraction: float = setting(0.5, "fraction of pairs that show one person", least=0, most=1)
+    pairs_per_epoch: int | None = setting(
+        None, "pairs in an epoch; none = two for every person seen by two cameras", least=1
     )
-    batch_pairs: int = field(default=10, metadata=_fit("pairs of sequences in a batch"))
-    pos_fraction: float = field(default=0.5, metadata=_fit("fraction of pairs that show one person"))
-    pairs_per_epoch: int | None = field(
-        default=None, metadata=_fit("pairs in an epoch; none = two for every person seen by two cameras")
+    clip_len: int = setting(20, "consecutive frames of a training clip, drawn anew every epoch", least=1)
+    short: Short = setting(
+        "loop", "training sequences shorter than a clip: loop, repeat the last frame, leave out"
     )
-    clip_len: int = field(
-        default=20, metadata=_fit("consecutive frames of a training clip, drawn anew every epoch")
+    translation: float = setting(
+        0.05, "largest random shift of a training clip, as a fraction of each side", least=0, below=0.5
     )
-    short: Short = field(
-        default="loop",
-        metadata=_fit("training sequences shorter than a clip: loop, repeat the last frame, leave out"),
+    crop_pad_mode: PadMode = setting(
+        "replicate", "what fills the border of shifted frames, in training and test views"
     )
-    translation: float = field(
-        default=0.05, metadata=_fit("largest random shift of a training clip, as a fraction of each side")
-    )
-    crop_pad_mode: PadMode = field(
-        default="replicate",
-        metadata=_fit("what fills the border of shifted frames, in training and test views"),
-    )
-    lr: float = field(default=1e-4, metadata=_fit("learning rate of RMSProp"))
-    rho: float = field(default=0.9, metadata=_fit("decay of RMSProp's mean square"))
-    eps: float = field(default=1e-8, metadata=_fit("added to RMSProp's denominator"))
-    weight_decay: float = field(default=0.0, metadata=_fit("L2 weight decay"))
-    clip: float = field(default=5.0, metadata=_fit("gradient entries are clipped to [-clip, clip]"))
-    amp: Literal["none", "fp16", "bf16"] = field(default="none", metadata=_fit("mixed precision in training"))
+    lr: float = setting(1e-4, "learning rate of RMSProp", above=0)
+    rho: float = setting(0.9, "decay of RMSProp's mean square", least=0, below=1)
+    eps: float = setting(1e-8, "added to RMSProp's denominator", above=0)
+    weight_decay: float = setting(0.0, "L2 weight decay", least=0)
+    clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", above=0)
+    amp: Literal["none", "fp16", "bf16"] = setting("none", "mixed precision in training")
 
     # test
-    test_len: int = field(default=128, metadata=_embed("most frames of a sequence that are embedded"))
-    test_window: WindowSide = field(
-        default="first", metadata=_embed("which frames of a longer sequence are embedded")
+    test_len: int = setting(128, "most frames of a sequence that are embedded", stage="embed", least=1)
+    test_window: WindowSide = setting(
+        "first", "which frames of a longer sequence are embedded", stage="embed"
     )
-    test_aug: TestAugmentation = field(
-        default="shift16",
-        metadata=_embed("test views: plain, with mirror image, or 8 diagonal shifts of both"),
+    test_aug: TestAugmentation = setting(
+        "shift16", "test views: plain, with mirror image, or 8 diagonal shifts of both", stage="embed"
     )
-    test_aug_always: bool = field(
-        default=False, metadata=_embed("test views for sequences of 128 frames and more too")
+    test_aug_always: bool = setting(
+        False, "test views for sequences of 128 frames and more too", stage="embed"
     )
-    score: Literal["euclidean", "similarity"] = field(
-        default="euclidean", metadata={"help": "match by Euclidean distance, or by W-8", "stage": "match"}
+    score: Literal["euclidean", "similarity"] = setting(
+        "euclidean", "match by Euclidean distance, or by W-8", stage="match"
     )
 
     @property
@@ -177,8 +145,7 @@ class SiameseConfig:
         return self.input_height, self.input_width
 
     def __post_init__(self) -> None:
-        _check_choices(self)
-        _check_ranges(self)
+        check_settings(self)
         _check_layers(self)
         if self.backbone == "small" and self.weights != "none":
             raise ConfigError(
@@ -188,37 +155,6 @@ class SiameseConfig:
             raise ConfigError(
                 "score must be euclidean with temporal_pool=fisher, as W-8 knows no Fisher vectors"
             )
-
-
-_AT_LEAST = {
-    "input_height": 1, "input_width": 1, "attn_hidden": 0, "fv_components": 1, "epochs": 0, "batch_pairs": 1,
-    "clip_len": 1, "test_len": 1, "penalty_weight": 0, "weight_decay": 0,
-}  # fmt: skip
-_ABOVE_ZERO = ("backbone_lr", "lr", "eps", "clip")
-_FRACTIONS = {"dropout": (0, 1), "rho": (0, 1), "translation": (0, 0.5)}
-
-
-def _check_choices(config: SiameseConfig) -> None:
-    for name, hint in get_type_hints(SiameseConfig).items():
-        value, choices = getattr(config, name), get_args(hint)
-        if isinstance(choices and choices[0], str) and value not in choices:
-            raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value}")
-
-
-def _check_ranges(config: SiameseConfig) -> None:
-    for name, least in _AT_LEAST.items():
-        if not getattr(config, name) >= least:
-            raise ConfigError(f"{name} must be {least} or more, got {getattr(config, name)}")
-    for name in _ABOVE_ZERO:
-        if not getattr(config, name) > 0:
-            raise ConfigError(f"{name} must be above 0, got {getattr(config, name)}")
-    for name, (low, high) in _FRACTIONS.items():
-        if not low <= getattr(config, name) < high:
-            raise ConfigError(f"{name} must be in [{low}, {high}), got {getattr(config, name)}")
-    if not 0 <= config.pos_fraction <= 1:
-        raise ConfigError(f"pos_fraction must be in [0, 1], got {config.pos_fraction}")
-    if config.pairs_per_epoch is not None and config.pairs_per_epoch < 1:
-        raise ConfigError(f"pairs_per_epoch must be none or 1 or more, got {config.pairs_per_epoch}")
 
 
 def _check_layers(config: SiameseConfig) -> None:

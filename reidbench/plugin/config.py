@@ -89,7 +89,8 @@ def check_settings(config: Any) -> None:
             raise ConfigError(f"{field.name} must be one of {', '.join(map(str, choices))}, got {value}")
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int | float) and not _within(number, field.metadata):
-                raise ConfigError(f"{field.name} must be {_range(field.metadata)}, got {value}")
+                none = "none or " if type(None) in get_args(hints[field.name]) else ""
+                raise ConfigError(f"{field.name} must be {none}{_range(field.metadata)}, got {value}")
 
 
 def _literals(hint: Any) -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ class Limited:
         ("rate", 0.0, "rate must be above 0 and below 1, got 0.0"),
         ("rate", float("nan"), "rate must be above 0 and below 1, got nan"),
         ("sizes", (3, 0), r"sizes must be 1 or more, got \(3, 0\)"),
-        ("limit", 0, "limit must be 1 or more, got 0"),
+        ("limit", 0, "limit must be none or 1 or more, got 0"),
     ],
 )
 def test_settings_outside_of_their_range_are_refused_by_name(name: str, value: object, message: str) -> None:

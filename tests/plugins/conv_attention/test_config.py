@@ -72,7 +72,7 @@ def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedd
             "filters_role must be one of hidden, attention, parallel, got channels",
         ),
         ({"hinge_power": 3}, "hinge_power must be one of 1, 2, got 3"),
-        ({"embedding_dim": 0}, "embedding_dim must be 1 or more, got 0"),
+        ({"embedding_dim": 0}, "embedding_dim must be none or 1 or more, got 0"),
         ({"refine_steps": 0}, "refine_steps must be 1 or more, got 0"),
         ({"dropout": 1.0}, "dropout must be 0 or more and below 1, got 1.0"),
         ({"margin": 0.0}, "margin must be above 0, got 0.0"),
