@@ -186,3 +186,25 @@ def test_a_clip_longer_than_every_tracklet_needs_a_padding_rule(
 
     assert answer.code == 2
     assert "clip_len must be at most 8, the longest training sequence, with short=skip, got 9" in answer.err
+
+
+@pytest.mark.parametrize("method", TINY)
+def test_mixed_precision_trains_near_to_full_precision(reidbench: Run, root: Path, method: str) -> None:
+    full = record(reidbench, *arguments(method, "ilids", root))
+    mixed = record(reidbench, *arguments(method, "ilids", root, amp="bf16"))
+
+    assert mixed["fingerprints"]["fits"] != full["fingerprints"]["fits"]
+    assert mixed["figures"]["map"]["mean"] == pytest.approx(full["figures"]["map"]["mean"], abs=0.35)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("amp", ["none", "fp16", "bf16"])
+@pytest.mark.parametrize("method", TINY)
+def test_a_gpu_trains_and_embeds_in_every_precision(
+    reidbench: Run, root: Path, method: str, amp: str
+) -> None:
+    found = record(reidbench, *arguments(method, "ilids", root, amp=amp), "--device", "cuda")
+
+    assert found["environment"]["devices"] != ["cpu"]
+    assert 0 <= found["figures"]["map"]["mean"] <= 1
