@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from reidbench.datasets import TrackletView, TrainingSet, stream_frames
+from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
 from reidbench.nn import as_input, decoding_size, imagenet_weights, weights_digest
 from reidbench.plugin import Attention, Embeddings
 from reidbench.training import (
@@ -87,7 +87,11 @@ class DiversityAttention(NetworkMethod[DiversityNetwork]):
                 yield TestClip(number, view, change_clip(clip, change, "replicate"))
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the positions (N,) of the first frame of each chunk of a tracklet, and these frames (N, H, W, 3)."""
-        for frames in stream_frames(tracklets, decoding_size(*self.config.input_size)):
-            chosen = chunk_frames(len(frames), self.config.frames, chunks=self.config.chunk)
-            yield torch.from_numpy(chosen), torch.from_numpy(frames[chosen])
+        """Return the positions (N,) of the first frame of each chunk of a tracklet, and these frames (N, H, W, 3)."""
+        size = decoding_size(*self.config.input_size)
+
+        def read(tracklet: TrackletView) -> tuple[Tensor, Tensor]:
+            chosen = chunk_frames(len(tracklet), self.config.frames, chunks=self.config.chunk)
+            return torch.from_numpy(chosen), torch.from_numpy(tracklet.frames(size, chosen))
+
+        return stream_tracklets(tracklets, read)

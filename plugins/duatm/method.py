@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidbench.datasets import TrackletView, TrainingSet, stream_frames
+from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
 from reidbench.nn import as_input, imagenet_weights, weights_digest
 from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob, Runtime
 from reidbench.training import ClipChange, NetworkMethod, TestClip, change_clip, embed_clips, looped
@@ -150,7 +150,7 @@ class DuAtm(NetworkMethod[DuAtmNetwork]):
 
     def _sequence(self, tracklet: TrackletView) -> Tensor:
         """Return the sequence (1, S, D) of the plain test view."""
-        frames = tracklet.frames(self._size)[self._windows(tracklet.id, len(tracklet))[0]]
+        frames = tracklet.frames(self._size, self._windows(tracklet.id, len(tracklet))[0])
         clip = torch.from_numpy(frames)[None].to(self.runtime.device)
         sequence: Tensor = self.network(as_input(clip, self._size))
         return sequence
@@ -168,17 +168,21 @@ class DuAtm(NetworkMethod[DuAtmNetwork]):
 
     def _test_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
         mirrors = (False,) if self.config.test_aug == "none" else (False, True)
-        for number, frames in enumerate(stream_frames(tracklets, self._size)):
-            if self._kind == "spatial" and len(frames) > 1:
-                raise ConfigError(
-                    f"duatm was trained on images and cannot embed a video of {len(frames)} frames: "
-                    "test it on an image protocol"
-                )
-            windows = self._windows(tracklets[number].id, len(frames))
+        for number, windows in enumerate(stream_tracklets(tracklets, self._read)):
             conditions = [(window, mirror) for window in windows for mirror in mirrors]
             for view, (window, mirror) in enumerate(conditions):
-                clip = torch.from_numpy(frames[window])
-                yield TestClip(number, view, change_clip(clip, ClipChange(mirror=mirror), "zeros"))
+                yield TestClip(number, view, change_clip(window, ClipChange(mirror=mirror), "zeros"))
+
+    def _read(self, tracklet: TrackletView) -> list[Tensor]:
+        """Return the frames of each test window; those outside of all are not decoded."""
+        if self._kind == "spatial" and len(tracklet) > 1:
+            raise ConfigError(
+                f"duatm was trained on images and cannot embed a video of {len(tracklet)} frames: "
+                "test it on an image protocol"
+            )
+        windows = self._windows(tracklet.id, len(tracklet))
+        frames = tracklet.frames(self._size, np.concatenate(windows))
+        return [torch.from_numpy(part) for part in np.split(frames, len(windows))]
 
     def _windows(self, identifier: str, length: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
         """Return the frames of each test window, all of the same number; the plain one comes first."""

@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import numpy as np
+
 from reidbench.datasets.frames import FrameLoader, Frames
 from reidbench.datasets.tracklets import IntArray, TrackletTable
 from reidbench.errors import PluginError
@@ -54,9 +56,22 @@ class TrackletView:
             raise PluginError("a method that reads a tracklet's camera must declare uses_camera = True")
         return self._camid
 
-    def frames(self, size: tuple[int, int] | None = None) -> Frames:
-        """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given."""
-        return self._loader.load(self._files, size)
+    def frames(
+        self, size: tuple[int, int] | None = None, chosen: Sequence[int] | IntArray | None = None
+    ) -> Frames:
+        """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given.
+
+        Args:
+            size: height and width; None leaves the frames as they are.
+            chosen: positions of the frames that are wanted, in any order and as often as wanted; only these are
+                decoded. For what is read once: all frames of a tracklet that is read again and again should be
+                asked for, which are kept in memory.
+        """
+        if chosen is None:
+            return self._loader.load(self._files, size)
+        needed, place = np.unique(np.asarray(chosen, dtype=np.int64), return_inverse=True)
+        frames: Frames = self._loader.load(tuple(self._files[frame] for frame in needed), size)[place]
+        return frames
 
     def derived(
         self, name: str, function: Callable[[Frames], Frames], size: tuple[int, int] | None = None

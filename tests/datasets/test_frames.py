@@ -144,6 +144,21 @@ def test_threads_that_derive_the_same_get_the_same(tmp_path: Path) -> None:
     assert [int(red.max()) for red in found] == [int(red.min()) for red in found] == list(range(6)) * 20
 
 
+def test_only_the_chosen_frames_are_decoded_in_any_order_and_number(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(5)]
+    for number, file in enumerate(files):
+        write(file, np.full((4, 3, 3), 10 * number, np.uint8))
+    files[2].write_bytes(b"damaged")
+    view = TrackletView("id", tuple(files), FrameLoader(), None)
+
+    frames = view.frames(None, [4, 0, 4, 1])
+
+    assert frames[:, 0, 0, 0].tolist() == [40, 0, 40, 10]
+    assert view.frames((8, 6), [3]).shape == (1, 8, 6, 3)
+    with pytest.raises(FrameError, match=r"2\.png"):
+        view.frames(None, [2])
+
+
 def test_streaming_keeps_the_order_of_any_number_of_tracklets(tmp_path: Path) -> None:
     loader = FrameLoader()
     views = [

@@ -58,9 +58,9 @@ class Drawn(TrackletView):
     def __len__(self) -> int:
         return len(self._drawn)
 
-    def frames(self, size: tuple[int, int] | None = None) -> Any:
+    def frames(self, size: tuple[int, int] | None = None, chosen: Any = None) -> Any:
         assert size in (None, (32, 16))
-        return self._drawn
+        return self._drawn if chosen is None else self._drawn[chosen]
 
 
 @pytest.fixture(scope="module")
