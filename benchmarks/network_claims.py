@@ -1,4 +1,4 @@
-"""Trains every first-party network on rendered people, with and without what its paper credits most, and prints a table.
+"""Trains every network on rendered people, with and without what its paper credits most, and prints a table.
 
     python benchmarks/network_claims.py
     python benchmarks/network_claims.py --seeds 0 1 2 --protocols demo-image
