@@ -80,6 +80,10 @@ def figure(summary: dict[str, float | None] | None, digits: int = 1, factor: flo
     return f"{text} [{factor * summary['low']:.{digits}f}, {factor * summary['high']:.{digits}f}]"
 
 
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def main() -> None:
     """Run all rows and print a Markdown table of each protocol."""
     parser = argparse.ArgumentParser(
@@ -100,7 +104,7 @@ def main() -> None:
                 path, record = run(row, protocol, seed, given.output)
                 scores = read_scores(path, record)
                 whole.setdefault(method, scores)
-                p = "" if left == "whole" else f"{paired_permutation_test(scores, whole[method]):.3f}"
+                p = "" if left == "whole" else _p_value(paired_permutation_test(scores, whole[method]))
                 attended = record.get("attention", {}).get("figures", {})
                 person, area = attended.get("person"), attended.get("person_area")
                 where = "-"
