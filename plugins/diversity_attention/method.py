@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
-from reidbench.nn import as_input, decoding_size, imagenet_weights, weights_digest
+from reidbench.nn import as_input, imagenet_weights, weights_digest
 from reidbench.plugin import Attention, Embeddings
 from reidbench.training import (
     NetworkMethod,
@@ -88,10 +88,11 @@ class DiversityAttention(NetworkMethod[DiversityNetwork]):
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[tuple[Tensor, Tensor]]:
         """Return the positions (N,) of the first frame of each chunk of a tracklet, and these frames (N, H, W, 3)."""
-        size = decoding_size(*self.config.input_size)
 
         def read(tracklet: TrackletView) -> tuple[Tensor, Tensor]:
             chosen = chunk_frames(len(tracklet), self.config.frames, chunks=self.config.chunk)
-            return torch.from_numpy(chosen), torch.from_numpy(tracklet.frames(size, chosen))
+            return torch.from_numpy(chosen), torch.from_numpy(
+                tracklet.frames(self.config.input_size, chosen, enlarge=False)
+            )
 
         return stream_tracklets(tracklets, read)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidbench.datasets import TrainingSet
-from reidbench.nn import as_input, decoding_size
+from reidbench.nn import as_input, stacked_clips
 from reidbench.training import (
     ClipChange,
     TrainingTask,
@@ -152,11 +152,11 @@ class StagedTraining(TrainingTask):
     def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Draw and change a clip of each row of a batch."""
         clips = [self._clip(row, generator) for row in item.tolist()]
-        return torch.stack(clips), torch.from_numpy(self.people[item])
+        return stacked_clips(clips, self.config.input_size), torch.from_numpy(self.people[item])
 
     def _clip(self, row: int, generator: np.random.Generator) -> Tensor:
         config = self.config
-        frames = self.tracklets[row].frames(decoding_size(*config.input_size))
+        frames = self.tracklets[row].frames(config.input_size, enlarge=False)
         chosen = chunk_frames(len(frames), config.frames, generator, chunks=config.chunk)
         clip = torch.from_numpy(frames[chosen])
         if config.crop == "resized":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from reidbench.datasets import TrackletView, TrainingSet, stream_frames
-from reidbench.nn import as_input, decoding_size, mean_over_views, weights_digest
+from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
+from reidbench.nn import as_input, mean_over_views, weights_digest
 from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob
 from reidbench.training import (
     ClipChange,
@@ -135,10 +135,9 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
         """Fit the mixture (W-10) to the states of all training frames; one plain view of each tracklet."""
         if network.fisher is None:
             return
-        size = decoding_size(*self.config.input_size)
         clips = [
             TestClip(row, 0, torch.tensor(frames[cut_window(len(frames), self.config.test_len, "first")]))
-            for row, frames in enumerate(stream_frames(train.tracklets, size))
+            for row, frames in enumerate(stream_tracklets(train.tracklets, self._read))
         ]
         vectors = []
         for batch in clip_batches(clips, pixels=self._pixels):
@@ -154,9 +153,12 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
         """Yield the frames that are embedded of each tracklet, neither shifted nor mirrored."""
-        for number, frames in enumerate(stream_frames(tracklets, decoding_size(*self.config.input_size))):
+        for number, frames in enumerate(stream_tracklets(tracklets, self._read)):
             window = cut_window(len(frames), self.config.test_len, self.config.test_window)
             yield TestClip(number, 0, torch.tensor(frames[window]))
+
+    def _read(self, tracklet: TrackletView) -> Any:
+        return tracklet.frames(self.config.input_size, enlarge=False)
 
     def _input(self, clips: Tensor) -> Tensor:
         return as_input(clips, self.config.input_size)

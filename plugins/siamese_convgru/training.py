@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
-from reidbench.nn import as_input, decoding_size
+from reidbench.nn import as_input, stacked_clips
 from reidbench.training import (
     PairBatch,
     TrainingTask,
@@ -82,10 +82,10 @@ class PairTraining(TrainingTask):
         pairs: PairBatch = item
         rows = np.concatenate([pairs.row_a, pairs.row_b]).tolist()
         clips = [self._clip(self.tracklets[row], generator) for row in rows]
-        return torch.stack(clips), torch.from_numpy(pairs.same)
+        return stacked_clips(clips, self.config.input_size), torch.from_numpy(pairs.same)
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
         chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
-        clip = torch.from_numpy(tracklet.frames(decoding_size(*self.config.input_size))[chosen])
+        clip = torch.from_numpy(tracklet.frames(self.config.input_size, enlarge=False)[chosen])
         change = draw_change(clip.shape[1], clip.shape[2], self.config.translation, generator)
         return change_clip(clip, change, self.config.crop_pad_mode)

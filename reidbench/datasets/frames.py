@@ -32,7 +32,11 @@ def decode(path: Path, size: tuple[int, int] | None = None) -> Frames:
             frame = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FrameError(path, " ".join(str(error).split()) or type(error).__name__) from error
-    if size is None or frame.shape[:2] == size:
+    return frame if size is None else _resized(frame, size)
+
+
+def _resized(frame: Frames, size: Size) -> Frames:
+    if frame.shape[:2] == size:
         return frame
     height, width = size
     shrinks = height * width < frame.shape[0] * frame.shape[1]
@@ -53,12 +57,19 @@ class FrameLoader:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def load(self, files: tuple[Path, ...], size: Size | None) -> Frames:
+    def load(self, files: tuple[Path, ...], size: Size | None, *, enlarge: bool = True) -> Frames:
         """Return the frames (T, H, W, 3) uint8 RGB; they must not be changed.
 
-        Without a size all frames of the tracklet must have the same one.
+        Args:
+            files: the tracklet.
+            size: height and width; None leaves the frames as they are, which must then have one size.
+            enlarge: whether smaller frames are enlarged to the size too; otherwise those that have one size are left.
         """
-        return self._kept((files, size, ""), lambda: _stack(files, [decode(file, size) for file in files]))
+        if size is None or enlarge:
+            return self._kept(
+                (files, size, ""), lambda: _stack(files, [decode(file, size) for file in files])
+            )
+        return self._kept((files, size, "small as they are"), lambda: _shrunk(files, size))
 
     def derive(
         self, files: tuple[Path, ...], size: Size | None, name: str, function: Callable[[Frames], Frames]
@@ -87,6 +98,15 @@ class FrameLoader:
                 while self._bytes > self.memory:
                     self._bytes -= self._held.popitem(last=False)[1].nbytes
         return made
+
+
+def _shrunk(files: tuple[Path, ...], size: Size) -> Frames:
+    """Return frames as they are where they have one size and are no larger than `size`, else of that size."""
+    frames = [decode(file) for file in files]
+    shapes = {frame.shape[:2] for frame in frames}
+    if len(shapes) > 1 or frames[0][..., 0].size > size[0] * size[1]:
+        frames = [_resized(frame, size) for frame in frames]
+    return np.stack(frames)
 
 
 def _stack(files: tuple[Path, ...], frames: list[Frames]) -> Frames:

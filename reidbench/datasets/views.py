@@ -57,7 +57,11 @@ class TrackletView:
         return self._camid
 
     def frames(
-        self, size: tuple[int, int] | None = None, chosen: Sequence[int] | IntArray | None = None
+        self,
+        size: tuple[int, int] | None = None,
+        chosen: Sequence[int] | IntArray | None = None,
+        *,
+        enlarge: bool = True,
     ) -> Frames:
         """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given.
 
@@ -66,11 +70,15 @@ class TrackletView:
             chosen: positions of the frames that are wanted, in any order and as often as wanted; only these are
                 decoded. For what is read once: all frames of a tracklet that is read again and again should be
                 asked for, which are kept in memory.
+            enlarge: false leaves frames as they are that are smaller than `size` and have one size: for networks
+                that enlarge them where they compute, since small frames take less memory.
         """
         if chosen is None:
-            return self._loader.load(self._files, size)
+            return self._loader.load(self._files, size, enlarge=enlarge)
         needed, place = np.unique(np.asarray(chosen, dtype=np.int64), return_inverse=True)
-        frames: Frames = self._loader.load(tuple(self._files[frame] for frame in needed), size)[place]
+        frames: Frames = self._loader.load(
+            tuple(self._files[frame] for frame in needed), size, enlarge=enlarge
+        )[place]
         return frames
 
     def derived(

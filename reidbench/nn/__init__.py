@@ -11,7 +11,7 @@ from reidbench.nn.backbones import (
 from reidbench.nn.convgru import ConvGRUCell
 from reidbench.nn.convlstm import ConvLSTMCell
 from reidbench.nn.distances import euclidean, mean_over_views
-from reidbench.nn.frames import as_input, decoding_size, imagenet_normalised
+from reidbench.nn.frames import as_input, imagenet_normalised, stacked_clips
 from reidbench.nn.pair_blocks import over_pair_blocks
 from reidbench.nn.sequences import full_precision, valid_frames
 from reidbench.nn.weights import Weights, load_strictly, read_weights, weights_digest
@@ -22,7 +22,6 @@ __all__ = [
     "ConvLSTMCell",
     "Weights",
     "as_input",
-    "decoding_size",
     "densenet121_body",
     "euclidean",
     "full_precision",
@@ -35,6 +34,7 @@ __all__ = [
     "read_weights",
     "resnet50_body",
     "small_body",
+    "stacked_clips",
     "valid_frames",
     "weights_digest",
 ]

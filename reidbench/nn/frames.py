@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_LARGEST_SHRUNK = 128 * 64  # pixels of a usual pedestrian frame
 
+def stacked_clips(clips: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Return clips (T, H, W, C), uint8, as one batch (B, T, H', W', C); where sizes differ, all of them in `size`.
 
-def decoding_size(height: int, width: int) -> tuple[int, int] | None:
-    """Return the size frames are decoded to for a network that reads height x width; None leaves them as they are.
-
-    Small inputs are shrunk when they are decoded, which saves memory; large ones are enlarged on the device,
-    since a frame of 64 x 128 pixels takes a sixth of the memory of its 224 x 224 enlargement.
+    Args:
+        clips: one or more, of one length.
+        size: height and width of the frames that the network reads.
     """
-    return (height, width) if height * width <= _LARGEST_SHRUNK else None
+    if len({clip.shape for clip in clips}) == 1:
+        return torch.stack(list(clips))
+    return torch.stack([_resized(clip.movedim(-1, 1), size).movedim(1, -1) for clip in clips])
+
+
+def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return frames (N, C, H, W) in another size; uint8 stays uint8."""
+    if frames.shape[-2:] == size:
+        return frames
+    return F.interpolate(frames, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def imagenet_normalised(frames: Tensor) -> Tensor:
@@ -30,5 +40,5 @@ def as_input(clips: Tensor, size: tuple[int, int]) -> Tensor:
     frames = imagenet_normalised(clips)
     if frames.shape[-2:] == size:
         return frames
-    resized = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=True, align_corners=False)
+    resized = _resized(frames.flatten(0, 1), size)
     return resized.view(*clips.shape[:2], *resized.shape[1:])

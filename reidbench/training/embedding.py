@@ -25,7 +25,7 @@ class TestClip:
 
 
 def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[TestClip]]:
-    """Yield clips of like length together, longest first.
+    """Yield clips of like length and one frame size together, longest first.
 
     Args:
         clips: in any order.
@@ -33,8 +33,9 @@ def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[Tes
     """
     room = max(PIXELS // pixels, 1)  # frames
     batch: list[TestClip] = []
-    for clip in sorted(clips, key=lambda clip: len(clip.frames), reverse=True):
-        if batch and len(batch[0].frames) * (len(batch) + 1) > room:
+    for clip in sorted(clips, key=lambda clip: (clip.frames.shape[1:], len(clip.frames)), reverse=True):
+        is_other = bool(batch) and clip.frames.shape[1:] != batch[0].frames.shape[1:]
+        if is_other or (batch and len(batch[0].frames) * (len(batch) + 1) > room):
             yield batch
             batch = []
         batch.append(clip)
@@ -43,7 +44,7 @@ def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[Tes
 
 
 def padded_clips(batch: Sequence[TestClip], device: str) -> tuple[Tensor, Tensor]:
-    """Return the frames (B, T, H, W, C) of clips, padded to the longest, and their lengths (B,)."""
+    """Return the frames (B, T, H, W, C) of clips of one frame size, padded to the longest, and their lengths (B,)."""
     lengths = torch.tensor([len(clip.frames) for clip in batch])
     frames = torch.nn.utils.rnn.pad_sequence([clip.frames for clip in batch], batch_first=True)
     return frames.to(device), lengths.to(device)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from reidbench.datasets.frames import decode
 from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts.dukemtmc_videoreid import LAYOUT as DUKE_VIDEO
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT as ILIDS_VID
 from reidbench.datasets.synthetic.layouts.market1501 import LAYOUT as MARKET1501
 from reidbench.training.loop import _Run
@@ -186,6 +188,27 @@ def test_a_clip_longer_than_every_tracklet_needs_a_padding_rule(
 
     assert answer.code == 2
     assert "clip_len must be at most 8, the longest training sequence, with short=skip, got 9" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("method", "size"),
+    [
+        ("siamese-convgru", {"input_height": "160", "input_width": "80"}),
+        ("diversity-attention", {"input_height": "160", "input_width": "80"}),
+        ("duatm", {}),
+        ("conv-attention", {}),
+    ],
+)
+def test_frames_of_many_sizes_are_read(
+    reidbench: Run, tmp_path: Path, method: str, size: dict[str, str]
+) -> None:
+    DUKE_VIDEO.synthesize(tmp_path, SyntheticSettings(people=10, frames=3, seed=3), workers=1, progress=False)
+    pictures = [decode(file).shape for file in tmp_path.rglob("*.jpg")]
+    assert len(set(pictures)) > 2
+
+    found = record(reidbench, *arguments(method, "dukemtmc-videoreid", tmp_path, **size))
+
+    assert 0 <= found["figures"]["map"]["mean"] <= 1
 
 
 @pytest.mark.parametrize("method", TINY)

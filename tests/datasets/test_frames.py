@@ -159,6 +159,20 @@ def test_only_the_chosen_frames_are_decoded_in_any_order_and_number(tmp_path: Pa
         view.frames(None, [2])
 
 
+def test_small_frames_of_one_size_are_left_and_all_others_resized(tmp_path: Path) -> None:
+    def view(*sizes: tuple[int, int]) -> TrackletView:
+        files = []
+        for number, (height, width) in enumerate(sizes):
+            file = tmp_path / f"{height}x{width}-{number}.png"
+            files.append(write(file, np.full((height, width, 3), 9, np.uint8)))
+        return TrackletView("id", tuple(files), FrameLoader(), None)
+
+    assert view((8, 4), (8, 4)).frames((16, 8), enlarge=False).shape == (2, 8, 4, 3)
+    assert view((8, 4), (8, 4)).frames((16, 8)).shape == (2, 16, 8, 3)
+    assert view((8, 4), (9, 4)).frames((16, 8), enlarge=False).shape == (2, 16, 8, 3)
+    assert view((32, 16)).frames((16, 8), enlarge=False).shape == (1, 16, 8, 3)
+
+
 def test_streaming_keeps_the_order_of_any_number_of_tracklets(tmp_path: Path) -> None:
     loader = FrameLoader()
     views = [

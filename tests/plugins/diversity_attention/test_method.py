@@ -58,7 +58,7 @@ class Drawn(TrackletView):
     def __len__(self) -> int:
         return len(self._drawn)
 
-    def frames(self, size: tuple[int, int] | None = None, chosen: Any = None) -> Any:
+    def frames(self, size: tuple[int, int] | None = None, chosen: Any = None, *, enlarge: bool = True) -> Any:
         assert size in (None, (32, 16))
         return self._drawn if chosen is None else self._drawn[chosen]
 
