@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from reidbench_plugins.siamese_convgru.config import SiameseConfig
-from reidbench_plugins.siamese_convgru.method import shown_under
 
 from reidbench.nn import imagenet_normalised
 from reidbench.training import ClipChange, change_clip, cut_window, draw_change
@@ -89,23 +87,6 @@ def test_without_translation_only_the_mirror_is_drawn() -> None:
     rng = np.random.default_rng(0)
 
     assert {draw_change(100, 40, 0.0, rng) for _ in range(50)} == {ClipChange(), ClipChange(mirror=True)}
-
-
-@pytest.mark.parametrize(("test_aug", "views"), [("none", 1), ("mirror", 2), ("shift16", 16)])
-def test_short_sequences_have_the_views_of_the_settings(test_aug: str, views: int) -> None:
-    config = SiameseConfig(test_aug=test_aug)
-    changes = shown_under(127, config)
-
-    assert len(set(changes)) == len(changes) == views
-    assert shown_under(128, config) == [ClipChange()]
-    assert shown_under(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
-
-
-def test_the_sixteen_views_are_eight_diagonal_shifts_and_their_mirror_images() -> None:
-    changes = shown_under(1, SiameseConfig(test_aug="shift16"))
-
-    assert {(change.dy, change.dx) for change in changes} == {(shift, shift) for shift in range(-3, 5)}
-    assert sum(change.mirror for change in changes) == 8
 
 
 @pytest.mark.parametrize(
