@@ -21,7 +21,7 @@ from reidbench_plugins.siamese_convgru.frames import as_input, load_size
 from reidbench_plugins.siamese_convgru.network import SiameseConvGRU
 from reidbench_plugins.siamese_convgru.training import PairObjective
 
-from reidbench.plugin import changed
+from reidbench.plugin import apply_overrides
 
 
 def timed(work: Callable[[], object], repeats: int, device: str) -> list[float]:
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=10)
     arguments = parser.parse_args()
-    config = changed(PRESETS[arguments.preset], dict(item.split("=", 1) for item in arguments.set))
+    config = apply_overrides(PRESETS[arguments.preset], dict(item.split("=", 1) for item in arguments.set))
     network = SiameseConvGRU(config).to(arguments.device)
     objective, pairs, frames = PairObjective(network), config.batch_pairs, config.clip_len
     optimizer = torch.optim.RMSprop(network.parameter_groups())

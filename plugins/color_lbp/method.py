@@ -32,12 +32,12 @@ PATTERNS = ((8, 1, 59), (16, 2, 243))  # neighbours, radius, uniform codes
 class ColorLbpConfig:
     """Settings of color-lbp; the defaults are those of Karanam et al. 2018."""
 
-    stripes: int = setting(6, "horizontal stripes", stage="embed", least=1, most=64)
-    bins: int = setting(16, "bins of each colour histogram", stage="embed", least=2, most=256)
+    stripes: int = setting(6, "horizontal stripes", stage="embed", ge=1, le=64)
+    bins: int = setting(16, "bins of each colour histogram", stage="embed", ge=2, le=256)
     lbp: bool = setting(True, "whether texture counts; false: colour only", stage="embed")
     hellinger: bool = setting(False, "square root of the histograms before the L2 norm", stage="embed")
-    height: int = setting(128, "frames are resized to this height", stage="embed", least=16, most=2048)
-    width: int = setting(64, "frames are resized to this width", stage="embed", least=16, most=2048)
+    height: int = setting(128, "frames are resized to this height", stage="embed", ge=16, le=2048)
+    width: int = setting(64, "frames are resized to this width", stage="embed", ge=16, le=2048)
 
     def __post_init__(self) -> None:
         check_settings(self)

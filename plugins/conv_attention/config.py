@@ -26,10 +26,10 @@ class ConvAttentionConfig:
     """Settings of convolutional attention; the defaults are the paper's, or the README's reading of it."""
 
     # frames
-    frame_height: int = setting(64, "height that frames are resized to, in pixels", least=1)
-    frame_width: int = setting(48, "width that frames are resized to, in pixels", least=1)
-    crop_height: int = setting(56, "height of the crop that the network reads, in pixels", least=1)
-    crop_width: int = setting(40, "width of the crop that the network reads, in pixels", least=1)
+    frame_height: int = setting(64, "height that frames are resized to, in pixels", ge=1)
+    frame_width: int = setting(48, "width that frames are resized to, in pixels", ge=1)
+    crop_height: int = setting(56, "height of the crop that the network reads, in pixels", ge=1)
+    crop_width: int = setting(40, "width of the crop that the network reads, in pixels", ge=1)
     use_flow: bool = setting(True, "two channels of Lucas-Kanade optical flow beside Y, U and V")
     flow_size: Literal["file", "frame"] = setting(
         "file", "flow is computed on frames as they are on disk and then resized, or on resized frames"
@@ -45,23 +45,23 @@ class ConvAttentionConfig:
     backbone: Literal["rcn", "small"] = setting(
         "rcn", "what turns a frame into a map: three stages of McLaughlin et al. 2016, or a small one of ours"
     )
-    attention_filters: int = setting(3, "filters of the attention module; 0 = no module", least=0)
+    attention_filters: int = setting(3, "filters of the attention module; 0 = no module", ge=0)
     filters_role: FiltersRole = setting(
         "hidden", "what filters are: channels of state and attention, of attention only, parallel modules"
     )
     refine: Literal["frames", "repeat"] = setting(
         "frames", "steps of the module: one per frame, or refine_steps on the map averaged over time"
     )
-    refine_steps: int = setting(4, "steps of the module with refine=repeat", least=1)
+    refine_steps: int = setting(4, "steps of the module with refine=repeat", ge=1)
     module_output: ModuleOutput = setting(
         "hidden_all", "what leaves the module: its states, the last one only, or the attended maps"
     )
-    att_kernel: int = setting(3, "odd side of all kernels of the module", least=1)
+    att_kernel: int = setting(3, "odd side of all kernels of the module", ge=1)
     att_scale: Literal["one", "grid"] = setting(
         "one", "attended maps (CA-3): as they are, or times the number of locations"
     )
     embedding_dim: int | None = setting(
-        128, "length of a frame's vector; none = the flattened map, without linear layer and dropout", least=1
+        128, "length of a frame's vector; none = the flattened map, without linear layer and dropout", ge=1
     )
     temporal: Literal["mean", "rnn"] = setting(
         "mean", "frame vectors are averaged, or first run through the recurrence of McLaughlin et al. 2016"
@@ -70,33 +70,33 @@ class ConvAttentionConfig:
         "l2", "of the averaged vector (CA-9): unit length, batch normalisation, or none"
     )
     dropout: float = setting(
-        0.6, "drop probability before the linear layer and in the recurrence", least=0, below=1
+        0.6, "drop probability before the linear layer and in the recurrence", ge=0, lt=1
     )
 
     # loss
-    margin: float = setting(2.0, "distance beyond which different people cost nothing (CA-10)", above=0)
+    margin: float = setting(2.0, "distance beyond which different people cost nothing (CA-10)", gt=0)
     hinge_power: Literal[1, 2] = setting(1, "CA-10 linear, or half the square of each term")
-    id_weight: float = setting(1.0, "weight of the identification loss (CA-11)", least=0)
+    id_weight: float = setting(1.0, "weight of the identification loss (CA-11)", ge=0)
     id_input: Literal["raw", "normalised"] = setting(
         "raw", "what the classifier of CA-11 reads: the averaged vector before or after its normalisation"
     )
 
     # training
-    epochs: int = setting(1000, "passes over the training people; 0 = untrained", least=0)
-    batch_pairs: int = setting(1, "pairs of sequences in a batch", least=1)
+    epochs: int = setting(1000, "passes over the training people; 0 = untrained", ge=0)
+    batch_pairs: int = setting(1, "pairs of sequences in a batch", ge=1)
     neg_cross_camera: bool = setting(False, "the sequences of a negative pair come from two cameras")
-    clip_len: int = setting(16, "consecutive frames of a training clip, drawn anew every epoch", least=1)
+    clip_len: int = setting(16, "consecutive frames of a training clip, drawn anew every epoch", ge=1)
     short: Short = setting(
         "skip", "training sequences shorter than a clip: loop, repeat the last frame, leave out"
     )
     optimizer: Literal["sgd", "rmsprop", "adam"] = setting("sgd", "what updates the weights")
-    lr: float = setting(1e-3, "learning rate, constant", above=0)
-    momentum: float = setting(0.9, "momentum of sgd; the others ignore it", least=0, below=1)
-    clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", above=0)
+    lr: float = setting(1e-3, "learning rate, constant", gt=0)
+    momentum: float = setting(0.9, "momentum of sgd; the others ignore it", ge=0, lt=1)
+    clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", gt=0)
     amp: Literal["none", "fp16", "bf16"] = setting("none", "mixed precision in training")
 
     # test
-    test_len: int = setting(128, "most frames of a sequence that are embedded", stage="embed", least=1)
+    test_len: int = setting(128, "most frames of a sequence that are embedded", stage="embed", ge=1)
     test_window: WindowSide = setting(
         "first", "which frames of a longer sequence are embedded", stage="embed"
     )

@@ -54,7 +54,7 @@ def central_crop(config: ConvAttentionConfig) -> Crop:
     return Crop(top=top, left=left)
 
 
-def normalised(clips: Tensor, norm: FrameNorm) -> Tensor:
+def normalize_frames(clips: Tensor, norm: FrameNorm) -> Tensor:
     """Return whole frames, each channel of each frame with mean 0 and divided by its deviation.
 
     Deviations are those of values in [0, 1]. A constant channel, such as the flow of a single frame, becomes 0.
@@ -76,7 +76,7 @@ def normalised(clips: Tensor, norm: FrameNorm) -> Tensor:
     return centred / (deviation if norm == "std" else deviation.sqrt())
 
 
-def cropped(frames: Tensor, crop: Crop, config: ConvAttentionConfig) -> Tensor:
+def crop_frames(frames: Tensor, crop: Crop, config: ConvAttentionConfig) -> Tensor:
     """Cut what the network reads out of normalised frames, and subtract its mean over all channels and places.
 
     Args:

@@ -14,7 +14,7 @@ from reidbench.training import NetworkMethod, TestClip, cut_window, embed_clips
 
 from .config import PRESETS, ConvAttentionConfig
 from .flow import read_frames
-from .frames import central_crop, cropped, crops_at_test, normalised
+from .frames import central_crop, crop_frames, crops_at_test, normalize_frames
 from .network import ConvAttentionNetwork
 from .training import PairTraining
 
@@ -52,8 +52,10 @@ class ConvAttention(NetworkMethod[ConvAttentionNetwork]):
         crops = crops_at_test(self.config)
 
         def describe(clips: Tensor, lengths: Tensor) -> Tensor:
-            frames = normalised(clips, self.config.norm)
-            views = [self.network(cropped(frames, crop, self.config), lengths).descriptor for crop in crops]
+            frames = normalize_frames(clips, self.config.norm)
+            views = [
+                self.network(crop_frames(frames, crop, self.config), lengths).descriptor for crop in crops
+            ]
             return torch.stack(views, 1)
 
         clips = (
@@ -89,8 +91,8 @@ class ConvAttention(NetworkMethod[ConvAttentionNetwork]):
         )
         shown = []
         for tracklet, frames in zip(tracklets, stream_tracklets(tracklets, self._test_frames), strict=True):
-            clip = normalised(frames[None].to(self.runtime.device), self.config.norm)
-            weights = self.network(cropped(clip, crop, self.config)).attention[0].cpu()
+            clip = normalize_frames(frames[None].to(self.runtime.device), self.config.norm)
+            weights = self.network(crop_frames(clip, crop, self.config)).attention[0].cpu()
             if self.config.refine == "repeat":
                 weights = weights.flatten(0, 1).expand(len(frames), -1, -1, -1)
             window = cut_window(len(tracklet), self.config.test_len, self.config.test_window)

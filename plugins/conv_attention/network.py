@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision, halved, small_body, valid_frames
+from reidbench.nn import full_precision, halve_stride, small_body, valid_frames
 
 from .attention import AttentionModule
 from .config import ConvAttentionConfig
@@ -89,7 +89,7 @@ class ConvAttentionNetwork(nn.Module):
             self.backbone, channels, self.grid = rcn_body(config.channels, config.crop_size)
         else:
             self.backbone, channels = small_body(config.channels)
-            self.grid = (halved(config.crop_height, 3), halved(config.crop_width, 3))
+            self.grid = (halve_stride(config.crop_height, 3), halve_stride(config.crop_width, 3))
         self.attention = AttentionModule(config, channels) if config.attention_filters else None
         flat = (self.attention.out_channels if self.attention else channels) * self.grid[0] * self.grid[1]
         self.length = config.embedding_dim or flat

@@ -14,7 +14,7 @@ from reidbench.training import PairBatch, TrainingTask, draw_clip, long_enough, 
 
 from .config import ConvAttentionConfig
 from .flow import read_frames
-from .frames import cropped, draw_crop, normalised
+from .frames import crop_frames, draw_crop, normalize_frames
 from .losses import siamese_loss
 from .network import ConvAttentionNetwork
 
@@ -88,8 +88,8 @@ class PairTraining(TrainingTask):
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
         chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
-        frames = normalised(read_frames(tracklet, self.config, chosen), self.config.norm)
-        return cropped(frames, draw_crop(self.config, generator), self.config)
+        frames = normalize_frames(read_frames(tracklet, self.config, chosen), self.config.norm)
+        return crop_frames(frames, draw_crop(self.config, generator), self.config)
 
 
 def _optimizer(parameters: Iterable[nn.Parameter], config: ConvAttentionConfig) -> torch.optim.Optimizer:

@@ -26,15 +26,13 @@ class DiversityConfig:
     """Settings of the diversity regularised attention; the defaults are the paper's final model."""
 
     # frames
-    frames: int = setting(
-        6, "N, frames of a clip, one of each of as many equal chunks of the sequence", least=1
-    )
+    frames: int = setting(6, "N, frames of a clip, one of each of as many equal chunks of the sequence", ge=1)
     chunk: Chunks = setting(
         "floor",
         "chunk i begins at frame floor(iF/N), or at i ceil(F/N) of the sequence padded by its last frame",
     )
-    input_height: int = setting(256, "height of the frames given to the backbone, in pixels", least=1)
-    input_width: int = setting(128, "width of the frames given to the backbone, in pixels", least=1)
+    input_height: int = setting(256, "height of the frames given to the backbone, in pixels", ge=1)
+    input_width: int = setting(128, "width of the frames given to the backbone, in pixels", ge=1)
 
     # backbone
     backbone: Literal["resnet50", "small"] = setting(
@@ -49,9 +47,9 @@ class DiversityConfig:
 
     # where
     spatial: SpatialPool = setting("attention", "cells to regions: learned weights (DA-1), or equal ones")
-    spatial_models: int = setting(6, "K, spatial attentions, each for a region of its own", least=1)
+    spatial_models: int = setting(6, "K, spatial attentions, each for a region of its own", ge=1)
     attn_shared: bool = setting(True, "one hidden layer W for all K attentions; otherwise each has its own")
-    attn_hidden: int = setting(64, "units of the hidden layer of an attention", least=1)
+    attn_hidden: int = setting(64, "units of the hidden layer of an attention", ge=1)
     attn_bn: bool = setting(True, "batch norm after both layers of the attentions, in place of biases")
     diversity: Diversity = setting(
         "hellinger", "what keeps the K maps apart: nothing, DA-5, or DA-5' without square roots"
@@ -59,7 +57,7 @@ class DiversityConfig:
     div_reduction: Reduction = setting(
         "squared_mean", "diversity of a batch: mean over its frames, or root of their sum"
     )
-    div_weight: float = setting(1.0, "weight of the diversity term in DA-9", least=0)
+    div_weight: float = setting(1.0, "weight of the diversity term in DA-9", ge=0)
 
     # regions to a descriptor
     enhance: Literal["linear", "none"] = setting(
@@ -68,7 +66,7 @@ class DiversityConfig:
     enhance_shared: bool = setting(
         True, "one linear layer of DA-3 for all regions; otherwise each has its own"
     )
-    embedding: int = setting(128, "length of a region's vector after DA-3", least=1)
+    embedding: int = setting(128, "length of a region's vector after DA-3", ge=1)
     temporal: TemporalPool = setting(
         "attention", "frames to a video: learned weights (DA-6), mean, or maximum"
     )
@@ -84,48 +82,46 @@ class DiversityConfig:
     loss: Literal["oim", "softmax", "triplet"] = setting(
         "oim", "identity loss: look-up table (DA-8), linear classifier, or triplets"
     )
-    oim_scale: float = setting(30.0, "beta of DA-8, one over the temperature", above=0)
+    oim_scale: float = setting(30.0, "beta of DA-8, one over the temperature", gt=0)
     oim_momentum: float = setting(
-        0.5, "mu of DA-8, what a row keeps of itself when it is updated", least=0, below=1
+        0.5, "mu of DA-8, what a row keeps of itself when it is updated", ge=0, lt=1
     )
     oim_init: TableInit = setting(
         "zeros",
         "rows of the table start as 0, or as the first descriptor of their person, before its first loss",
     )
-    margin: float = setting(0.3, "margin of the triplet loss", least=0)
+    margin: float = setting(0.3, "margin of the triplet loss", ge=0)
     mining: Mining = setting("batch_hard", "which triplets count")
 
     # training
-    epochs: int = setting(
-        90, "passes over the training sequences, all steps together; 0 = untrained", least=0
-    )
+    epochs: int = setting(90, "passes over the training sequences, all steps together; 0 = untrained", ge=0)
     steps: tuple[int, ...] = setting(
         (30, 30, 30),
         "lengths of the steps in proportion: CNN, spatial, temporal attention; epochs is the sum",
-        least=0,
+        ge=0,
     )
     finetune_per_dataset: bool = setting(
         False, "a fourth step, whose length steps names too, trains the whole network on this dataset"
     )
     optimizer: Literal["sgd", "adam"] = setting("sgd", "how weights are updated")
-    lr: float = setting(0.1, "learning rate of all that is new", above=0)
-    backbone_lr: float = setting(0.01, "learning rate of the backbone", above=0)
-    drop_at: float = setting(2 / 3, "part of each step after which the learning rates drop", above=0, most=1)
-    drop: float = setting(0.1, "what the learning rates are multiplied by when they drop", above=0, most=1)
-    momentum: float = setting(0.9, "momentum of sgd", least=0, below=1)
+    lr: float = setting(0.1, "learning rate of all that is new", gt=0)
+    backbone_lr: float = setting(0.01, "learning rate of the backbone", gt=0)
+    drop_at: float = setting(2 / 3, "part of each step after which the learning rates drop", gt=0, le=1)
+    drop: float = setting(0.1, "what the learning rates are multiplied by when they drop", gt=0, le=1)
+    momentum: float = setting(0.9, "momentum of sgd", ge=0, lt=1)
     nesterov: bool = setting(True, "Nesterov's momentum in sgd")
-    weight_decay: float = setting(5e-4, "L2 weight decay", least=0)
+    weight_decay: float = setting(5e-4, "L2 weight decay", ge=0)
     sampler: Literal["random", "people"] = setting(
         "random", "batches of sequences as they fall, or of several people with several sequences each"
     )
-    batch: int = setting(32, "clips in a batch with sampler=random; the last one may be smaller", least=1)
-    batch_people: int = setting(8, "people in a batch with sampler=people", least=1)
-    batch_samples: int = setting(4, "sequences of a person in a batch with sampler=people", least=1)
+    batch: int = setting(32, "clips in a batch with sampler=random; the last one may be smaller", ge=1)
+    batch_people: int = setting(8, "people in a batch with sampler=people", ge=1)
+    batch_samples: int = setting(4, "sequences of a person in a batch with sampler=people", ge=1)
     crop: Literal["resized", "shift", "none"] = setting(
         "resized", "training clips: a random part enlarged, shifted with replicated borders, or whole"
     )
     translation: float = setting(
-        0.05, "largest random shift with crop=shift, as a fraction of each side", least=0, below=0.5
+        0.05, "largest random shift with crop=shift, as a fraction of each side", ge=0, lt=0.5
     )
     flip: bool = setting(True, "mirror every other training clip")
     amp: Literal["none", "fp16", "bf16"] = setting("none", "mixed precision in training")

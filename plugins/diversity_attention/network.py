@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import Backbone, full_precision, halved, resnet50_body, small_body
+from reidbench.nn import Backbone, full_precision, halve_stride, resnet50_body, small_body
 
 from .config import DiversityConfig, SpatialPool, TemporalPool
 
@@ -189,5 +189,5 @@ def _backbone(config: DiversityConfig, load_weights: bool) -> Backbone:
             config.weights, last_stride=config.last_stride, load_weights=load_weights
         )
         halvings = 5 if config.last_stride == 2 else 4
-    grid = halved(config.input_height, halvings), halved(config.input_width, halvings)
+    grid = halve_stride(config.input_height, halvings), halve_stride(config.input_width, halvings)
     return Backbone(body, channels, grid, trainable=True)

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidbench.datasets import TrainingSet
-from reidbench.nn import as_input, stacked_clips
+from reidbench.nn import as_input, stack_clips
 from reidbench.training import (
     ClipChange,
     TrainingTask,
     change_clip,
     chunk_frames,
     draw_change,
-    person_batches,
+    pk_batches,
     triplet_loss,
 )
 
@@ -143,7 +143,7 @@ class StagedTraining(TrainingTask):
         """Draw the batches of an epoch: rows of the training table."""
         config = self.config
         if config.sampler == "people":
-            return person_batches(
+            return pk_batches(
                 self.people, people=config.batch_people, samples=config.batch_samples, rng=generator
             )
         rows = generator.permutation(len(self.tracklets))
@@ -152,7 +152,7 @@ class StagedTraining(TrainingTask):
     def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Draw and change a clip of each row of a batch."""
         clips = [self._clip(row, generator) for row in item.tolist()]
-        return stacked_clips(clips, self.config.input_size), torch.from_numpy(self.people[item])
+        return stack_clips(clips, self.config.input_size), torch.from_numpy(self.people[item])
 
     def _clip(self, row: int, generator: np.random.Generator) -> Tensor:
         config = self.config

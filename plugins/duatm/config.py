@@ -42,12 +42,12 @@ class DuAtmConfig:
         "imagenet", "backbone weights: imagenet (fetched), none, or the path of a torchvision file"
     )
     height: int | None = setting(
-        None, "height of the frames in pixels; none = 256 for images, 128 for video", least=16
+        None, "height of the frames in pixels; none = 256 for images, 128 for video", ge=16
     )
     width: int | None = setting(
-        None, "width of the frames in pixels; none = 128 for images, 64 for video", least=8
+        None, "width of the frames in pixels; none = 128 for images, 64 for video", ge=8
     )
-    feat_dim: int = setting(256, "numbers in each vector of a sequence", least=2)
+    feat_dim: int = setting(256, "numbers in each vector of a sequence", ge=2)
     rnn: Recurrent = setting("gru", "recurrent layer over the frames of a video")
     rnn_merge: Literal["concat", "sum"] = setting(
         "concat", "how the two directions of the recurrent layer come together"
@@ -61,42 +61,38 @@ class DuAtmConfig:
     intra_pairing: IntraPairing = setting(
         "index", "with matching=intra: vectors of the same place compared, or the mean vectors"
     )
-    attn_scale: float = setting(1.0, "factor of the attention scores (DM-2)", above=0)
+    attn_scale: float = setting(1.0, "factor of the attention scores (DM-2)", gt=0)
 
     # losses
-    margin: float = setting(0.2, "gamma of the triplet loss (DM-6)", least=0)
+    margin: float = setting(0.2, "gamma of the triplet loss (DM-6)", ge=0)
     mining: Mining = setting("batch_hard", "which triplets of a batch count")
-    lambda1: float = setting(0.1, "weight of the de-correlation loss (DM-7)", least=0)
-    lambda2: float = setting(0.5, "weight of the cross-entropy (DM-8)", least=0)
-    p: float = setting(
-        0.2, "probability that a vector does not enter the pooled one of DM-8", least=0, most=1
-    )
+    lambda1: float = setting(0.1, "weight of the de-correlation loss (DM-7)", ge=0)
+    lambda2: float = setting(0.5, "weight of the cross-entropy (DM-8)", ge=0)
+    p: float = setting(0.2, "probability that a vector does not enter the pooled one of DM-8", ge=0, le=1)
     pool_random: bool = setting(True, "random weights in the pooling of DM-8; false: equal ones")
     reduction: Literal["mean", "sum"] = setting(
         "mean", "how the losses of a batch come together: over anchors, sequences and samples"
     )
-    eps: float = setting(1e-12, "added to squared distances under the root in training", above=0)
+    eps: float = setting(1e-12, "added to squared distances under the root in training", gt=0)
 
     # training
-    epochs: int = setting(300, "passes over the training people; 0 = untrained", least=0)
-    frozen_epochs: int = setting(100, "first epochs, in which the backbone is frozen", least=0)
-    last_epochs: int = setting(50, "last epochs, whose learning rate is a tenth", least=0)
+    epochs: int = setting(300, "passes over the training people; 0 = untrained", ge=0)
+    frozen_epochs: int = setting(100, "first epochs, in which the backbone is frozen", ge=0)
+    last_epochs: int = setting(50, "last epochs, whose learning rate is a tenth", ge=0)
     freeze_bn: bool = setting(True, "keep the batch statistics of a frozen backbone as they are")
     optimizer: Literal["sgd", "adam"] = setting("sgd", "what follows the gradients")
-    lr: float = setting(0.01, "learning rate", above=0)
-    backbone_lr_mult: float = setting(1.0, "factor of the backbone's learning rate", above=0)
-    momentum: float = setting(0.9, "momentum of SGD", least=0, below=1)
-    weight_decay: float = setting(5e-4, "L2 weight decay", least=0)
-    batch_people: int | None = setting(
-        None, "P, people in a batch; none = 10 for images, 7 for video", least=2
-    )
+    lr: float = setting(0.01, "learning rate", gt=0)
+    backbone_lr_mult: float = setting(1.0, "factor of the backbone's learning rate", gt=0)
+    momentum: float = setting(0.9, "momentum of SGD", ge=0, lt=1)
+    weight_decay: float = setting(5e-4, "L2 weight decay", ge=0)
+    batch_people: int | None = setting(None, "P, people in a batch; none = 10 for images, 7 for video", ge=2)
     batch_samples: int | None = setting(
-        None, "V, images or tracklets of each person in a batch; none = 4 for images, 3 for video", least=2
+        None, "V, images or tracklets of each person in a batch; none = 4 for images, 3 for video", ge=2
     )
     batches_per_epoch: int | None = setting(
-        None, "batches in an epoch; none = every person has one turn", least=1
+        None, "batches in an epoch; none = every person has one turn", ge=1
     )
-    clip_len: int = setting(16, "consecutive frames of a training clip of a video", least=1)
+    clip_len: int = setting(16, "consecutive frames of a training clip of a video", ge=1)
     short: Literal["loop", "pad_last"] = setting(
         "loop", "videos shorter than a clip, in training and test: begin again, or repeat the last frame"
     )
@@ -108,7 +104,7 @@ class DuAtmConfig:
     amp: Literal["none", "fp16", "bf16"] = setting("none", "mixed precision in training")
 
     # test
-    test_len: int = setting(64, "frames of a video that are embedded", stage="embed", least=1)
+    test_len: int = setting(64, "frames of a video that are embedded", stage="embed", ge=1)
     test_window: TestWindow = setting("first", "which frames of a longer video are embedded", stage="embed")
     test_aug: TestViews = setting(
         "none",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision, over_pair_blocks
+from reidbench.nn import full_precision, map_pair_blocks
 
 from .config import IntraPairing, Matching
 
@@ -118,7 +118,7 @@ class SequenceMatching(nn.Module):
         def block(rows: slice, columns: slice) -> Tensor:
             return self._block(query[rows], gallery[columns])
 
-        return over_pair_blocks(block, len(query), len(gallery), cells=cells, like=query.references)
+        return map_pair_blocks(block, len(query), len(gallery), cells=cells, like=query.references)
 
     def _block(self, query: Prepared, gallery: Prepared) -> Tensor:
         if query.filters is None or gallery.filters is None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
 from reidbench.nn import as_input, imagenet_weights, weights_digest
 from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob, Runtime
-from reidbench.training import ClipChange, NetworkMethod, TestClip, change_clip, embed_clips, looped
+from reidbench.training import ClipChange, NetworkMethod, TestClip, change_clip, embed_clips, loop_frames
 
 from .config import PRESETS, DuAtmConfig, SequenceKind
 from .matching import Prepared
@@ -200,7 +200,7 @@ class DuAtm(NetworkMethod[DuAtmNetwork]):
             chosen += others
         if self.config.short == "pad_last":
             return [np.minimum(start + np.arange(count), length - 1) for start in chosen]
-        return [looped(length, count, start) for start in chosen]
+        return [loop_frames(length, count, start) for start in chosen]
 
     @property
     def _size(self) -> tuple[int, int]:

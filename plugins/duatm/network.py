@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import Backbone, densenet121_body, full_precision, halved, small_body
+from reidbench.nn import Backbone, densenet121_body, full_precision, halve_stride, small_body
 
 from .config import DuAtmConfig, Recurrent, SequenceKind
 from .matching import SequenceMatching
@@ -72,7 +72,7 @@ class DuAtmNetwork(nn.Module):
             body, channels = densenet121_body(config.weights, load_weights=load_weights)
             strides = 5
         height, width = config.size(kind)
-        grid = (halved(height, strides), halved(width, strides))
+        grid = (halve_stride(height, strides), halve_stride(width, strides))
         self.backbone = Backbone(body, channels, grid, trainable=True)
         self.extraction: nn.Module = (
             PlaceSequence(channels, config.feat_dim) if kind == "spatial" else FrameSequence(channels, config)

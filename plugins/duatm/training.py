@@ -17,7 +17,7 @@ from reidbench.training import (
     TrainingTask,
     change_clip,
     draw_clip,
-    person_batches,
+    pk_batches,
     triplet_loss,
 )
 
@@ -85,7 +85,7 @@ class DuAtmTraining(TrainingTask):
         wanted = self.config.batches_per_epoch
         batches: list[Any] = []
         while not batches or (wanted is not None and len(batches) < wanted):
-            batches += person_batches(self.pids, people=people, samples=samples, rng=generator)
+            batches += pk_batches(self.pids, people=people, samples=samples, rng=generator)
         return batches[:wanted]
 
     def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -43,9 +43,9 @@ class SiameseConfig:
     finetune_backbone: bool = setting(
         False, "train the backbone too; otherwise it is frozen, batch statistics included"
     )
-    backbone_lr: float = setting(1e-5, "learning rate of a trained backbone", above=0)
-    input_height: int = setting(224, "height of the frames given to the backbone, in pixels", least=1)
-    input_width: int = setting(224, "width of the frames given to the backbone, in pixels", least=1)
+    backbone_lr: float = setting(1e-5, "learning rate of a trained backbone", gt=0)
+    input_height: int = setting(224, "height of the frames given to the backbone, in pixels", ge=1)
+    input_width: int = setting(224, "width of the frames given to the backbone, in pixels", ge=1)
 
     # recurrence
     kernels: tuple[int, ...] = setting((3, 5, 5), "odd kernel sides of the ConvGRU layers, from the first")
@@ -63,7 +63,7 @@ class SiameseConfig:
         "none", "max pooling between ConvGRU layers: 3x3 stride 1, 2x2 stride 2"
     )
     dropout: float = setting(
-        0.7, "drop probability of hidden states passed upwards and to pooling", least=0, below=1
+        0.7, "drop probability of hidden states passed upwards and to pooling", ge=0, lt=1
     )
 
     # where and when
@@ -73,15 +73,13 @@ class SiameseConfig:
     attn_input: AttentionInput = setting(
         "flatten", "what W-3 reads of the top state: all, its spatial mean, per location"
     )
-    attn_hidden: int = setting(
-        0, "hidden units of the location weights; 0 = linear, as W-3 is printed", least=0
-    )
+    attn_hidden: int = setting(0, "hidden units of the location weights; 0 = linear, as W-3 is printed", ge=0)
     temporal_pool: TemporalPool = setting(
         "attention", "frames to video: W-6 learned or equal weights, maximum, W-10"
     )
     frame_norm: Literal["none", "l2"] = setting("none", "normalise frame states before pooling")
     video_norm: Literal["none", "l2"] = setting("none", "normalise descriptors, before W-8 as well")
-    fv_components: int = setting(16, "Gaussians of the Fisher vectors", least=1)
+    fv_components: int = setting(16, "Gaussians of the Fisher vectors", ge=1)
     fv_input: Literal["mean", "flatten"] = setting(
         "mean", "frame vectors of Fisher pooling: spatial mean or whole state"
     )
@@ -94,38 +92,38 @@ class SiameseConfig:
     c_init: float = setting(0.0, "first value of c in W-8")
     learn_c: bool = setting(True, "learn c of W-8; otherwise it stays as it starts")
     penalty_weight: float = setting(
-        1.0, "lambda of W-9, weight of the doubly stochastic attention penalty", least=0
+        1.0, "lambda of W-9, weight of the doubly stochastic attention penalty", ge=0
     )
     penalty_target: PenaltyTarget = setting(
         "1", "what a location's weights should sum to over time: 1, or T / K^2"
     )
 
     # training
-    epochs: int = setting(1000, "passes over the pairs; the paper took 2000 for MARS; 0 = untrained", least=0)
-    batch_pairs: int = setting(10, "pairs of sequences in a batch", least=1)
-    pos_fraction: float = setting(0.5, "fraction of pairs that show one person", least=0, most=1)
+    epochs: int = setting(1000, "passes over the pairs; the paper took 2000 for MARS; 0 = untrained", ge=0)
+    batch_pairs: int = setting(10, "pairs of sequences in a batch", ge=1)
+    pos_fraction: float = setting(0.5, "fraction of pairs that show one person", ge=0, le=1)
     pairs_per_epoch: int | None = setting(
-        None, "pairs in an epoch; none = two for every person seen by two cameras", least=1
+        None, "pairs in an epoch; none = two for every person seen by two cameras", ge=1
     )
-    clip_len: int = setting(20, "consecutive frames of a training clip, drawn anew every epoch", least=1)
+    clip_len: int = setting(20, "consecutive frames of a training clip, drawn anew every epoch", ge=1)
     short: Short = setting(
         "loop", "training sequences shorter than a clip: loop, repeat the last frame, leave out"
     )
     translation: float = setting(
-        0.05, "largest random shift of a training clip, as a fraction of each side", least=0, below=0.5
+        0.05, "largest random shift of a training clip, as a fraction of each side", ge=0, lt=0.5
     )
     crop_pad_mode: PadMode = setting(
         "replicate", "what fills the border of shifted frames, in training and test views"
     )
-    lr: float = setting(1e-4, "learning rate of RMSProp", above=0)
-    rho: float = setting(0.9, "decay of RMSProp's mean square", least=0, below=1)
-    eps: float = setting(1e-8, "added to RMSProp's denominator", above=0)
-    weight_decay: float = setting(0.0, "L2 weight decay", least=0)
-    clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", above=0)
+    lr: float = setting(1e-4, "learning rate of RMSProp", gt=0)
+    rho: float = setting(0.9, "decay of RMSProp's mean square", ge=0, lt=1)
+    eps: float = setting(1e-8, "added to RMSProp's denominator", gt=0)
+    weight_decay: float = setting(0.0, "L2 weight decay", ge=0)
+    clip: float = setting(5.0, "gradient entries are clipped to [-clip, clip]", gt=0)
     amp: Literal["none", "fp16", "bf16"] = setting("none", "mixed precision in training")
 
     # test
-    test_len: int = setting(128, "most frames of a sequence that are embedded", stage="embed", least=1)
+    test_len: int = setting(128, "most frames of a sequence that are embedded", stage="embed", ge=1)
     test_window: WindowSide = setting(
         "first", "which frames of a longer sequence are embedded", stage="embed"
     )

@@ -19,7 +19,7 @@ from reidbench.training import (
     clip_batches,
     cut_window,
     embed_clips,
-    padded_clips,
+    pad_clips,
     view_changes,
 )
 
@@ -89,11 +89,11 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
         similarity = self.network.similarity
 
         @torch.inference_mode()
-        def unlikeness(first: Tensor, second: Tensor) -> Tensor:
+        def negative_similarity(first: Tensor, second: Tensor) -> Tensor:
             # in float64, where s stays below 1 for logits up to 36: saturated scores would tie
             return -similarity.between(first, second).double().sigmoid()
 
-        return mean_over_views(unlikeness, query.values, query.views, gallery.values, gallery.views)
+        return mean_over_views(negative_similarity, query.values, query.views, gallery.values, gallery.views)
 
     @torch.inference_mode()
     def attention(self, tracklets: Sequence[TrackletView]) -> list[Attention]:
@@ -115,7 +115,7 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
             )
         found: dict[int, Attention] = {}
         for batch in clip_batches(self._plain_clips(tracklets), pixels=self._pixels):
-            frames, lengths = padded_clips(batch, self.runtime.device)
+            frames, lengths = pad_clips(batch, self.runtime.device)
             encoding = network(self._input(frames), lengths)
             maps = encoding.attention.unflatten(2, (1, *network.stack.grid)).cpu()
             weights = encoding.frame_weights[:, None].cpu()
@@ -141,7 +141,7 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
         ]
         vectors = []
         for batch in clip_batches(clips, pixels=self._pixels):
-            frames, lengths = padded_clips(batch, self.runtime.device)
+            frames, lengths = pad_clips(batch, self.runtime.device)
             vectors.append(network.frame_vectors(self._input(frames), lengths).cpu())
         network.fisher.take(fit_fisher(torch.cat(vectors), self.config.fv_components, job.seed % 2**32))
 

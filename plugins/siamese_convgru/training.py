@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
-from reidbench.nn import as_input, stacked_clips
+from reidbench.nn import as_input, stack_clips
 from reidbench.training import (
     PairBatch,
     TrainingTask,
@@ -82,7 +82,7 @@ class PairTraining(TrainingTask):
         pairs: PairBatch = item
         rows = np.concatenate([pairs.row_a, pairs.row_b]).tolist()
         clips = [self._clip(self.tracklets[row], generator) for row in rows]
-        return stacked_clips(clips, self.config.input_size), torch.from_numpy(pairs.same)
+        return stack_clips(clips, self.config.input_size), torch.from_numpy(pairs.same)
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
         chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from reidbench.cli.output import (
+    convention_option,
     far_option,
     json_option,
     output_option,
     plugin_option,
     print_listing,
-    reading_option,
 )
 
 COLUMNS = (
@@ -40,11 +40,14 @@ COLUMNS = (
     "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
 )
 @click.option("--synthetic", is_flag=True, help="The protocol's data is a rendered tree.")
-@reading_option
+@convention_option
 @click.option("--rerank", is_flag=True, help="Re-rank with k-reciprocal neighbours; transductive.")
 @far_option
 @click.option(
-    "--conventions", is_flag=True, help="Also print the figures of every convention in use, side by side."
+    "--conventions",
+    "convention_figures",
+    is_flag=True,
+    help="Also print the figures of every convention in use, side by side.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @output_option
@@ -55,10 +58,10 @@ def evaluate(
     protocol: str | None,
     data_root: Path | None,
     synthetic: bool,
-    readings: dict[str, str],
+    conventions: dict[str, str],
     rerank: bool,
     fars: tuple[float, ...],
-    conventions: bool,
+    convention_figures: bool,
     device: str,
     output: Path,
     plugin_files: tuple[Path, ...],
@@ -68,31 +71,33 @@ def evaluate(
     from reidbench.cache import Cache
     from reidbench.leaderboard import render, unplaced
     from reidbench.plugin import Plugins
-    from reidbench.runner.device import resolved_device
+    from reidbench.runner.device import resolve_device
     from reidbench.runner.elsewhere import EvaluationRequest, evaluate_file
 
-    if protocol is None and (data_root is not None or synthetic or readings):
-        raise click.UsageError("--data-root, --synthetic and --reading belong to a protocol: give -p too")
+    if protocol is None and (data_root is not None or synthetic or conventions):
+        raise click.UsageError("--data-root, --synthetic and --convention belong to a protocol: give -p too")
     request = EvaluationRequest(
         features=features,
         protocol=protocol,
         data_root=data_root,
         synthetic=synthetic,
-        readings=readings,
+        conventions=conventions,
         rerank=rerank,
         fars=fars,
-        conventions=conventions,
+        convention_figures=convention_figures,
     )
     record, path = evaluate_file(
-        request, Plugins(plugin_files), device=resolved_device(device), output=output, cache=Cache()
+        request, Plugins(plugin_files), device=resolve_device(device), output=output, cache=Cache()
     )
     if as_json:
         click.echo(json.dumps(record, ensure_ascii=False))
         return
     click.echo(f"record: {path}", err=True)
     click.echo(render(unplaced([record]), "table"))
-    for index, table in enumerate(record.get("conventions", [])):
-        click.echo(f"\nconventions, search {index}:" if len(record["conventions"]) > 1 else "\nconventions:")
+    for index, table in enumerate(record.get("convention_figures", [])):
+        click.echo(
+            f"\nconventions, search {index}:" if len(record["convention_figures"]) > 1 else "\nconventions:"
+        )
         print_listing([_row(convention) for convention in table], as_json=False)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reidbench.cli.output import json_option, plugin_option, print_listing, print_one, reading_option
+from reidbench.cli.output import convention_option, json_option, plugin_option, print_listing, print_one
 
 
 @click.command()
@@ -16,7 +16,7 @@ from reidbench.cli.output import json_option, plugin_option, print_listing, prin
 @json_option
 def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List methods; NAME shows one with its settings and presets."""
-    from reidbench.plugin import Plugins, described, load_target
+    from reidbench.plugin import Plugins, describe_settings, load_target
 
     found = Plugins(plugin_files)
     if name is None:
@@ -36,22 +36,22 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
         "summary": spec.summary,
         "presets": list(method.presets),
         "default": default,
-        "settings": described(config),
+        "settings": describe_settings(config),
     }
     print_one(facts, as_json=as_json)
 
 
 @click.command()
 @click.argument("name", required=False)
-@reading_option
+@convention_option
 @plugin_option
 @json_option
 def protocols(
-    name: str | None, readings: dict[str, str], plugin_files: tuple[Path, ...], as_json: bool
+    name: str | None, conventions: dict[str, str], plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
-    """List protocols; NAME shows one with its readings and the source of each number."""
+    """List protocols; NAME shows one with its conventions and the source of each number."""
     from reidbench.plugin import Plugins
-    from reidbench.protocols import explained, load_protocol
+    from reidbench.protocols import explain_protocol, load_protocol
 
     found = Plugins(plugin_files)
     if name is None:
@@ -67,13 +67,13 @@ def protocols(
         ]
         print_listing(rows, as_json=as_json)
         return
-    protocol = load_protocol(found.protocol(name)).read_as(readings)
+    protocol = load_protocol(found.protocol(name)).with_conventions(conventions)
     facts: dict[str, Any] = {"name": protocol.name, "title": protocol.title}
     if as_json:
         facts |= {**protocol.semantics(), "sources": dict(protocol.sources)}
     else:
         facts |= {"dataset": protocol.dataset, "modality": protocol.modality, "version": protocol.version}
-    print_one({**facts, "rules": explained(protocol)}, as_json=as_json)
+    print_one({**facts, "rules": explain_protocol(protocol)}, as_json=as_json)
 
 
 @click.command()

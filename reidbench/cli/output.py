@@ -50,11 +50,11 @@ def assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[st
     return {name.strip(): text for name, _, text in pairs}
 
 
-def reading_option(function: F) -> F:
-    """Add --reading."""
+def convention_option(function: F) -> F:
+    """Add --convention."""
     return click.option(
-        "--reading",
-        "readings",
+        "--convention",
+        "conventions",
         multiple=True,
         callback=assignments,
         help="Where the literature reads the protocol in several ways, take another one: name=value.",
@@ -67,7 +67,7 @@ def choice_options(function: F) -> F:
         click.option(
             "--train-on", help="Take the training data of this protocol, of another dataset (transfer)."
         ),
-        reading_option,
+        convention_option,
         click.option(
             "--data-root",
             type=click.Path(path_type=Path),

@@ -38,7 +38,7 @@ def attention(
     out: Path,
     tracklets: int,
     train_on: str | None,
-    readings: dict[str, str],
+    conventions: dict[str, str],
     data_root: Path | None,
     synthetic: bool,
     preset: str | None,
@@ -53,7 +53,7 @@ def attention(
     from reidbench.progress import is_terminal
     from reidbench.runner import RunRequest
     from reidbench.runner.attention_picture import draw_attention
-    from reidbench.runner.device import resolved_device
+    from reidbench.runner.device import resolve_device
 
     request = RunRequest(
         method=method,
@@ -63,9 +63,9 @@ def attention(
         data_root=data_root,
         synthetic=synthetic,
         seed=seed,
-        readings=readings,
+        conventions=conventions,
         train_on=train_on,
     )
-    runtime = Runtime(device=resolved_device(device), progress=is_terminal())
+    runtime = Runtime(device=resolve_device(device), progress=is_terminal())
     draw_attention(request, Plugins(plugin_files), runtime, cache=Cache(), out=out, tracklets=tracklets)
     click.echo(out)

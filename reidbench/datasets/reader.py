@@ -46,13 +46,13 @@ class Dataset(abc.ABC):
     Attributes:
         name: as registered.
         official: what the published dataset holds, by part; "" stands for the whole table.
-        strangers: patterns (regular expressions, matched against the name) of files that lie in official archives
+        ignored_files: patterns (regular expressions, matched against the name) of files that lie in official archives
             beside the frames and are none of the reader's business.
     """
 
     name: ClassVar[str]
     official: ClassVar[Mapping[str, Counts]] = {}
-    strangers: ClassVar[Sequence[str]] = (
+    ignored_files: ClassVar[Sequence[str]] = (
         r"(?i)thumbs\.db",
         r"\..*",
         r"(?i).*readme.*",

@@ -107,7 +107,7 @@ def count_differences(dataset: Dataset, contents: DatasetContents) -> Iterator[F
                 yield Finding(where=where, what=what, is_certain=official.exact)
 
 
-def demand_official(dataset: Dataset, contents: DatasetContents) -> None:
+def check_official(dataset: Dataset, contents: DatasetContents) -> None:
     """Refuse a real tree whose counts are certainly not those of the published dataset.
 
     Raises:
@@ -151,7 +151,7 @@ def _missing(contents: DatasetContents) -> Iterator[str]:
 
 def _strays(dataset: Dataset, folder: Path, contents: DatasetContents) -> list[Finding]:
     known = {str(file) for row in range(len(contents.table)) for file in contents.table.files(row)}
-    ignored = [re.compile(pattern) for pattern in dataset.strangers]
+    ignored = [re.compile(pattern) for pattern in dataset.ignored_files]
     found = []
     for place in dataset.frame_folders(folder):
         for parent, _, names in os.walk(place):

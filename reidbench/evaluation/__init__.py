@@ -18,7 +18,7 @@ from reidbench.evaluation.statistics import (
     summarize,
     trial_figures,
 )
-from reidbench.evaluation.stored import joined, rebuilt
+from reidbench.evaluation.stored import concat_scores, scores_from_table
 from reidbench.evaluation.verification import tar_at_far
 
 __all__ = [
@@ -30,17 +30,17 @@ __all__ = [
     "SingleShotScores",
     "Summary",
     "Unmatched",
+    "concat_scores",
     "conventions",
     "evaluate",
     "evaluate_pairs",
     "holm",
-    "joined",
     "paired_permutation_test",
     "pool",
     "pool_queries",
-    "rebuilt",
     "rerank",
     "rerank_pairs",
+    "scores_from_table",
     "single_shot_scores",
     "summarize",
     "tar_at_far",

@@ -11,7 +11,7 @@ from reidbench.evaluation.scores import Scores, Unmatched
 from reidbench.evaluation.single_shot import SingleShotScores
 
 
-def rebuilt(
+def scores_from_table(
     per_query: pd.DataFrame, *, gallery: int, chance_rank1: float, unmatched: Unmatched = "exclude"
 ) -> Scores:
     """Return the scores that a per-query table was made from; single-gallery-shot where it holds expectations.
@@ -29,7 +29,7 @@ def rebuilt(
     return kind.from_per_query(per_query, gallery=gallery, chance_rank1=chance_rank1, unmatched=unmatched)
 
 
-def joined(parts: Sequence[Scores]) -> Scores:
+def concat_scores(parts: Sequence[Scores]) -> Scores:
     """Return the scores of several searches as those of one: all queries count alike.
 
     Used where both directions between two cameras are measured. The gallery is the sum of the galleries.
@@ -47,7 +47,7 @@ def joined(parts: Sequence[Scores]) -> Scores:
         if defined
         else float("nan")
     )
-    return rebuilt(
+    return scores_from_table(
         pd.concat([part.per_query for part in parts], ignore_index=True),
         gallery=sum(part.gallery for part in parts),
         chance_rank1=chance,

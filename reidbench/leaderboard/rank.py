@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reidbench.errors import RecordError
-from reidbench.evaluation import Scores, holm, paired_permutation_test, rebuilt
+from reidbench.evaluation import Scores, holm, paired_permutation_test, scores_from_table
 
 Record = dict[str, Any]
 SIGNIFICANT = 0.05
@@ -82,7 +82,7 @@ def read_scores(path: Path, record: Record) -> list[Scores]:
         )
     table = pd.read_csv(io.BytesIO(text))
     return [
-        rebuilt(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
+        scores_from_table(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
         for trial, (_, rows) in zip(record["trials"], table.groupby("trial"), strict=True)
     ]
 

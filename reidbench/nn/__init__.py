@@ -3,7 +3,7 @@
 from reidbench.nn.backbones import (
     Backbone,
     densenet121_body,
-    halved,
+    halve_stride,
     imagenet_weights,
     resnet50_body,
     small_body,
@@ -11,8 +11,8 @@ from reidbench.nn.backbones import (
 from reidbench.nn.convgru import ConvGRUCell
 from reidbench.nn.convlstm import ConvLSTMCell
 from reidbench.nn.distances import euclidean, mean_over_views
-from reidbench.nn.frames import as_input, imagenet_normalised, stacked_clips
-from reidbench.nn.pair_blocks import over_pair_blocks
+from reidbench.nn.frames import as_input, normalize_imagenet, stack_clips
+from reidbench.nn.pair_blocks import map_pair_blocks
 from reidbench.nn.sequences import full_precision, valid_frames
 from reidbench.nn.weights import Weights, load_strictly, read_weights, weights_digest
 
@@ -25,16 +25,16 @@ __all__ = [
     "densenet121_body",
     "euclidean",
     "full_precision",
-    "halved",
-    "imagenet_normalised",
+    "halve_stride",
     "imagenet_weights",
     "load_strictly",
+    "map_pair_blocks",
     "mean_over_views",
-    "over_pair_blocks",
+    "normalize_imagenet",
     "read_weights",
     "resnet50_body",
     "small_body",
-    "stacked_clips",
+    "stack_clips",
     "valid_frames",
     "weights_digest",
 ]

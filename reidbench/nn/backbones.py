@@ -115,7 +115,7 @@ def densenet121_body(weights: str = "none", *, load_weights: bool = True) -> tup
     return nn.Sequential(network.features, nn.ReLU(inplace=True)), 1024
 
 
-def halved(side: int, times: int) -> int:
+def halve_stride(side: int, times: int) -> int:
     """Return the side of a map after so many strides of 2 that keep partial windows."""
     for _ in range(times):
         side = -(-side // 2)

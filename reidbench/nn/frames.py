@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def stacked_clips(clips: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def stack_clips(clips: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Return clips (T, H, W, C), uint8, as one batch (B, T, H', W', C); where sizes differ, all of them in `size`.
 
     Args:
@@ -28,7 +28,7 @@ def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(frames, size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def imagenet_normalised(frames: Tensor) -> Tensor:
+def normalize_imagenet(frames: Tensor) -> Tensor:
     """Return frames (..., H, W, 3), uint8, as float32 (..., 3, H, W) of ImageNet's mean 0 and deviation 1."""
     mean = torch.tensor([0.485, 0.456, 0.406], device=frames.device)
     deviation = torch.tensor([0.229, 0.224, 0.225], device=frames.device)
@@ -37,7 +37,7 @@ def imagenet_normalised(frames: Tensor) -> Tensor:
 
 def as_input(clips: Tensor, size: tuple[int, int]) -> Tensor:
     """Return clips (B, T, H, W, 3), uint8, as normalised float32 (B, T, 3, *size)."""
-    frames = imagenet_normalised(clips)
+    frames = normalize_imagenet(clips)
     if frames.shape[-2:] == size:
         return frames
     resized = _resized(frames.flatten(0, 1), size)

@@ -12,7 +12,7 @@ from torch import Tensor
 _BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
 
 
-def over_pair_blocks(
+def map_pair_blocks(
     block: Callable[[slice, slice], Tensor], rows: int, columns: int, *, cells: int, like: Tensor
 ) -> Tensor:
     """Return (rows, columns) values of all pairs, computed block by block.

@@ -1,7 +1,7 @@
 """What plugin authors import."""
 
 from reidbench.errors import ConfigError, WeightsError
-from reidbench.plugin.config import as_plain, changed, check_settings, described, setting
+from reidbench.plugin.config import apply_overrides, as_plain, check_settings, describe_settings, setting
 from reidbench.plugin.hookspecs import hookimpl, hookspec
 from reidbench.plugin.manager import PluginFailure, Plugins
 from reidbench.plugin.method import Attention, Embeddings, FitJob, FixedMethod, Method, Runtime
@@ -21,10 +21,10 @@ __all__ = [
     "Plugins",
     "Runtime",
     "WeightsError",
+    "apply_overrides",
     "as_plain",
-    "changed",
     "check_settings",
-    "described",
+    "describe_settings",
     "hookimpl",
     "hookspec",
     "load_target",

@@ -1,9 +1,9 @@
-"""Settings of methods: frozen dataclasses, changed from text, split by what they touch.
+"""Settings of methods: frozen dataclasses that can be overridden with text, such as `--set epochs=50`.
 
-A field's `metadata` has `help`, one line for users, and `stage`: what the setting touches first. "fit"
-changes what is learned, "embed" only how a learned method embeds, "match" only the distance. Caches use it:
-a fit is shared by runs that differ in "embed" settings, embeddings by runs that differ in "match" settings.
-Without a stage a field counts as "fit".
+The `metadata` of a field has `help`, one line for users, and `stage`, the first stage that the setting affects.
+"fit" affects training, "embed" only the embedding of a fitted method, "match" only the distance. Cache keys use
+the stage: runs that differ only in "embed" settings share a fit, and runs that differ only in "match" settings
+share embeddings. A field without a stage belongs to "fit".
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ C = TypeVar("C")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def changed(config: C, assignments: Mapping[str, str]) -> C:
-    """Return the settings with some of them replaced by values given as text.
+def apply_overrides(config: C, assignments: Mapping[str, str]) -> C:
+    """Return a copy of the settings in which some values are replaced by values given as text.
 
     Args:
-        config: a frozen dataclass instance, for instance a preset.
-        assignments: field name -> text; sequences are written 3,5,5 or [3,5,5], booleans true or false.
+        config: a frozen dataclass instance, for example a preset.
+        assignments: field name -> text. Sequences are written as 3,5,5 or [3,5,5], booleans as true or false.
 
     Raises:
-        ConfigError: no such field, or a text that is not of the field's type or range.
+        ConfigError: the field does not exist, or the text does not have the type or range of the field.
     """
     fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     hints = get_type_hints(type(config))
@@ -39,9 +39,9 @@ def changed(config: C, assignments: Mapping[str, str]) -> C:
     for name, text in assignments.items():
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=3, cutoff=0.5)
-            guess = f"; did you mean {', '.join(near)}?" if near else ""
+            guess = f" Did you mean {', '.join(near)}?" if near else ""
             raise ConfigError(
-                f"setting '{name}' does not exist{guess} the settings are: {', '.join(sorted(fields))}"
+                f"setting '{name}' does not exist.{guess} The settings are: {', '.join(sorted(fields))}"
             )
         values[name] = _parse(name, hints[name], text.strip())
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
@@ -52,34 +52,34 @@ def setting(
     help: str,
     *,
     stage: Stage = "fit",
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
 ) -> Any:
-    """Return a field of a settings class, with its help, its stage and its range, which `check_settings` demands.
+    """Return a field of a settings class, with its help text, stage and range; `check_settings` checks the range.
 
     Args:
-        default: value.
+        default: default value.
         help: one line for users.
-        stage: what the setting touches first.
-        least: smallest value that is allowed.
-        above: the value must be larger.
-        most: largest value that is allowed.
-        below: the value must be smaller.
+        stage: the first stage that the setting affects.
+        ge: the value must be greater than or equal to this.
+        gt: the value must be greater than this.
+        le: the value must be less than or equal to this.
+        lt: the value must be less than this.
     """
-    limits = {"least": least, "above": above, "most": most, "below": below}
-    given = {name: value for name, value in limits.items() if value is not None}
+    bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    given = {name: value for name, value in bounds.items() if value is not None}
     return dataclasses.field(default=default, metadata={"help": help, "stage": stage, **given})
 
 
 def check_settings(config: Any) -> None:
-    """Demand that texts are among the choices of their type and numbers, also those in lists, inside their range.
+    """Check that each value is one of the choices of its type and that each number is in its range.
 
-    None is allowed where the type says so. To be called in `__post_init__`.
+    Numbers inside tuples are checked too. None passes if the type allows it. Call this in `__post_init__`.
 
     Raises:
-        ConfigError: a value is not; the message names the field, what is allowed and what came.
+        ConfigError: a value is invalid; the message names the field, the allowed values and the value received.
     """
     hints = get_type_hints(type(config))
     for field in dataclasses.fields(config):
@@ -88,7 +88,7 @@ def check_settings(config: Any) -> None:
         if choices and value is not None and value not in choices:
             raise ConfigError(f"{field.name} must be one of {', '.join(map(str, choices))}, got {value}")
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not _within(number, field.metadata):
+            if isinstance(number, int | float) and not _is_within(number, field.metadata):
                 none = "none or " if type(None) in get_args(hints[field.name]) else ""
                 raise ConfigError(f"{field.name} must be {none}{_range(field.metadata)}, got {value}")
 
@@ -101,34 +101,39 @@ def _literals(hint: Any) -> tuple[Any, ...]:
     return ()
 
 
-def _within(number: float, limits: Mapping[str, Any]) -> bool:
+def _is_within(number: float, bounds: Mapping[str, Any]) -> bool:
     return (
-        number >= limits.get("least", number)
-        and number <= limits.get("most", number)
-        and ("above" not in limits or number > limits["above"])
-        and ("below" not in limits or number < limits["below"])
+        number >= bounds.get("ge", number)
+        and number <= bounds.get("le", number)
+        and ("gt" not in bounds or number > bounds["gt"])
+        and ("lt" not in bounds or number < bounds["lt"])
     )
 
 
-def _range(limits: Mapping[str, Any]) -> str:
-    words = {"least": "{:g} or more", "above": "above {:g}", "most": "at most {:g}", "below": "below {:g}"}
-    return " and ".join(text.format(limits[name]) for name, text in words.items() if name in limits)
+def _range(bounds: Mapping[str, Any]) -> str:
+    """Return a range in words: "in [1, 64]", "at least 1", "greater than 0"."""
+    words = {"ge": "at least {:g}", "gt": "greater than {:g}", "le": "at most {:g}", "lt": "less than {:g}"}
+    given = [name for name in words if name in bounds]
+    if len(given) == 1:
+        return words[given[0]].format(bounds[given[0]])
+    low, high = given
+    return f"in {'[' if low == 'ge' else '('}{bounds[low]:g}, {bounds[high]:g}{']' if high == 'le' else ')'}"
 
 
 def as_plain(config: Any, stages: Iterable[Stage] = ("fit", "embed", "match")) -> dict[str, Any]:
-    """Return the settings of the given stages as JSON types, for records and fingerprints."""
-    wanted = set(stages)
-    chosen = {
+    """Return the settings of the given stages as JSON types."""
+    included = set(stages)
+    values = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
-        if field.metadata.get("stage", "fit") in wanted
+        if field.metadata.get("stage", "fit") in included
     }
-    plain: dict[str, Any] = json.loads(json.dumps(chosen))
+    plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
 
 
-def described(config: Any) -> list[dict[str, Any]]:
-    """Return name, default, stage and help of every setting, in the order of the class."""
+def describe_settings(config: Any) -> list[dict[str, Any]]:
+    """Return the name, value, stage and help text of every setting, in the order of the class."""
     return [
         {
             "name": field.name,
@@ -144,7 +149,7 @@ def _parse(name: str, hint: Any, text: str) -> Any:
     try:
         return _convert(hint, text)
     except ValueError:
-        raise ConfigError(f"{name} must be {_wording(hint)}, got '{text}'") from None
+        raise ConfigError(f"{name} must be {_type_name(hint)}, got '{text}'") from None
 
 
 def _convert(hint: Any, text: str) -> Any:
@@ -178,10 +183,10 @@ def _convert_union(arguments: tuple[Any, ...], text: str) -> Any:
     raise ValueError(text)
 
 
-def _wording(hint: Any) -> str:
+def _type_name(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(hint))
     if get_origin(hint) is tuple:
-        return f"a list of {_wording(get_args(hint)[0])} such as 3,5,5"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        return f"a list of {_type_name(get_args(hint)[0])} such as 3,5,5"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return names.get(hint, str(hint))

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def plugin_border(method: str, doing: str) -> Iterator[None]:
+def guard_plugin(method: str, doing: str) -> Iterator[None]:
     """Turn any error of a method into a PluginError with its name; the traceback goes to the log.
 
     Errors that reidbench itself defines pass as they are: they already say what to do.

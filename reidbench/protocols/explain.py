@@ -1,4 +1,4 @@
-"""Protocols in words: every rule with its value, the other readings in use, and where it comes from."""
+"""Protocols in words: every rule with its value, the other conventions in use, and where it comes from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from reidbench.protocols.schema import Protocol, Readings
+from reidbench.protocols.schema import Conventions, Protocol
 
 HEADINGS = (
     "name",
@@ -18,14 +18,14 @@ HEADINGS = (
 )  # shown above the rules, or not at all
 
 
-def explained(protocol: Protocol) -> list[dict[str, Any]]:
-    """Return one row for each rule that holds: `rule`, `value`, `other readings`, `source`."""
+def explain_protocol(protocol: Protocol) -> list[dict[str, Any]]:
+    """Return one row for each rule that holds: `rule`, `value`, `other conventions`, `source`."""
     choices = _choices()
     return [
         {
             "rule": rule,
             "value": value,
-            "other readings": [choice for choice in choices.get(rule, ()) if choice != value],
+            "other conventions": [choice for choice in choices.get(rule, ()) if choice != value],
             "source": _source(protocol.sources, rule),
         }
         for rule, value in _leaves(protocol.semantics())
@@ -46,10 +46,10 @@ def _source(sources: Mapping[str, str], rule: str) -> str:
 
 
 def _choices() -> dict[str, tuple[str, ...]]:
-    hints = get_type_hints(Readings)
+    hints = get_type_hints(Conventions)
     return {
-        f"readings.{item.name}": next(
+        f"conventions.{item.name}": next(
             get_args(part) for part in get_args(hints[item.name]) if get_origin(part) is Literal
         )
-        for item in dataclasses.fields(Readings)
+        for item in dataclasses.fields(Conventions)
     }

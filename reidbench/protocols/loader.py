@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reidbench.errors import ProtocolError
-from reidbench.protocols.schema import Protocol, SplitTable, parsed
+from reidbench.protocols.schema import Protocol, SplitTable, parse_protocol
 
 
 def load_protocol(file: Traversable) -> Protocol:
@@ -25,7 +25,7 @@ def load_protocol(file: Traversable) -> Protocol:
         raise ProtocolError(f"protocol '{name}' ({file}) cannot be read: {error}") from error
     trials = text.get("trials")
     table: Any = trials.get("table") if isinstance(trials, dict) else None
-    return parsed(name, text, _split_table(file, table) if isinstance(table, str) else None)
+    return parse_protocol(name, text, _split_table(file, table) if isinstance(table, str) else None)
 
 
 def _split_table(file: Traversable, table: str) -> SplitTable:

@@ -90,10 +90,10 @@ class SideRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Readings:
+class Conventions:
     """Where the literature reads one protocol in more than one way: the reading this file takes.
 
-    None means that the question does not arise; `--reading` on the command line takes another one.
+    None means that the question does not arise; `--convention` on the command line takes another one.
 
     Attributes:
         tested_half: which end of a row of a split is tested.
@@ -167,7 +167,7 @@ class Protocol:
     gallery: SideRule
     trials: TrialRule = TrialRule()
     train: TrainRule = TrainRule()
-    readings: Readings = Readings()
+    conventions: Conventions = Conventions()
     modality: Literal["video", "image"] = "video"
     frames: FrameRule = FrameRule()
     shots: Literal["all", "single"] = "all"
@@ -177,18 +177,18 @@ class Protocol:
     split_table: SplitTable | None = None
 
     def __post_init__(self) -> None:
-        if (self.trials.people is not None) != (self.readings.tested_half is not None):
-            raise ProtocolError("readings.tested_half belongs to protocols that divide trials.people")
+        if (self.trials.people is not None) != (self.conventions.tested_half is not None):
+            raise ProtocolError("conventions.tested_half belongs to protocols that divide trials.people")
         if self.trials.people and self.trials.splits == "seeded" and self.trials.seed is None:
             raise ProtocolError("trials.seed must be given where divisions are drawn")
         if (self.query.camera is None) != (self.gallery.camera is None):
             raise ProtocolError("query.camera and gallery.camera must be given together")
-        if (self.query.camera is not None) != (self.readings.direction is not None):
+        if (self.query.camera is not None) != (self.conventions.direction is not None):
             raise ProtocolError(
-                "readings.direction belongs to protocols with query.camera and gallery.camera"
+                "conventions.direction belongs to protocols with query.camera and gallery.camera"
             )
-        if (self.query.pooled_from is not None) != (self.readings.pooling is not None):
-            raise ProtocolError("readings.pooling belongs to protocols with query.pooled_from")
+        if (self.query.pooled_from is not None) != (self.conventions.pooling is not None):
+            raise ProtocolError("conventions.pooling belongs to protocols with query.pooled_from")
 
     def semantics(self) -> dict[str, Any]:
         """Return all that changes figures, as JSON types; a table of divisions by its digest."""
@@ -196,24 +196,24 @@ class Protocol:
         table = facts.pop("split_table")
         return facts | {"split_table": None if table is None else fingerprint(table)}
 
-    def read_as(self, readings: Mapping[str, str]) -> Protocol:
-        """Return the protocol with other readings, by name.
+    def with_conventions(self, conventions: Mapping[str, str]) -> Protocol:
+        """Return the protocol with other conventions, by name.
 
         Raises:
             ProtocolError: the protocol knows no such question, or the literature no such answer.
         """
         known = {
-            name: value for name, value in dataclasses.asdict(self.readings).items() if value is not None
+            name: value for name, value in dataclasses.asdict(self.conventions).items() if value is not None
         }
-        for name in readings:
+        for name in conventions:
             if name not in known:
                 listed = ", ".join(known) or "none"
-                raise ProtocolError(f"protocol '{self.name}' has no reading '{name}'; it has {listed}")
-        changed = _build(Readings, {**known, **readings}, "readings.")
-        others = [f"{name} = {value}" for name, value in readings.items() if value != known[name]]
-        return dataclasses.replace(self, readings=changed, title="; ".join([self.title, *others]))
+                raise ProtocolError(f"protocol '{self.name}' has no convention '{name}'; it has {listed}")
+        changed = _build(Conventions, {**known, **conventions}, "conventions.")
+        others = [f"{name} = {value}" for name, value in conventions.items() if value != known[name]]
+        return dataclasses.replace(self, conventions=changed, title="; ".join([self.title, *others]))
 
-    def trained_on(self, other: Protocol) -> Protocol:
+    def with_training_data(self, other: Protocol) -> Protocol:
         """Return the protocol with the training data of another one, for cross-dataset transfer.
 
         Of a protocol that divides people, all of its people are trained on: none of them is tested here.
@@ -233,15 +233,15 @@ class Protocol:
         return dataclasses.replace(self, train=rule, title=f"{self.title}; trained on {other.name}")
 
     def named_part(self, part: str | None) -> str | None:
-        """Return the name of a part with the readings filled in."""
-        return None if part is None else part.replace("{boxes}", self.readings.boxes or "{boxes}")
+        """Return the name of a part with the conventions filled in."""
+        return None if part is None else part.replace("{boxes}", self.conventions.boxes or "{boxes}")
 
     def fingerprint(self, *, dataset: str, evaluator: str) -> str:
         """Return the fingerprint of the protocol on a dataset (its digest) under an evaluator (its version)."""
         return fingerprint({"protocol": self.semantics(), "dataset": dataset, "evaluator": evaluator})
 
 
-def parsed(name: str, text: Mapping[str, Any], split_table: SplitTable | None = None) -> Protocol:
+def parse_protocol(name: str, text: Mapping[str, Any], split_table: SplitTable | None = None) -> Protocol:
     """Return the protocol that a TOML table, and the file of divisions that it names, describe.
 
     Raises:

@@ -97,7 +97,7 @@ def tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Si
         sides = tuple(
             _sides(protocol, contents, query, gallery, test) for query, gallery in _directions(protocol)
         )
-        _demand_all_sides(protocol, contents, sides)
+        _check_all_sides(protocol, contents, sides)
         trials.append(sides)
     return trials
 
@@ -108,7 +108,7 @@ def _directions(protocol: Protocol) -> list[tuple[SideRule, SideRule]]:
         SideRule(part=query.part, camera=gallery.camera),
         SideRule(part=gallery.part, camera=query.camera),
     )
-    match protocol.readings.direction:
+    match protocol.conventions.direction:
         case "reverse":
             return [turned]
         case "both":
@@ -122,7 +122,7 @@ def _sides(
 ) -> Sides:
     queries = _side(protocol, contents, query, test)
     items = _side(protocol, contents, gallery, test)
-    if protocol.readings.query_tracklets == "removed":
+    if protocol.conventions.query_tracklets == "removed":
         items = np.setdiff1d(items, queries)
     boxes = None
     if query.pooled_from is not None:
@@ -145,7 +145,7 @@ def _of_people(contents: DatasetContents, rows: IntArray, people: IntArray | Non
     return rows if people is None else rows[np.isin(contents.table.pids[rows], people)]
 
 
-def _demand_all_sides(protocol: Protocol, contents: DatasetContents, sides: tuple[Sides, ...]) -> None:
+def _check_all_sides(protocol: Protocol, contents: DatasetContents, sides: tuple[Sides, ...]) -> None:
     for side in sides:
         for name, rows in (
             ("queries", side.query),
@@ -177,7 +177,7 @@ def _divisions(
             f"protocol '{protocol.name}' needs at least 2 people, {contents.table.root} has {people}"
         )
     tested = min(max(2, people * rule.test_people // rule.people), people - 1)
-    if protocol.readings.tested_half == "first":
+    if protocol.conventions.tested_half == "first":
         return [(order[tested:], order[:tested]) for order in orders]
     return [(order[: people - tested], order[people - tested :]) for order in orders]
 

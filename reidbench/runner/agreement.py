@@ -17,7 +17,7 @@ from reidbench.protocols.trials import JUNK, Sides
 Pairs = list[tuple[int, int]]
 
 
-def demand_agreement(
+def check_labels(
     file: Path, searches: Sequence[Search], sides: Sequence[Sides], table: TrackletTable
 ) -> None:
     """Demand that each search has the queries and the gallery of its side of a trial.

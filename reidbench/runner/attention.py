@@ -23,7 +23,7 @@ from reidbench.evaluation.attention import (
 from reidbench.files import write_text
 from reidbench.fingerprints import canonical_json, fingerprint
 from reidbench.plugin import Attention, Method
-from reidbench.plugin.guard import plugin_border
+from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Trial
 from reidbench.runner.trial import TrialRunner
@@ -140,7 +140,7 @@ def attention_of(method: Method, tracklets: Sequence[TestedTracklet]) -> list[At
         ConfigError: not with these settings.
         PluginError: the method failed, or what it returned breaks the contract.
     """
-    with plugin_border(method.name, "attention"):
+    with guard_plugin(method.name, "attention"):
         found = list(method.attention([tracklet.view for tracklet in tracklets]))
     if len(found) != len(tracklets):
         raise PluginError(

@@ -16,12 +16,12 @@ from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError, PluginError
 from reidbench.files import replacing
 from reidbench.plugin import Attention, Method, Plugins, Runtime
-from reidbench.plugin.guard import plugin_border
+from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols.trials import Trial
 from reidbench.runner.attention import TestedTracklet, attention_of, tested_tracklet, tested_tracklets
 from reidbench.runner.plan import RunRequest, choose
 from reidbench.runner.run import make_plan
-from reidbench.runner.session import demand_writable
+from reidbench.runner.session import check_writable
 from reidbench.runner.trial import TrialRunner
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def draw_attention(
             picture that can be written.
         ReidbenchError: what looking up the protocol, reading its data and fitting raise.
     """
-    _demand_drawable(out)
+    _check_drawable(out)
     choice = choose(request, plugins, runtime)
     if not choice.method_class.attends:
         raise ConfigError(f"method '{request.method}' has no attention to draw; choose one that attends")
@@ -100,12 +100,12 @@ def draw_attention(
         figure.savefig(temporary, format=out.suffix[1:].lower(), dpi=150)
 
 
-def _demand_drawable(out: Path) -> None:
+def _check_drawable(out: Path) -> None:
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"--out must end in {', '.join(FORMATS)}, got {out}")
     if find_spec("matplotlib") is None:
         raise ConfigError("plots need matplotlib, which is not installed: pip install 'reidbench[plot]'")
-    demand_writable("--out", out.parent)
+    check_writable("--out", out.parent)
 
 
 def _panel(runner: TrialRunner, tracklet: TestedTracklet, attention: Attention) -> Panel:
@@ -128,7 +128,7 @@ def _alignment(runner: TrialRunner, trial: Trial, method: Method) -> Alignment |
                 continue
             query = tested_tracklet(runner, row, windows.query)
             match = tested_tracklet(runner, int(matches[0]), windows.gallery)
-            with plugin_border(method.name, "alignment"):
+            with guard_plugin(method.name, "alignment"):
                 weights = method.alignment(query.view, match.view)
             if weights.ndim != 2:
                 raise PluginError(

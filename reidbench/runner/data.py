@@ -8,7 +8,7 @@ from pathlib import Path
 from reidbench.cache import Cache
 from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
-from reidbench.datasets.verify import demand_official
+from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetNotFoundError
 from reidbench.plugin import DatasetSpec, load_target
 from reidbench.protocols import Protocol
@@ -62,7 +62,7 @@ def read_contents(
         data_root = _rendered(layout, layout.stand_in(), cache)
     dataset, folder = find_dataset(spec, data_root)
     contents = dataset.read(folder)
-    demand_official(dataset, contents)
+    check_official(dataset, contents)
     return contents
 
 

@@ -9,7 +9,7 @@ import torch
 from reidbench.errors import ConfigError
 
 
-def resolved_device(wish: str) -> str:
+def resolve_device(wish: str) -> str:
     """Return "cpu" or "cuda:N" for auto, cpu, cuda or cuda:N.
 
     Raises:

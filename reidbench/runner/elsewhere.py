@@ -16,7 +16,7 @@ import torch
 from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
 from reidbench.errors import FeatureError
-from reidbench.evaluation import RerankSettings, conventions, joined, rerank
+from reidbench.evaluation import RerankSettings, concat_scores, conventions, rerank
 from reidbench.evaluation.inputs import as_distances, as_features, as_labels
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
@@ -24,7 +24,7 @@ from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Plugins
 from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, tested_sides
-from reidbench.runner.agreement import demand_agreement, query_rows
+from reidbench.runner.agreement import check_labels, query_rows
 from reidbench.runner.data import read_contents
 from reidbench.runner.matching import Labels, Matching, Rules
 from reidbench.runner.plan import choose_protocol
@@ -43,20 +43,20 @@ class EvaluationRequest:
         protocol: whose trials the labels must agree with; None takes the labels as they are.
         data_root: where datasets lie.
         synthetic: the protocol's data is a rendered tree.
-        readings: other readings of the protocol than its file takes.
+        conventions: other conventions of the protocol than its file takes.
         rerank: re-rank with k-reciprocal neighbours.
         fars: false accept rates at which true accept rates are wanted.
-        conventions: also compute the figures of every convention in use.
+        convention_figures: also compute the figures of every convention in use.
     """
 
     features: Path
     protocol: str | None = None
     data_root: Path | None = None
     synthetic: bool = False
-    readings: Mapping[str, str] = field(default_factory=dict)
+    conventions: Mapping[str, str] = field(default_factory=dict)
     rerank: bool = False
     fars: tuple[float, ...] = ()
-    conventions: bool = False
+    convention_figures: bool = False
 
 
 def evaluate_file(
@@ -87,7 +87,7 @@ class _File:
         self.sides: list[Sides | None] = [None] * len(file.searches)
         self.trials = [[search] for search in file.searches]
         if request.protocol is not None:
-            self.protocol = choose_protocol(request.protocol, plugins, readings=request.readings)
+            self.protocol = choose_protocol(request.protocol, plugins, conventions=request.conventions)
             self.contents = read_contents(
                 plugins.dataset(self.protocol.dataset),
                 self.protocol,
@@ -106,7 +106,7 @@ class _File:
     def _group(self, trials: list[tuple[Sides, ...]], contents: DatasetContents) -> None:
         """Give each side of each trial its search; the labels must be those of the protocol."""
         sides = [side for trial in trials for side in trial]
-        demand_agreement(self.request.features, self.searches, sides, contents.table)
+        check_labels(self.request.features, self.searches, sides, contents.table)
         waiting = iter(self.searches)
         self.sides = [*sides]
         self.trials = [[next(waiting) for _ in trial] for trial in trials]
@@ -115,7 +115,7 @@ class _File:
         """Return the figures of one trial."""
         started = time.monotonic()
         matchings = [self._matching(search) for search in trial]
-        scores = joined([matching.scores(self.rules) for matching in matchings])
+        scores = concat_scores([matching.scores(self.rules) for matching in matchings])
         tars = [matching.tar(self.rules) for matching in matchings]
         return TrialResult(
             scores=scores,
@@ -137,10 +137,16 @@ class _File:
             measured = fingerprint({"labels": labels, "evaluator": EVALUATOR_VERSION})
         else:
             measured = protocol.fingerprint(dataset=dataset, evaluator=EVALUATOR_VERSION)
-        asked = {"rerank": request.rerank, "fars": list(request.fars), "conventions": request.conventions}
+        asked = {
+            "rerank": request.rerank,
+            "fars": list(request.fars),
+            "conventions": request.convention_figures,
+        }
         further: dict[str, Any] = {"features": {"file": request.features.name, "sha256": digest}}
         if request.conventions:
-            further["conventions"] = self._conventions()
+            further["conventions"] = dict(request.conventions)
+        if request.convention_figures:
+            further["convention_figures"] = self._conventions()
         synthetic = bool(self.about.get("synthetic")) or (
             self.contents is not None and self.contents.is_synthetic
         )

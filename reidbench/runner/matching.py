@@ -23,7 +23,7 @@ from reidbench.evaluation import (
     tar_at_far,
 )
 from reidbench.plugin import Embeddings, Method
-from reidbench.plugin.guard import plugin_border
+from reidbench.plugin.guard import guard_plugin
 
 BLOCK = 1024  # rows and columns of a distance matrix that are asked for at once
 Labels = tuple[IntArray, IntArray, IntArray, IntArray]
@@ -119,11 +119,11 @@ class Matching:
 
 
 def _scorer(method: Method, query: Embeddings, gallery: Embeddings) -> PairScorer:
-    with plugin_border(method.name, "pair_scorer"):
+    with guard_plugin(method.name, "pair_scorer"):
         scorer = method.pair_scorer(query, gallery)
 
     def guarded(rows: slice, columns: slice) -> Tensor:
-        with plugin_border(method.name, "distance"):
+        with guard_plugin(method.name, "distance"):
             return scorer(rows, columns)
 
     return guarded

@@ -14,8 +14,8 @@ from reidbench.errors import ConfigError, ReidbenchError, UnknownNameError
 from reidbench.evaluation.reranking import RerankSettings
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.fingerprints import fingerprint
-from reidbench.plugin import Method, Plugins, Runtime, as_plain, changed, load_target
-from reidbench.plugin.guard import plugin_border
+from reidbench.plugin import Method, Plugins, Runtime, apply_overrides, as_plain, load_target
+from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols import Protocol, load_protocol
 from reidbench.protocols.trials import Trial
 
@@ -31,7 +31,7 @@ class RunRequest:
         synthetic: take a rendered tree in place of the dataset.
         trials: run only the first so many; None runs all.
         resume: use what the cache holds.
-        readings: other readings of the protocol than its file takes, by name.
+        conventions: other conventions of the protocol than its file takes, by name.
         train_on: a protocol of another dataset, whose training data is taken.
         rerank: re-rank with k-reciprocal neighbours, which uses the other queries: transductive.
         lengths: numbers of frames, of queries and of gallery tracklets, for the sequence-length study.
@@ -48,7 +48,7 @@ class RunRequest:
     trials: int | None = None
     seed: int = 0
     resume: bool = True
-    readings: Mapping[str, str] = field(default_factory=dict)
+    conventions: Mapping[str, str] = field(default_factory=dict)
     train_on: str | None = None
     rerank: bool = False
     lengths: tuple[int, ...] = ()
@@ -90,7 +90,7 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
     """
     spec = plugins.method(request.method)
     protocol = choose_protocol(
-        request.protocol, plugins, readings=request.readings, train_on=request.train_on
+        request.protocol, plugins, conventions=request.conventions, train_on=request.train_on
     )
     if request.trials is not None and not 1 <= request.trials <= protocol.trials.count:
         raise ConfigError(
@@ -103,7 +103,7 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
     _check_study(request, protocol)
     method_class: type[Method] = load_target(spec.name, spec.target)
     preset, config = _configured(request, method_class)
-    with plugin_border(spec.name, "prepare"):
+    with guard_plugin(spec.name, "prepare"):
         method = method_class(config, runtime)
         method.prepare()
         weights = method.weights_digest()
@@ -111,17 +111,17 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
 
 
 def choose_protocol(
-    name: str, plugins: Plugins, *, readings: Mapping[str, str], train_on: str | None = None
+    name: str, plugins: Plugins, *, conventions: Mapping[str, str], train_on: str | None = None
 ) -> Protocol:
-    """Look up a protocol, with other readings and other training data where these are asked for.
+    """Look up a protocol, with other conventions and other training data where these are asked for.
 
     Raises:
         UnknownNameError: no such protocol or dataset.
-        ProtocolError: a reading it does not have, or training data of the tested dataset.
+        ProtocolError: a convention it does not have, or training data of the tested dataset.
     """
-    protocol = load_protocol(plugins.protocol(name)).read_as(readings)
+    protocol = load_protocol(plugins.protocol(name)).with_conventions(conventions)
     if train_on is not None:
-        protocol = protocol.trained_on(load_protocol(plugins.protocol(train_on)))
+        protocol = protocol.with_training_data(load_protocol(plugins.protocol(train_on)))
     for dataset in filter(None, (protocol.dataset, protocol.train.dataset)):
         plugins.dataset(dataset)
     return protocol
@@ -147,7 +147,7 @@ def _configured(request: RunRequest, method_class: type[Method]) -> tuple[str, A
             listed_by=f"reidbench methods {request.method}",
         )
     try:
-        return preset, changed(presets[preset], request.overrides)
+        return preset, apply_overrides(presets[preset], request.overrides)
     except ReidbenchError as error:
         raise ConfigError(f"method '{request.method}': {error}") from error
 
@@ -255,7 +255,7 @@ class Plan:
             {
                 "sides": sides,
                 "config": as_plain(self.choice.config, ["match"]),
-                "rules": [protocol.unmatched, protocol.shots, protocol.readings.pooling],
+                "rules": [protocol.unmatched, protocol.shots, protocol.conventions.pooling],
                 "rerank": self._rerank,
                 "fars": list(self.choice.request.fars),
                 "evaluator": EVALUATOR_VERSION,

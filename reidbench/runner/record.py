@@ -58,7 +58,9 @@ class Identity:
 def identity_of(plan: Plan) -> Identity:
     """Return the identity of a run."""
     choice = plan.choice
-    further: dict[str, Any] = {"readings": dict(choice.request.readings)} if choice.request.readings else {}
+    further: dict[str, Any] = (
+        {"conventions": dict(choice.request.conventions)} if choice.request.conventions else {}
+    )
     if choice.protocol.train.dataset is not None:
         further["trained_on"] = {"dataset": choice.protocol.train.dataset, "digest": plan.training_digest}
     if choice.rerank is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from reidbench.errors import CacheError
-from reidbench.evaluation import Scores, Unmatched, rebuilt
+from reidbench.evaluation import Scores, Unmatched, scores_from_table
 from reidbench.files import write_text
 from reidbench.fingerprints import canonical_json
 
@@ -61,7 +61,7 @@ def read_result(place: Path, unmatched: Unmatched) -> TrialResult:
     try:
         contents = json.loads(place.read_text(encoding="utf-8"))
         floats = dict.fromkeys(("ap", "ap_trapezoid", "inp"), float)
-        scores = rebuilt(
+        scores = scores_from_table(
             pd.DataFrame(contents["per_query"]).astype(floats),
             gallery=contents["gallery"],
             chance_rank1=_or_nan(contents["chance_rank1"]),

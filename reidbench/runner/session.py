@@ -12,7 +12,7 @@ from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError
 from reidbench.plugin import Plugins, Runtime
 from reidbench.progress import is_terminal
-from reidbench.runner.device import resolved_device
+from reidbench.runner.device import resolve_device
 from reidbench.runner.plan import RunRequest, choose
 from reidbench.runner.record import Record
 from reidbench.runner.run import make_plan, run
@@ -25,11 +25,11 @@ class Session:
         self.plugins = plugins
         self.output = output
         self.cache = cache if cache is not None else Cache()
-        self.runtime = Runtime(device=resolved_device(device), progress=is_terminal())
+        self.runtime = Runtime(device=resolve_device(device), progress=is_terminal())
 
     def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
         """Yield the record of each request, and its file, as they are done."""
-        demand_writable("--output", self.output)
+        check_writable("--output", self.output)
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
         if len(choices) > 1 and (saved := [r.save_features for r in requests if r.save_features]):
             raise ConfigError(
@@ -64,7 +64,7 @@ class Session:
         return rows
 
 
-def demand_writable(option: str, folder: Path) -> None:
+def check_writable(option: str, folder: Path) -> None:
     """Refuse, before hours of work, a folder whose files could not be written.
 
     Raises:

@@ -18,11 +18,11 @@ from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError
-from reidbench.evaluation import joined, pool_queries
+from reidbench.evaluation import concat_scores, pool_queries
 from reidbench.features import Block, FeatureStore
 from reidbench.fingerprints import derived_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
-from reidbench.plugin.guard import plugin_border
+from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Sides, Trial
 from reidbench.runner.matching import Matching, Rules
@@ -95,7 +95,7 @@ class _TrialInHand:
         matchings = [
             self._matching(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)
         ]
-        scores = joined([matching.scores(rules) for matching in matchings])
+        scores = concat_scores([matching.scores(rules) for matching in matchings])
         tars = [matching.tar(rules) for matching in matchings]
         match = time.monotonic() - started
         self.computed.add("match")
@@ -135,7 +135,7 @@ class _TrialInHand:
                 f"method '{self.name}' embeds {kind}, which protocol '{self.plan.choice.protocol.name}' cannot "
                 "pool; choose a setting that gives one vector"
             )
-        how = self.plan.choice.protocol.readings.pooling or "mean"
+        how = self.plan.choice.protocol.conventions.pooling or "mean"
         values = pool_queries(
             boxes.values,
             table.pids[rows],
@@ -167,7 +167,7 @@ class _TrialInHand:
             if saved is None:
                 saved = self._fit(workspace)
             else:
-                with plugin_border(self.name, "restore"):
+                with guard_plugin(self.name, "restore"):
                     self.method.restore(saved["state"])
         self.fit_seconds[self.fit_key] = saved["seconds"]
         self._is_fitted = True
@@ -178,7 +178,7 @@ class _TrialInHand:
         seed = derived_seed("fit", self.plan.choice.request.seed, train.digest)
         workspace.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
-        with plugin_border(self.name, "fit"):
+        with guard_plugin(self.name, "fit"):
             known = self.method.fit(train, FitJob(seed=seed, workspace=workspace, fingerprint=self.fit_key))
             state = dict(self.method.state())
         saved = {"state": state, "seconds": time.monotonic() - started if known is None else known}
@@ -221,7 +221,7 @@ class _TrialInHand:
     def _embed_block(self, views: Sequence[TrackletView]) -> Block:
         method = self.fitted()
         started = time.monotonic()
-        with plugin_border(self.name, "embed"):
+        with guard_plugin(self.name, "embed"):
             embeddings = method.embed(views)
         seconds = time.monotonic() - started
         checked = _checked(self.name, embeddings, len(views))

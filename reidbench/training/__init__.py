@@ -17,13 +17,13 @@ from reidbench.training.clips import (
     cut_window,
     draw_clip,
     long_enough,
-    looped,
+    loop_frames,
 )
-from reidbench.training.embedding import TestClip, clip_batches, embed_clips, padded_clips
+from reidbench.training.embedding import TestClip, clip_batches, embed_clips, pad_clips
 from reidbench.training.loop import Precision, TrainingLog, TrainingSettings, TrainingTask, train
 from reidbench.training.network_method import NetworkMethod
 from reidbench.training.pairs import PairBatch, sample_pairs
-from reidbench.training.people import person_batches
+from reidbench.training.people import pk_batches
 from reidbench.training.triplets import Mining, triplet_loss
 
 __all__ = [
@@ -50,9 +50,9 @@ __all__ = [
     "embed_clips",
     "load_checkpoint",
     "long_enough",
-    "looped",
-    "padded_clips",
-    "person_batches",
+    "loop_frames",
+    "pad_clips",
+    "pk_batches",
     "sample_pairs",
     "save_checkpoint",
     "train",

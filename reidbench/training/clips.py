@@ -80,6 +80,6 @@ def chunk_frames(
     return np.minimum(frames, length - 1)
 
 
-def looped(length: int, count: int, start: int = 0) -> IntArray:
+def loop_frames(length: int, count: int, start: int = 0) -> IntArray:
     """Return `count` consecutive frames from `start`; after the last frame comes the first again."""
     return (start + np.arange(count)) % length

@@ -43,7 +43,7 @@ def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[Tes
         yield batch
 
 
-def padded_clips(batch: Sequence[TestClip], device: str) -> tuple[Tensor, Tensor]:
+def pad_clips(batch: Sequence[TestClip], device: str) -> tuple[Tensor, Tensor]:
     """Return the frames (B, T, H, W, C) of clips of one frame size, padded to the longest, and their lengths (B,)."""
     lengths = torch.tensor([len(clip.frames) for clip in batch])
     frames = torch.nn.utils.rnn.pad_sequence([clip.frames for clip in batch], batch_first=True)
@@ -74,7 +74,7 @@ def embed_clips(
     """
     described: dict[tuple[int, int], Tensor] = {}
     for batch in clip_batches(clips, pixels=pixels):
-        rows = describe(*padded_clips(batch, device)).cpu()
+        rows = describe(*pad_clips(batch, device)).cpu()
         described.update({(clip.tracklet, clip.view): row for clip, row in zip(batch, rows, strict=True)})
     views = torch.zeros(tracklets, dtype=torch.long)
     for tracklet, view in described:

@@ -10,7 +10,7 @@ from reidbench.errors import ConfigError
 IntArray = npt.NDArray[np.int64]
 
 
-def person_batches(pids: IntArray, *, people: int, samples: int, rng: np.random.Generator) -> list[IntArray]:
+def pk_batches(pids: IntArray, *, people: int, samples: int, rng: np.random.Generator) -> list[IntArray]:
     """Draw the batches of an epoch, in which every person has one turn (Hermans et al., arXiv:1703.07737).
 
     A last batch that is not full is filled with other people. A person with fewer sequences than `samples` shows

@@ -67,7 +67,7 @@ def test_distances_of_a_method_of_its_own_are_saved_and_used(
     plugin = write_plugin(tmp_path, "city-block", further=CITY_BLOCK)
     ran = reidbench(
         "run", "-m", "city-block", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin), "--json",
-        "--save-features", "f.h5", "--reading", "direction=both",
+        "--save-features", "f.h5", "--convention", "direction=both",
     )  # fmt: skip
     answer = reidbench(
         "evaluate",
@@ -76,7 +76,7 @@ def test_distances_of_a_method_of_its_own_are_saved_and_used(
         "ilids",
         "--data-root",
         str(small_root),
-        "--reading",
+        "--convention",
         "direction=both",
         "--json",
     )
@@ -108,7 +108,7 @@ def test_the_conventions_are_printed_side_by_side(reidbench: Run) -> None:
     assert answer.code == 0, answer.err
     assert "torchreid" in answer.out
     record = json.loads(reidbench("evaluate", "f.h5", "--conventions", "--json").out)
-    galleries = {row["gallery"] for row in record["conventions"][0]}
+    galleries = {row["gallery"] for row in record["convention_figures"][0]}
     assert galleries == {"given", "queries-removed", "junk-kept", "distractors-dropped"}
 
 

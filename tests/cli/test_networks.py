@@ -160,13 +160,13 @@ def test_sequences_cannot_be_pooled_over_the_boxes_of_a_query(reidbench: Run, ro
 @pytest.mark.parametrize(
     ("method", "setting", "value", "message"),
     [
-        ("diversity-attention", "spatial_models", "0", "spatial_models must be 1 or more, got 0"),
-        ("conv-attention", "attention_filters", "-1", "attention_filters must be 0 or more, got -1"),
+        ("diversity-attention", "spatial_models", "0", "spatial_models must be at least 1, got 0"),
+        ("conv-attention", "attention_filters", "-1", "attention_filters must be at least 0, got -1"),
         ("conv-attention", "crop_height", "65", "crop_height must be"),
         ("duatm", "feat_dim", "7", "feat_dim must be even"),
         ("duatm", "batch_people", "8", "a batch shows 8 people, but the training data has 7"),
         ("siamese-convgru", "kernels", "3,4,3", "kernels must be odd"),
-        ("diversity-attention", "frames", "0", "frames must be 1 or more, got 0"),
+        ("diversity-attention", "frames", "0", "frames must be at least 1, got 0"),
     ],
 )
 def test_a_bad_setting_is_one_line_with_field_range_and_value(

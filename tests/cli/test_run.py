@@ -143,7 +143,7 @@ BAD = {
     ),
     "out-of-range": (
         ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=0"],
-        ["stripes must be 1 or more and at most 64, got 0"],
+        ["stripes must be in [1, 64], got 0"],
     ),
     "wrong-type": (
         ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=six"],

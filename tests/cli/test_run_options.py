@@ -1,4 +1,4 @@
-"""What a run can do beyond a protocol as it stands: lengths, re-ranking, transfer, other readings, accept rates."""
+"""What a run can do beyond a protocol as it stands: lengths, re-ranking, transfer, other conventions, accept rates."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def test_true_accept_rates_are_given_where_they_are_asked_for(record: Callable[.
 
 
 def test_another_reading_is_another_board(record: Callable[..., Any]) -> None:
-    plain, other = record(), record("--reading", "tested_half=second")
+    plain, other = record(), record("--convention", "tested_half=second")
 
-    assert other["readings"] == {"tested_half": "second"}
+    assert other["conventions"] == {"tested_half": "second"}
     assert other["protocol"] == "ilids"
     assert "tested_half = second" in other["protocol_title"]
     assert other["fingerprints"]["protocol"] != plain["fingerprints"]["protocol"]
@@ -119,7 +119,7 @@ def test_another_reading_is_another_board(record: Callable[..., Any]) -> None:
 
 def test_both_directions_count_all_queries(record: Callable[..., Any]) -> None:
     forward, reverse, both = (
-        record("--reading", f"direction={direction}") for direction in ("forward", "reverse", "both")
+        record("--convention", f"direction={direction}") for direction in ("forward", "reverse", "both")
     )
 
     for one, other, joint in zip(forward["trials"], reverse["trials"], both["trials"], strict=True):
@@ -166,10 +166,10 @@ def restore(self, state):
     [
         (("--train-on", "ilids"), "'ilids' cannot be trained on 'ilids': both use the dataset 'ilids-vid'"),
         (
-            ("--reading", "pooling=max"),
-            "protocol 'ilids' has no reading 'pooling'; it has tested_half, direction",
+            ("--convention", "pooling=max"),
+            "protocol 'ilids' has no convention 'pooling'; it has tested_half, direction",
         ),
-        (("--reading", "direction"), "'direction' is not of the form name=value"),
+        (("--convention", "direction"), "'direction' is not of the form name=value"),
         (("--lengths", "1,two"), "'1,two' is not a list of numbers like 1,2,4,8"),
         (("--lengths", "0"), "--lengths must be 1 frame or more, got 0"),
         (("--far", "1.5"), "1.5 is not in the range 0<x<1"),

@@ -16,7 +16,7 @@ from reidbench.datasets import extract_cuhk03
 from reidbench.datasets.extract_cuhk03 import RELEASE, extract
 from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.cuhk03 import Cuhk03, config_file
-from reidbench.datasets.verify import count_differences, demand_official
+from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import DatasetError
 from tests.datasets.checks import check_refused, each_fault
 from tests.datasets.trees import found_by_verify, names, put_image
@@ -156,7 +156,7 @@ def test_without_a_file_of_the_new_protocol_the_images_are_listed(tree: Path) ->
 
 def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
     with pytest.raises(DatasetError, match=r"not the published cuhk03: detected: 14,089 tracklets missing"):
-        demand_official(Cuhk03(), Cuhk03().read(tree))
+        check_official(Cuhk03(), Cuhk03().read(tree))
 
 
 def test_verify_names_missing_added_and_truncated_images(tree: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from reidbench.datasets.readers.dukemtmc_reid import FOLDERS, IMAGE, DukeMtmcReid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import dukemtmc_reid as layout
-from reidbench.datasets.verify import count_differences, demand_official
+from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_counts_are_official_but_for_single_cameras,
@@ -82,7 +82,7 @@ def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"not the published dukemtmc-reid: train: 16,520 tracklets missing"
     ):
-        demand_official(DukeMtmcReid(), DukeMtmcReid().read(tree))
+        check_official(DukeMtmcReid(), DukeMtmcReid().read(tree))
 
 
 def remove_queries(tree: Path) -> None:

@@ -11,7 +11,7 @@ from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.dukemtmc_videoreid import DukeMtmcVideoReid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import dukemtmc_videoreid as layout
-from reidbench.datasets.verify import count_differences, counts, demand_official, verify
+from reidbench.datasets.verify import check_official, count_differences, counts, verify
 from reidbench.errors import ConfigError
 from tests.datasets.checks import (
     check_a_cut_off_frame_is_all_that_verify_finds,
@@ -148,7 +148,7 @@ def test_a_tree_of_other_size_is_shown_but_not_refused_since_no_number_is_certai
     assert any(
         "tracklets missing" in finding.what for finding in count_differences(DukeMtmcVideoReid(), contents)
     )
-    demand_official(DukeMtmcVideoReid(), contents)
+    check_official(DukeMtmcVideoReid(), contents)
 
 
 def test_verify_names_additional_files_in_all_three_folders(underscored: Path) -> None:

@@ -13,7 +13,7 @@ from reidbench.datasets.readers.lsvid import LsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import lsvid as layout
 from reidbench.datasets.synthetic.layouts.lsvid import query_bytes
-from reidbench.datasets.verify import count_differences, demand_official, verify
+from reidbench.datasets.verify import check_official, count_differences, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_a_cut_off_frame_is_all_that_verify_finds,
@@ -211,7 +211,7 @@ def test_verify_names_additional_files(tree: Path) -> None:
 
 def test_a_real_tree_of_other_size_is_not_taken_for_the_published_one(tree: Path) -> None:
     with pytest.raises(DatasetError, match="not the published lsvid: train: 2,830 tracklets missing"):
-        demand_official(LsVid(), LsVid().read(tree))
+        check_official(LsVid(), LsVid().read(tree))
 
 
 def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:

@@ -13,7 +13,7 @@ from scipy.io import loadmat
 from reidbench.datasets.readers.market1501 import FOLDERS, IMAGE, Market1501
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import market1501 as layout
-from reidbench.datasets.verify import count_differences, demand_official
+from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_counts_are_official_but_for_single_cameras,
@@ -99,7 +99,7 @@ def test_a_copy_without_hand_drawn_boxes_has_no_such_part_and_is_not_refused_for
 
 def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
     with pytest.raises(DatasetError, match=r"not the published market1501: train: 12,934 tracklets missing"):
-        demand_official(Market1501(), Market1501().read(tree))
+        check_official(Market1501(), Market1501().read(tree))
 
 
 def remove_queries(tree: Path) -> None:

@@ -15,7 +15,7 @@ from reidbench.datasets.synthetic.layouts import mars as layout
 from reidbench.datasets.synthetic.layouts.mars import last_of_groups
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.sightings import draw_seen, draw_tracks, scaled
-from reidbench.datasets.verify import count_differences, counts, demand_official, verify
+from reidbench.datasets.verify import check_official, count_differences, counts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_a_cut_off_frame_is_all_that_verify_finds,
@@ -185,7 +185,7 @@ def test_verify_names_missing_additional_and_damaged_frames(tree: Path) -> None:
 
 def test_a_real_tree_of_other_size_is_not_taken_for_the_published_one(tree: Path) -> None:
     with pytest.raises(DatasetError, match="not the published mars: dataset: 20,471 tracklets missing"):
-        demand_official(Mars(), Mars().read(tree))
+        check_official(Mars(), Mars().read(tree))
 
 
 def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:

@@ -15,7 +15,7 @@ from reidbench.datasets.readers.prid2011 import Prid2011, read_splits
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layout import TreePlan
 from reidbench.datasets.synthetic.layouts import prid2011 as layout
-from reidbench.datasets.verify import count_differences, demand_official, verify
+from reidbench.datasets.verify import check_official, count_differences, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_a_cut_off_frame_is_all_that_verify_finds,
@@ -183,7 +183,7 @@ def test_verify_names_missing_and_additional_people_and_frames(tree: Path) -> No
 
 def test_a_real_tree_of_other_size_is_not_taken_for_the_published_one(tree: Path) -> None:
     with pytest.raises(DatasetError, match="not the published prid2011: shared: 392 tracklets missing"):
-        demand_official(Prid2011(), Prid2011().read(tree))
+        check_official(Prid2011(), Prid2011().read(tree))
 
 
 def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.reader import Counts
 from reidbench.datasets.tracklets import TrackletTable
-from reidbench.datasets.verify import Verification, demand_official, verify
+from reidbench.datasets.verify import Verification, check_official, verify
 from reidbench.errors import DatasetError
 
 FRAMES = [(1, 1, 2), (1, 2, 3), (2, 1, 1), (-1, 1, 1), (0, 2, 2)]  # person, camera, frames
@@ -151,13 +151,13 @@ def test_a_tree_that_cannot_be_read_is_one_finding(tree: Path) -> None:
 
 
 def test_a_run_refuses_what_is_certainly_another_dataset(tree: Path) -> None:
-    demand_official(Listed(), Listed().read(tree))
+    check_official(Listed(), Listed().read(tree))
     add_a_row(tree)
 
     with pytest.raises(
         DatasetError, match=r"is not the published listed: dataset: 1 tracklets too many.*3 more"
     ):
-        demand_official(Listed(), Listed().read(tree))
+        check_official(Listed(), Listed().read(tree))
 
 
 def test_a_rendered_tree_may_have_any_size(tree: Path) -> None:
@@ -165,4 +165,4 @@ def test_a_rendered_tree_may_have_any_size(tree: Path) -> None:
     contents = Listed().read(tree)
     rendered = DatasetContents(contents.table, parts=contents.parts, marker={"digest": "d"})
 
-    demand_official(Listed(), rendered)
+    check_official(Listed(), rendered)

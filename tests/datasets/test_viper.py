@@ -13,7 +13,7 @@ from reidbench.datasets.readers.viper import Viper
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import viper as layout
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.verify import demand_official
+from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_images_are_those_planned,
@@ -92,7 +92,7 @@ def test_a_tree_that_differs_is_refused_with_the_first_difference(
 
 def test_three_people_are_not_the_published_dataset(tree: Path) -> None:
     with pytest.raises(DatasetError, match=r"not the published viper: dataset: 1,258 tracklets missing"):
-        demand_official(Viper(), Viper().read(tree))
+        check_official(Viper(), Viper().read(tree))
 
 
 def test_verify_names_a_truncated_image_and_one_too_much(tree: Path) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reidbench.evaluation import Scores, SingleShotScores, evaluate, joined, rebuilt, single_shot_scores
+from reidbench.evaluation import (
+    Scores,
+    SingleShotScores,
+    concat_scores,
+    evaluate,
+    scores_from_table,
+    single_shot_scores,
+)
 
 
 def searches(seed: int, *, single: bool = False) -> tuple[Scores, dict[str, Any]]:
@@ -27,7 +34,7 @@ def test_a_stored_table_gives_the_same_figures(single: bool) -> None:
     scores, _ = searches(3, single=single)
     stored = pd.DataFrame(scores.per_query.to_dict("list"))
 
-    found = rebuilt(stored, gallery=scores.gallery, chance_rank1=scores.chance_rank1)
+    found = scores_from_table(stored, gallery=scores.gallery, chance_rank1=scores.chance_rank1)
     assert type(found) is (SingleShotScores if single else Scores)
     for name in ("rank1", "rank5", "rank20", "map", "map_trapezoid", "minp"):
         assert found.figure(name) == pytest.approx(scores.figure(name), abs=1e-15)
@@ -36,14 +43,14 @@ def test_a_stored_table_gives_the_same_figures(single: bool) -> None:
 @pytest.mark.parametrize("single", [False, True])
 def test_joined_searches_count_all_queries_alike(single: bool) -> None:
     parts = [searches(seed, single=single)[0] for seed in (1, 2)]
-    whole = joined(parts)
+    whole = concat_scores(parts)
 
     for name in ("rank1", "map", "minp"):
         values = np.concatenate([part.query_values(name) for part in parts])
         assert whole.figure(name) == pytest.approx(np.nanmean(values), abs=1e-15)
     assert whole.gallery == 30
     assert whole.queries == 12
-    assert joined(parts[:1]) is parts[0]
+    assert concat_scores(parts[:1]) is parts[0]
 
 
 def test_chance_is_weighted_by_the_queries_that_count() -> None:
@@ -53,5 +60,5 @@ def test_chance_is_weighted_by_the_queries_that_count() -> None:
     )
 
     assert np.isnan(unmatched.chance_rank1)
-    assert joined([one, unmatched]).chance_rank1 == pytest.approx(one.chance_rank1)
-    assert np.isnan(joined([unmatched, unmatched]).chance_rank1)
+    assert concat_scores([one, unmatched]).chance_rank1 == pytest.approx(one.chance_rank1)
+    assert np.isnan(concat_scores([unmatched, unmatched]).chance_rank1)

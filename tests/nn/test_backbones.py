@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import densenet121, resnet50
 
 from reidbench.errors import WeightsError
-from reidbench.nn import Backbone, densenet121_body, halved, resnet50_body, small_body
+from reidbench.nn import Backbone, densenet121_body, halve_stride, resnet50_body, small_body
 
 
 def test_bodies_give_torchvisions_maps(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_bodies_give_torchvisions_maps(tmp_path: Path) -> None:
             maps = body.eval()(frames)
             torch.testing.assert_close(maps.mean((2, 3)), network(frames), rtol=1e-4, atol=1e-5)
 
-        assert maps.shape == (1, channels, halved(64, 5), halved(32, 5))
+        assert maps.shape == (1, channels, halve_stride(64, 5), halve_stride(32, 5))
 
 
 def test_densenets_file_under_its_old_names_is_read(tmp_path: Path) -> None:

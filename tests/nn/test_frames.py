@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from reidbench.nn import as_input, stacked_clips
+from reidbench.nn import as_input, stack_clips
 
 
 def clip(height: int, width: int) -> torch.Tensor:
@@ -11,11 +11,11 @@ def clip(height: int, width: int) -> torch.Tensor:
 
 
 def test_clips_of_one_size_are_stacked_as_they_are() -> None:
-    assert torch.equal(stacked_clips([clip(8, 4), clip(8, 4)], (16, 8))[1], clip(8, 4))
+    assert torch.equal(stack_clips([clip(8, 4), clip(8, 4)], (16, 8))[1], clip(8, 4))
 
 
 def test_clips_of_several_sizes_are_brought_to_the_networks() -> None:
-    both = stacked_clips([clip(8, 4), clip(16, 8)], (16, 8))
+    both = stack_clips([clip(8, 4), clip(16, 8)], (16, 8))
 
     assert both.shape == (2, 2, 16, 8, 3)
     assert both.dtype == torch.uint8

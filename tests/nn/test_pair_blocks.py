@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.nn import over_pair_blocks, pair_blocks
+from reidbench.nn import map_pair_blocks, pair_blocks
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 50), st.integers(1, 400))
@@ -23,7 +23,7 @@ def test_every_pair_is_asked_once_in_blocks_of_bounded_size(
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(pair_blocks, "_BYTES", {"cpu": room})
-        whole = over_pair_blocks(block, rows, columns, cells=cells, like=torch.zeros(1))
+        whole = map_pair_blocks(block, rows, columns, cells=cells, like=torch.zeros(1))
 
     assert torch.equal(whole, names)
     assert (asked == 1).all()
@@ -36,6 +36,6 @@ def test_with_gradients_there_is_one_block() -> None:
         calls.append((row, column))
         return torch.zeros(3, 4)
 
-    over_pair_blocks(block, 3, 4, cells=1 << 40, like=torch.zeros(1))
+    map_pair_blocks(block, 3, 4, cells=1 << 40, like=torch.zeros(1))
 
     assert calls == [(slice(0, 3), slice(0, 4))]

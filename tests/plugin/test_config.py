@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import as_plain, changed, check_settings, described, setting
+from reidbench.plugin import apply_overrides, as_plain, check_settings, describe_settings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.epochs < 0:
-            raise ConfigError(f"epochs must be 0 or more, got {self.epochs}")
+            raise ConfigError(f"epochs must be at least 0, got {self.epochs}")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ class Settings:
     ids=str,
 )
 def test_text_becomes_a_value_of_the_fields_type(text: dict[str, str], expected: Settings) -> None:
-    assert changed(Settings(), text) == expected
+    assert apply_overrides(Settings(), text) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_text_becomes_a_value_of_the_fields_type(text: dict[str, str], expected:
     [
         (
             {"epoch": "3"},
-            r"setting 'epoch' does not exist; did you mean epochs\? the settings are: epochs, .*score",
+            r"setting 'epoch' does not exist\. Did you mean epochs\? The settings are: epochs, .*score",
         ),
         ({"epochs": "many"}, "epochs must be a whole number, got 'many'"),
-        ({"epochs": "-1"}, "epochs must be 0 or more, got -1"),
+        ({"epochs": "-1"}, "epochs must be at least 0, got -1"),
         ({"lr": ""}, "lr must be a number, got ''"),
         ({"mirror": "maybe"}, "mirror must be true or false, got 'maybe'"),
         ({"score": "middle"}, "score must be one of near, far, got 'middle'"),
@@ -61,7 +61,7 @@ def test_text_becomes_a_value_of_the_fields_type(text: dict[str, str], expected:
 )
 def test_bad_text_is_refused_with_field_demand_and_value(text: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        changed(Settings(), text)
+        apply_overrides(Settings(), text)
 
 
 def test_settings_are_split_by_the_stage_they_touch() -> None:
@@ -70,17 +70,17 @@ def test_settings_are_split_by_the_stage_they_touch() -> None:
     assert set(as_plain(settings, ["embed"])) == {"mirror"}
     assert set(as_plain(settings, ["match"])) == {"score"}
     assert as_plain(settings, ["fit"])["kernels"] == [3, 5, 5]
-    assert set(as_plain(settings)) == {row["name"] for row in described(settings)}
+    assert set(as_plain(settings)) == {row["name"] for row in describe_settings(settings)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limited:
     kind: Literal["a", "b"] = setting("a", "which")
     optional: Literal["x"] | None = setting(None, "or nothing")
-    count: int = setting(3, "how many", least=1, most=9)
-    rate: float = setting(0.1, "how fast", above=0, below=1, stage="match")
-    sizes: tuple[int, ...] = setting((3, 5), "how large", least=1)
-    limit: int | None = setting(None, "at most", least=1)
+    count: int = setting(3, "how many", ge=1, le=9)
+    rate: float = setting(0.1, "how fast", gt=0, lt=1, stage="match")
+    sizes: tuple[int, ...] = setting((3, 5), "how large", ge=1)
+    limit: int | None = setting(None, "at most", ge=1)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -91,12 +91,12 @@ class Limited:
     [
         ("kind", "c", "kind must be one of a, b, got c"),
         ("optional", "y", "optional must be one of x, got y"),
-        ("count", 0, "count must be 1 or more and at most 9, got 0"),
-        ("count", 10, "count must be 1 or more and at most 9, got 10"),
-        ("rate", 0.0, "rate must be above 0 and below 1, got 0.0"),
-        ("rate", float("nan"), "rate must be above 0 and below 1, got nan"),
-        ("sizes", (3, 0), r"sizes must be 1 or more, got \(3, 0\)"),
-        ("limit", 0, "limit must be none or 1 or more, got 0"),
+        ("count", 0, r"count must be in \[1, 9\], got 0"),
+        ("count", 10, r"count must be in \[1, 9\], got 10"),
+        ("rate", 0.0, r"rate must be in \(0, 1\), got 0.0"),
+        ("rate", float("nan"), r"rate must be in \(0, 1\), got nan"),
+        ("sizes", (3, 0), r"sizes must be at least 1, got \(3, 0\)"),
+        ("limit", 0, "limit must be none or at least 1, got 0"),
     ],
 )
 def test_settings_outside_of_their_range_are_refused_by_name(name: str, value: object, message: str) -> None:
@@ -105,7 +105,7 @@ def test_settings_outside_of_their_range_are_refused_by_name(name: str, value: o
 
 
 def test_settings_know_their_help_and_stage() -> None:
-    rows = {row["name"]: row for row in described(Limited(limit=4, optional="x"))}
+    rows = {row["name"]: row for row in describe_settings(Limited(limit=4, optional="x"))}
 
     assert (rows["rate"]["stage"], rows["rate"]["help"]) == ("match", "how fast")
     assert rows["count"]["stage"] == "fit"

@@ -11,7 +11,7 @@ import pytest
 from reidbench.errors import ProtocolError
 from reidbench.plugin import Plugins
 from reidbench.protocols import load_protocol
-from reidbench.protocols.schema import parsed
+from reidbench.protocols.schema import parse_protocol
 
 ILIDS = tomllib.loads((files("reidbench_protocols") / "ilids.toml").read_text(encoding="utf-8"))
 
@@ -40,13 +40,13 @@ def with_change(path: str, value: Any) -> dict[str, Any]:
         ("trials.people", None, "trials.people must be given where trials divide people"),
         ("trials.test_people", 300, r"trials.test_people must be in 1\.\.299, got 300"),
         (
-            "readings.tested_half",
+            "conventions.tested_half",
             "third",
-            "readings.tested_half must be one of 'first', 'second', got 'third'",
+            "conventions.tested_half must be one of 'first', 'second', got 'third'",
         ),
-        ("readings.tested_half", None, "readings.tested_half belongs to protocols that divide"),
-        ("readings.pooling", "mean", "readings.pooling belongs to protocols with query.pooled_from"),
-        ("readings.direction", None, "readings.direction belongs to protocols with query.camera"),
+        ("conventions.tested_half", None, "conventions.tested_half belongs to protocols that divide"),
+        ("conventions.pooling", "mean", "conventions.pooling belongs to protocols with query.pooled_from"),
+        ("conventions.direction", None, "conventions.direction belongs to protocols with query.camera"),
         ("gallery.camera", None, "query.camera and gallery.camera must be given together"),
         ("trials.splits", "drawn", "trials.splits must be one of 'official', 'seeded', got 'drawn'"),
         ("split_table", {}, "unknown key 'split_table'"),
@@ -63,21 +63,22 @@ def test_a_file_that_breaks_the_schema_is_refused_with_key_and_value(
     path: str, value: Any, message: str
 ) -> None:
     with pytest.raises(ProtocolError, match=f"protocol 'x': {message}"):
-        parsed("x", with_change(path, value))
+        parse_protocol("x", with_change(path, value))
 
 
 def test_the_fingerprint_follows_the_rules_and_not_the_prose() -> None:
     def fingerprint(path: str, value: Any) -> str:
-        return parsed("ilids", with_change(path, value)).fingerprint(dataset="d", evaluator="1")
+        return parse_protocol("ilids", with_change(path, value)).fingerprint(dataset="d", evaluator="1")
 
     unchanged = fingerprint("version", 1)
     assert fingerprint("title", "other words") == unchanged
     assert fingerprint("sources", {"a": "b"}) == unchanged
     assert (
-        len({unchanged, fingerprint("readings.tested_half", "second"), fingerprint("frames.limit", 64)}) == 3
+        len({unchanged, fingerprint("conventions.tested_half", "second"), fingerprint("frames.limit", 64)})
+        == 3
     )
-    assert parsed("ilids", ILIDS).fingerprint(dataset="e", evaluator="1") != unchanged
-    assert parsed("ilids", ILIDS).fingerprint(dataset="d", evaluator="2") != unchanged
+    assert parse_protocol("ilids", ILIDS).fingerprint(dataset="e", evaluator="1") != unchanged
+    assert parse_protocol("ilids", ILIDS).fingerprint(dataset="d", evaluator="2") != unchanged
 
 
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_seed_is_needed_where_divisions_are_drawn() -> None:
     del table["trials"]["seed"]
 
     with pytest.raises(ProtocolError, match=r"trials\.seed must be given"):
-        parsed("x", table)
+        parse_protocol("x", table)
 
 
 @pytest.mark.parametrize(
@@ -131,24 +132,24 @@ def test_the_table_is_part_of_the_fingerprint() -> None:
     with_table = load_protocol(Plugins().protocol("ilids"))
 
     assert with_table.split_table is not None
-    assert with_table.fingerprint(dataset="d", evaluator="1") != parsed("ilids", ILIDS).fingerprint(
+    assert with_table.fingerprint(dataset="d", evaluator="1") != parse_protocol("ilids", ILIDS).fingerprint(
         dataset="d", evaluator="1"
     )
 
 
 def test_readings_that_the_protocol_does_not_have_are_refused() -> None:
-    ilids = parsed("ilids", ILIDS)
+    ilids = parse_protocol("ilids", ILIDS)
 
-    assert ilids.read_as({}) == ilids
-    assert "tested_half = second" in ilids.read_as({"tested_half": "second"}).title
+    assert ilids.with_conventions({}) == ilids
+    assert "tested_half = second" in ilids.with_conventions({"tested_half": "second"}).title
     with pytest.raises(
-        ProtocolError, match="'ilids' has no reading 'pooling'; it has tested_half, direction"
+        ProtocolError, match="'ilids' has no convention 'pooling'; it has tested_half, direction"
     ):
-        ilids.read_as({"pooling": "max"})
+        ilids.with_conventions({"pooling": "max"})
     with pytest.raises(
-        ProtocolError, match=r"readings\.tested_half must be one of 'first', 'second', got 'last'"
+        ProtocolError, match=r"conventions\.tested_half must be one of 'first', 'second', got 'last'"
     ):
-        ilids.read_as({"tested_half": "last"})
+        ilids.with_conventions({"tested_half": "last"})
 
 
 def leaves(table: dict[str, Any], place: str = "") -> Iterator[str]:
@@ -184,9 +185,9 @@ def test_protocols_that_need_no_files_render_masks(name: str) -> None:
 
 
 def test_a_rendered_tree_has_no_masks_unless_a_protocol_asks_for_them() -> None:
-    rule = parsed("x", with_change("synthetic", {"people": 300, "seed": 1})).synthetic
+    rule = parse_protocol("x", with_change("synthetic", {"people": 300, "seed": 1})).synthetic
 
     assert rule is not None
     assert not rule.masks
     with pytest.raises(ProtocolError, match=r"synthetic\.masks must be of type bool, got 1"):
-        parsed("x", with_change("synthetic", {"people": 300, "seed": 1, "masks": 1}))
+        parse_protocol("x", with_change("synthetic", {"people": 300, "seed": 1, "masks": 1}))

@@ -181,20 +181,20 @@ def test_transfer_trains_on_the_other_dataset_once_for_all_trials() -> None:
 
 
 def test_any_protocol_can_be_trained_on_another_dataset_but_not_on_its_own() -> None:
-    general = protocol("prid2011").trained_on(protocol("market1501"))
+    general = protocol("prid2011").with_training_data(protocol("market1501"))
     assert (general.train.dataset, general.train.part) == ("market1501", "train")
     assert "trained on market1501" in general.title
-    assert protocol("viper").trained_on(protocol("cuhk03-classic")).train.part == "detected"
-    whole = protocol("prid2011").trained_on(protocol("ilids"))
+    assert protocol("viper").with_training_data(protocol("cuhk03-classic")).train.part == "detected"
+    whole = protocol("prid2011").with_training_data(protocol("ilids"))
     prid = DatasetContents(two_cameras(200).table, people=tuple(range(1, 201)), marker=MARKER)
     assert len(draw_trials(whole, prid, two_cameras(300))[0].train) == 600
 
     with pytest.raises(
         ProtocolError, match="'mars' cannot be trained on 'mars-9330': both use the dataset 'mars'"
     ):
-        protocol("mars").trained_on(protocol("mars-9330"))
+        protocol("mars").with_training_data(protocol("mars-9330"))
     with pytest.raises(ProtocolError, match="'mars-to-ilids' trains on 'mars'; name a protocol of that"):
-        protocol("viper").trained_on(protocol("mars-to-ilids"))
+        protocol("viper").with_training_data(protocol("mars-to-ilids"))
 
 
 def test_sides_can_be_had_without_the_training_data() -> None:

@@ -14,8 +14,8 @@ from reidbench.protocols import Protocol, load_protocol
 MARKER: dict[str, object] = {"digest": "d"}
 
 
-def protocol(name: str, **readings: str) -> Protocol:
-    return load_protocol(Plugins().protocol(name)).read_as(readings)
+def protocol(name: str, **conventions: str) -> Protocol:
+    return load_protocol(Plugins().protocol(name)).with_conventions(conventions)
 
 
 def two_cameras(people: int, *, splits: Any = None, synthetic: bool = False) -> DatasetContents:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reidbench.nn import imagenet_normalised
+from reidbench.nn import normalize_imagenet
 from reidbench.training import ClipChange, change_clip, cut_window, draw_change
 
 
@@ -109,7 +109,7 @@ def test_long_sequences_are_cut_on_the_side_of_the_settings(
 def test_frames_are_normalised_with_imagenets_figures() -> None:
     frames = torch.tensor([[[[255, 0, 128]]]], dtype=torch.uint8)  # one pixel
 
-    normalised = imagenet_normalised(frames)
+    normalised = normalize_imagenet(frames)
 
     expected = [(1 - 0.485) / 0.229, (0 - 0.456) / 0.224, (128 / 255 - 0.406) / 0.225]
     assert normalised.shape == (1, 3, 1, 1)

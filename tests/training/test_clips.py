@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.training import chunk_frames, looped
+from reidbench.training import chunk_frames, loop_frames
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 99))
@@ -45,4 +45,4 @@ def test_drawn_frames_reach_every_frame() -> None:
 
 
 def test_loops_begin_again_after_the_last_frame() -> None:
-    assert looped(3, 7, start=1).tolist() == [1, 2, 0, 1, 2, 0, 1]
+    assert loop_frames(3, 7, start=1).tolist() == [1, 2, 0, 1, 2, 0, 1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reidbench.errors import ConfigError
-from reidbench.training import person_batches
+from reidbench.training import pk_batches
 
 
 @given(st.lists(st.integers(0, 12), min_size=20, max_size=80), st.integers(1, 4), st.integers(1, 5))
@@ -18,7 +18,7 @@ def test_every_person_has_a_turn_in_batches_of_p_by_v(pids: list[int], people: i
     if len(known) < people:
         return
 
-    batches = person_batches(labels, people=people, samples=samples, rng=np.random.default_rng(0))
+    batches = pk_batches(labels, people=people, samples=samples, rng=np.random.default_rng(0))
 
     assert len(batches) == -(-len(known) // people)
     assert {pid for batch in batches for pid in labels[batch].tolist()} == known
@@ -32,4 +32,4 @@ def test_every_person_has_a_turn_in_batches_of_p_by_v(pids: list[int], people: i
 
 def test_too_few_people_are_refused_with_both_numbers() -> None:
     with pytest.raises(ConfigError, match=r"shows 3 people.*has 2"):
-        person_batches(np.array([1, 1, 2]), people=3, samples=2, rng=np.random.default_rng(0))
+        pk_batches(np.array([1, 1, 2]), people=3, samples=2, rng=np.random.default_rng(0))

@@ -86,7 +86,7 @@ class Cuhk03(Dataset):
             ]
             parts[kind] = np.arange(first, len(rows))
             if config is not None:
-                _demand_labels(folder / config_file(kind), config, [row[0] for row in rows[first:]])
+                _check_labels(folder / config_file(kind), config, [row[0] for row in rows[first:]])
                 parts |= {f"{kind}-{part}": first + places for part, places in config.parts.items()}
         return DatasetContents(
             TrackletTable.of(folder, rows),
@@ -158,7 +158,7 @@ def _person(name: str) -> tuple[int, int]:
     return int(name[0]), int(name[2:5])
 
 
-def _demand_labels(path: Path, config: Config, pids: Sequence[int]) -> None:
+def _check_labels(path: Path, config: Config, pids: Sequence[int]) -> None:
     different = np.flatnonzero(config.labels != np.array(pids))
     if len(different):
         row = int(different[0])

@@ -36,7 +36,7 @@ class IlidsVid(Dataset):
                 missing.
         """
         cameras = {camera: self._people(folder, camera) for camera in (1, 2)}
-        self._demand_same_people(folder, cameras)
+        self._check_same_people(folder, cameras)
         people = tuple(sorted(cameras[1], key=lambda pid: cameras[1][pid].name))
         rows = [
             (pid, camera, place.relative_to(folder).as_posix(), frames_in(place, FRAME))
@@ -60,7 +60,7 @@ class IlidsVid(Dataset):
         found = subfolders(folder / SEQUENCES / f"cam{camera}")
         return {int(match[1]): place for place in found if (match := PERSON.fullmatch(place.name))}
 
-    def _demand_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:
+    def _check_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:
         for here, there in ((1, 2), (2, 1)):
             if alone := sorted(set(cameras[here]) - set(cameras[there])):
                 raise DatasetError(

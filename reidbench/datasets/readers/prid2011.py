@@ -85,7 +85,7 @@ def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
             f"split file {file} is not a list of objects with 'train' and 'test' folder names ({reason}); restore it"
         ) from error
     for trial, (test, train) in enumerate(halves, start=1):
-        _demand_division(file, trial, test, train, people)
+        _check_division(file, trial, test, train, people)
     if len({tuple(sorted(test + train)) for test, train in halves}) != 1:
         raise DatasetError(
             f"split file {file}: its {len(halves)} trials must divide the same people; restore it"
@@ -93,9 +93,7 @@ def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
     return np.array([test + train for test, train in halves], dtype=np.int64)
 
 
-def _demand_division(
-    file: Path, trial: int, test: list[int], train: list[int], people: Sequence[int]
-) -> None:
+def _check_division(file: Path, trial: int, test: list[int], train: list[int], people: Sequence[int]) -> None:
     where = f"split file {file}, trial {trial}"
     if len(test) != len(train) or not test:
         raise DatasetError(

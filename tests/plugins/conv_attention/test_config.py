@@ -9,7 +9,7 @@ import torch
 from reidbench_plugins.conv_attention.config import PRESETS, ConvAttentionConfig
 from reidbench_plugins.conv_attention.network import ConvAttentionNetwork
 
-from reidbench.plugin import ConfigError, as_plain, changed
+from reidbench.plugin import ConfigError, apply_overrides, as_plain
 
 
 def test_the_defaults_are_the_papers_with_the_reconstruction_of_what_it_is_silent_about() -> None:
@@ -46,7 +46,10 @@ def test_every_preset_builds_and_its_channels_follow_from_its_flow(name: str) ->
 def test_settings_survive_json_and_text(name: str) -> None:
     plain = json.loads(json.dumps(as_plain(PRESETS[name])))
 
-    assert changed(ConvAttentionConfig(), {key: str(value) for key, value in plain.items()}) == PRESETS[name]
+    assert (
+        apply_overrides(ConvAttentionConfig(), {key: str(value) for key, value in plain.items()})
+        == PRESETS[name]
+    )
 
 
 def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedding() -> None:
@@ -58,9 +61,9 @@ def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedd
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"attention_filters": -1}, "attention_filters must be 0 or more, got -1"),
+        ({"attention_filters": -1}, "attention_filters must be at least 0, got -1"),
         ({"att_kernel": 4}, "att_kernel must be an odd number of 1 or more, got 4"),
-        ({"att_kernel": -1}, "att_kernel must be 1 or more, got -1"),
+        ({"att_kernel": -1}, "att_kernel must be at least 1, got -1"),
         ({"crop_height": 65}, "crop_height must be at most 56 for frame_height=64 .*, got 65"),
         (
             {"crop_width": 41},
@@ -72,15 +75,15 @@ def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedd
             "filters_role must be one of hidden, attention, parallel, got channels",
         ),
         ({"hinge_power": 3}, "hinge_power must be one of 1, 2, got 3"),
-        ({"embedding_dim": 0}, "embedding_dim must be none or 1 or more, got 0"),
-        ({"refine_steps": 0}, "refine_steps must be 1 or more, got 0"),
-        ({"dropout": 1.0}, "dropout must be 0 or more and below 1, got 1.0"),
-        ({"margin": 0.0}, "margin must be above 0, got 0.0"),
-        ({"id_weight": -0.5}, "id_weight must be 0 or more, got -0.5"),
-        ({"lr": 0.0}, "lr must be above 0, got 0.0"),
-        ({"clip_len": 0}, "clip_len must be 1 or more, got 0"),
-        ({"batch_pairs": 0}, "batch_pairs must be 1 or more, got 0"),
-        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
+        ({"embedding_dim": 0}, "embedding_dim must be none or at least 1, got 0"),
+        ({"refine_steps": 0}, "refine_steps must be at least 1, got 0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"margin": 0.0}, "margin must be greater than 0, got 0.0"),
+        ({"id_weight": -0.5}, "id_weight must be at least 0, got -0.5"),
+        ({"lr": 0.0}, "lr must be greater than 0, got 0.0"),
+        ({"clip_len": 0}, "clip_len must be at least 1, got 0"),
+        ({"batch_pairs": 0}, "batch_pairs must be at least 1, got 0"),
+        ({"epochs": -1}, "epochs must be at least 0, got -1"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

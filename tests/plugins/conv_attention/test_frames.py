@@ -9,10 +9,10 @@ from reidbench_plugins.conv_attention.config import ConvAttentionConfig
 from reidbench_plugins.conv_attention.frames import (
     Crop,
     central_crop,
-    cropped,
+    crop_frames,
     crops_at_test,
     draw_crop,
-    normalised,
+    normalize_frames,
 )
 from torch import Tensor
 
@@ -24,7 +24,7 @@ def noise(*shape: int) -> Tensor:
 
 
 def test_every_channel_of_every_frame_has_mean_0_and_deviation_1() -> None:
-    frames = normalised(noise(2, 3, 64, 48, 5), "std")
+    frames = normalize_frames(noise(2, 3, 64, 48, 5), "std")
 
     assert frames.shape == (2, 3, 5, 64, 48)
     torch.testing.assert_close(frames.mean((-2, -1)), torch.zeros(2, 3, 5), atol=1e-5, rtol=0)
@@ -35,7 +35,7 @@ def test_the_quirk_divides_by_the_square_root_of_the_deviation() -> None:
     clip = noise(2, 16, 12, 5)
     deviation = (clip.float() / 255)[..., 3:].std((1, 2), correction=0)
 
-    frames = normalised(clip, "sqrt_std")
+    frames = normalize_frames(clip, "sqrt_std")
 
     torch.testing.assert_close(frames[:, 3:].std((-2, -1), correction=0), deviation.sqrt())
 
@@ -43,7 +43,9 @@ def test_the_quirk_divides_by_the_square_root_of_the_deviation() -> None:
 def test_brightness_and_contrast_of_a_frame_do_not_matter() -> None:
     dark = torch.randint(20, 90, (1, 16, 12, 3), generator=torch.Generator().manual_seed(0)).byte()
 
-    torch.testing.assert_close(normalised(2 * dark + 5, "std"), normalised(dark, "std"), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        normalize_frames(2 * dark + 5, "std"), normalize_frames(dark, "std"), atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize("norm", ["std", "sqrt_std"])
@@ -51,7 +53,7 @@ def test_gray_frames_have_no_colour_and_still_ones_no_flow(norm: str) -> None:
     gray = noise(1, 16, 12, 1).expand(-1, -1, -1, 3)
     still = torch.full((1, 16, 12, 2), 127, dtype=torch.uint8)
 
-    frames = normalised(torch.cat([gray, still], -1), norm)
+    frames = normalize_frames(torch.cat([gray, still], -1), norm)
 
     assert frames[:, 0].std() > 0.1
     torch.testing.assert_close(frames[:, 1:], torch.zeros(1, 4, 16, 12), atol=1e-2, rtol=0)
@@ -65,7 +67,7 @@ def test_colours_become_luma_and_two_colour_differences(colour: list[int], expec
     frames = torch.zeros(1, 1, 2, 3, dtype=torch.uint8)  # one pixel of the colour, one black
     frames[0, 0, 0] = torch.tensor(colour, dtype=torch.uint8)
 
-    found = normalised(frames, "sqrt_std")[0, :, 0]
+    found = normalize_frames(frames, "sqrt_std")[0, :, 0]
 
     # of two pixels x and 0 the deviation is |x| / 2, so x / 2 becomes sign(x) sqrt(|x| / 2)
     values = torch.tensor(expected)
@@ -75,8 +77,8 @@ def test_colours_become_luma_and_two_colour_differences(colour: list[int], expec
 def test_a_crop_is_the_part_mirrored_with_its_mean_over_all_channels_taken_off() -> None:
     frames = torch.randn(2, 5, 64, 48, generator=torch.Generator().manual_seed(0))
 
-    plain = cropped(frames, Crop(top=3, left=5), PAPER)
-    mirrored = cropped(frames, Crop(top=3, left=5, mirror=True), PAPER)
+    plain = crop_frames(frames, Crop(top=3, left=5), PAPER)
+    mirrored = crop_frames(frames, Crop(top=3, left=5, mirror=True), PAPER)
 
     assert plain.shape == (2, 5, 56, 40)
     torch.testing.assert_close(plain.mean((1, 2, 3)), torch.zeros(2), atol=1e-6, rtol=0)
@@ -93,9 +95,9 @@ def test_motion_that_is_mirrored_turns_round() -> None:
     frames[:, 4, 32:] = 1.0
 
     crop = Crop(top=4, left=4, mirror=True)
-    seen, still = cropped(frames, crop, config), cropped(frames, crop, PAPER)
+    seen, still = crop_frames(frames, crop, config), crop_frames(frames, crop, PAPER)
 
-    plain = cropped(frames, Crop(top=4, left=4), PAPER)
+    plain = crop_frames(frames, Crop(top=4, left=4), PAPER)
     torch.testing.assert_close(seen, plain)  # towards each other before and after
     torch.testing.assert_close(still[:, 3], plain[:, 3].flip(-1))
 

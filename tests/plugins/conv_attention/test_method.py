@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from reidbench_plugins.conv_attention.config import ConvAttentionConfig
-from reidbench_plugins.conv_attention.frames import cropped, crops_at_test, normalised
+from reidbench_plugins.conv_attention.frames import crop_frames, crops_at_test, normalize_frames
 from reidbench_plugins.conv_attention.method import ConvAttention
 from reidbench_plugins.conv_attention.training import PairTraining
 
@@ -66,8 +66,8 @@ def test_the_distance_is_the_mean_of_those_of_the_16_conditions(
         crop = crops_at_test(method.config)[condition]
         rows = []
         for view in views:
-            frames = normalised(method._test_frames(view), "std")
-            rows.append(method.network(cropped(frames, crop, method.config)[None]).descriptor[0])
+            frames = normalize_frames(method._test_frames(view), "std")
+            rows.append(method.network(crop_frames(frames, crop, method.config)[None]).descriptor[0])
         return torch.stack(rows)
 
     with torch.no_grad():

@@ -11,7 +11,7 @@ from reidbench_plugins.diversity_attention.network import DiversityNetwork
 from reidbench_plugins.diversity_attention.training import step_borders, step_of
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import as_plain, changed
+from reidbench.plugin import apply_overrides, as_plain
 
 THE_DEFAULT_MODEL = {"paper", "spaatn-q-tematn", "k-6"}
 
@@ -64,36 +64,36 @@ def test_settings_survive_json_and_text(name: str) -> None:
         for key, value in plain.items()
     }
 
-    assert changed(DiversityConfig(), texts) == PRESETS[name]
+    assert apply_overrides(DiversityConfig(), texts) == PRESETS[name]
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_can_be_left_untrained(name: str) -> None:
-    assert changed(PRESETS[name], {"epochs": "0"}).epochs == 0
+    assert apply_overrides(PRESETS[name], {"epochs": "0"}).epochs == 0
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"spatial_models": 0}, "spatial_models must be 1 or more, got 0"),
-        ({"attn_hidden": 0}, "attn_hidden must be 1 or more, got 0"),
-        ({"frames": 0}, "frames must be 1 or more, got 0"),
-        ({"embedding": 0}, "embedding must be 1 or more, got 0"),
-        ({"momentum": 1.0}, "momentum must be 0 or more and below 1, got 1.0"),
-        ({"oim_momentum": 1.0}, "oim_momentum must be 0 or more and below 1, got 1.0"),
-        ({"oim_scale": 0.0}, "oim_scale must be above 0, got 0.0"),
-        ({"lr": float("nan")}, "lr must be above 0, got nan"),
-        ({"div_weight": -1.0}, "div_weight must be 0 or more, got -1.0"),
-        ({"drop_at": 1.5}, "drop_at must be above 0 and at most 1, got 1.5"),
-        ({"translation": 0.5}, "translation must be 0 or more and below 0.5, got 0.5"),
-        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
-        ({"batch": 0}, "batch must be 1 or more, got 0"),
+        ({"spatial_models": 0}, "spatial_models must be at least 1, got 0"),
+        ({"attn_hidden": 0}, "attn_hidden must be at least 1, got 0"),
+        ({"frames": 0}, "frames must be at least 1, got 0"),
+        ({"embedding": 0}, "embedding must be at least 1, got 0"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
+        ({"oim_momentum": 1.0}, r"oim_momentum must be in \[0, 1\), got 1.0"),
+        ({"oim_scale": 0.0}, "oim_scale must be greater than 0, got 0.0"),
+        ({"lr": float("nan")}, "lr must be greater than 0, got nan"),
+        ({"div_weight": -1.0}, "div_weight must be at least 0, got -1.0"),
+        ({"drop_at": 1.5}, r"drop_at must be in \(0, 1\], got 1.5"),
+        ({"translation": 0.5}, r"translation must be in \[0, 0.5\), got 0.5"),
+        ({"epochs": -1}, "epochs must be at least 0, got -1"),
+        ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"last_stride": 3}, "last_stride must be one of 1, 2, got 3"),
         ({"temporal": "mean"}, "temporal must be one of attention, avg, max, got mean"),
         ({"steps": (30, 30)}, "steps must be 3 lengths, not all 0, .*, got 30,30$"),
         ({"steps": (0, 0, 0)}, "steps must be 3 lengths, not all 0, .*, got 0,0,0"),
         ({"steps": ()}, "steps must be 3 lengths, not all 0, .*, got none"),
-        ({"steps": (9, 9, -9)}, "steps must be 0 or more, got "),
+        ({"steps": (9, 9, -9)}, "steps must be at least 0, got "),
         ({"finetune_per_dataset": True}, "steps must be 4 lengths, .*finetune_per_dataset=true, got 30,30,30"),
         ({"backbone": "small"}, "weights must be none for backbone small, .*, got imagenet"),
         (
@@ -102,7 +102,7 @@ def test_every_preset_can_be_left_untrained(name: str) -> None:
         ),
         ({"spatial": "avg"}, "spatial_models must be 1 with spatial=avg, .*, got 6"),
         ({"spatial": "avg", "spatial_models": 1}, "diversity must be none with spatial=avg, .*, got hellinger"),
-        ({"momentum": 0.0}, "momentum must be above 0 with nesterov=true, got 0"),
+        ({"momentum": 0.0}, "momentum must be greater than 0 with nesterov=true, got 0"),
         ({"loss": "triplet"}, "sampler must be people with loss=triplet, got random"),
         ({"sampler": "people", "batch_samples": 1}, "batch_people and batch_samples must be 2 or more .*, got 8 and 1"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from reidbench_plugins.duatm.config import PRESETS, DuAtmConfig
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import as_plain, changed
+from reidbench.plugin import apply_overrides, as_plain
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -45,27 +45,27 @@ def test_every_row_of_tables_1_2_and_7_has_a_preset() -> None:
     ("settings", "message"),
     [
         ({"feat_dim": "15"}, "feat_dim must be even with rnn_merge=concat.*got 15"),
-        ({"feat_dim": "1"}, "feat_dim must be 2 or more, got 1"),
-        ({"p": "1.5"}, "p must be 0 or more and at most 1, got 1.5"),
-        ({"batch_samples": "1"}, "batch_samples must be none or 2 or more, got 1"),
-        ({"height": "8"}, "height must be none or 16 or more, got 8"),
-        ({"test_len": "0"}, "test_len must be 1 or more, got 0"),
+        ({"feat_dim": "1"}, "feat_dim must be at least 2, got 1"),
+        ({"p": "1.5"}, r"p must be in \[0, 1\], got 1.5"),
+        ({"batch_samples": "1"}, "batch_samples must be none or at least 2, got 1"),
+        ({"height": "8"}, "height must be none or at least 16, got 8"),
+        ({"test_len": "0"}, "test_len must be at least 1, got 0"),
         ({"matching": "both"}, "matching must be one of dual, intra, inter, avgpool, got 'both'"),
         ({"backbone": "small"}, "weights must be none for backbone small"),
-        ({"epochs": "-1"}, "epochs must be 0 or more, got -1"),
-        ({"attn_scale": "0"}, "attn_scale must be above 0, got 0"),
+        ({"epochs": "-1"}, "epochs must be at least 0, got -1"),
+        ({"attn_scale": "0"}, "attn_scale must be greater than 0, got 0"),
     ],
 )
 def test_bad_settings_are_refused_with_field_range_and_value(settings: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        changed(DuAtmConfig(), settings)
+        apply_overrides(DuAtmConfig(), settings)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_settings_survive_json_and_text(name: str) -> None:
     texts = {key: str(value) for key, value in json.loads(json.dumps(as_plain(PRESETS[name]))).items()}
 
-    assert changed(DuAtmConfig(), texts) == PRESETS[name]
+    assert apply_overrides(DuAtmConfig(), texts) == PRESETS[name]
 
 
 def test_every_setting_has_help_and_a_stage() -> None:

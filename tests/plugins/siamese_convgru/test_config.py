@@ -10,7 +10,7 @@ from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
 from reidbench_plugins.siamese_convgru.network import SiameseConvGRU
 
 from reidbench.errors import ConfigError
-from reidbench.plugin.config import as_plain, changed
+from reidbench.plugin.config import apply_overrides, as_plain
 
 THE_DEFAULT_MODEL = {"paper", "oursg-5-5", "lambda-1"}
 STUDIED_LAMBDAS = ["0.2", "0.5", "0.8", "1", "1.2", "1.5", "1.8", "2"]
@@ -74,7 +74,7 @@ def test_settings_survive_json_and_text(name: str) -> None:
         for key, value in plain.items()
     }
 
-    assert changed(SiameseConfig(), texts) == config
+    assert apply_overrides(SiameseConfig(), texts) == config
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_settings_survive_json_and_text(name: str) -> None:
         ({"backbone": "resnet"}, "backbone must be one of googlenet, vgg16, .*, got resnet"),
         ({"temporal_pool": "mean"}, "temporal_pool must be one of attention, avg, max, fisher, got mean"),
         ({"penalty_target": "2"}, "penalty_target must be one of 1, T/K2, got 2"),
-        ({"dropout": 1.0}, "dropout must be 0 or more and below 1, got 1.0"),
-        ({"translation": 0.5}, "translation must be 0 or more and below 0.5, got 0.5"),
-        ({"rho": -0.1}, "rho must be 0 or more and below 1, got -0.1"),
-        ({"lr": 0.0}, "lr must be above 0, got 0.0"),
-        ({"lr": float("nan")}, "lr must be above 0, got nan"),
-        ({"clip_len": 0}, "clip_len must be 1 or more, got 0"),
-        ({"epochs": -1}, "epochs must be 0 or more, got -1"),
-        ({"pos_fraction": 1.5}, "pos_fraction must be 0 or more and at most 1, got 1.5"),
-        ({"pairs_per_epoch": 0}, "pairs_per_epoch must be none or 1 or more, got 0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"translation": 0.5}, r"translation must be in \[0, 0.5\), got 0.5"),
+        ({"rho": -0.1}, r"rho must be in \[0, 1\), got -0.1"),
+        ({"lr": 0.0}, "lr must be greater than 0, got 0.0"),
+        ({"lr": float("nan")}, "lr must be greater than 0, got nan"),
+        ({"clip_len": 0}, "clip_len must be at least 1, got 0"),
+        ({"epochs": -1}, "epochs must be at least 0, got -1"),
+        ({"pos_fraction": 1.5}, r"pos_fraction must be in \[0, 1\], got 1.5"),
+        ({"pairs_per_epoch": 0}, "pairs_per_epoch must be none or at least 1, got 0"),
         ({"kernels": (3, 4, 5)}, "kernels must be odd whole numbers such as 3,5,5, got 3,4,5"),
         ({"kernels": (), "channels": ()}, "kernels must be odd whole numbers such as 3,5,5, got "),
         ({"channels": (8, 8)}, "channels must be 3 numbers above 0, one per kernel, got 8,8"),
