@@ -12,20 +12,20 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "reidbench").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
-# From the ground up; a floor may import itself and what stands below it. `nn` and `plugin` stand side by
-# side.
-FLOORS = [
-    {"errors", "fingerprints", "files", "cache", "progress"},
+# From the bottom up. A module may import from its own package and from the layers below it.
+LAYERS = [
+    {"errors", "files", "fingerprints", "cache", "checkpoint", "progress"},
     {"plugin", "nn"},
     {"datasets"},
     {"protocols"},
     {"evaluation", "features"},
     {"training"},
+    {"records", "attention"},
     {"runner"},
     {"leaderboard"},
     {"cli"},
 ]
-HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 PUBLIC_TO_PLUGINS = {
     "reidbench",
     "reidbench.plugin",
@@ -66,24 +66,24 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
     yield from visit(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def floor_of(module: str) -> str | None:
+def layer_of(module: str) -> str | None:
     parts = module.split(".")
     return parts[1] if parts[0] == "reidbench" and len(parts) > 1 else None
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
-    here = path.relative_to(ROOT / "reidbench").parts[0].removesuffix(".py")
-    if here in ("__init__", "__main__"):
+    package = path.relative_to(ROOT / "reidbench").parts[0].removesuffix(".py")
+    if package in ("__init__", "__main__"):
         return
     for module in imports(path):
-        there = floor_of(module)
-        if there is not None and there not in ("__init__", "__version__"):
-            assert HEIGHT[there] <= HEIGHT[here], f"{here} imports {module}, which stands above it"
-            beside = there != here and HEIGHT[there] == HEIGHT[here] and HEIGHT[here] > 0
-            assert not beside or (here, there) == ("plugin", "nn"), (
-                f"{here} imports {module}, which stands beside it"
-            )
+        imported = layer_of(module)
+        if imported is None or imported == package:
+            continue
+        is_same_layer = LEVEL[imported] == LEVEL[package]
+        assert LEVEL[imported] <= LEVEL[package], f"{package} imports {module}, which is in a higher layer"
+        allowed = LEVEL[package] == 0 or (package, imported) == ("plugin", "nn")
+        assert not is_same_layer or allowed, f"{package} imports {module}, which is in the same layer"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

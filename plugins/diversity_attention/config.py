@@ -167,7 +167,7 @@ def _check_parts(config: DiversityConfig) -> None:
             f"diversity must be none with spatial=avg, which has no maps to keep apart, got {config.diversity}"
         )
     if config.nesterov and config.optimizer == "sgd" and config.momentum == 0:
-        raise ConfigError("momentum must be above 0 with nesterov=true, got 0.0")
+        raise ConfigError("momentum must be greater than 0 with nesterov=true, got 0.0")
     if config.loss == "triplet" and config.sampler != "people":
         raise ConfigError(f"sampler must be people with loss=triplet, got {config.sampler}")
     if config.sampler == "people" and (config.batch_people < 2 or config.batch_samples < 2):

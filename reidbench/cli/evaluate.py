@@ -72,7 +72,7 @@ def evaluate(
     from reidbench.leaderboard import render, unplaced
     from reidbench.plugin import Plugins
     from reidbench.runner.device import resolve_device
-    from reidbench.runner.elsewhere import EvaluationRequest, evaluate_file
+    from reidbench.runner.feature_file import EvaluationRequest, evaluate_file
 
     if protocol is None and (data_root is not None or synthetic or conventions):
         raise click.UsageError("--data-root, --synthetic and --convention belong to a protocol: give -p too")

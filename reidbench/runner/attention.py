@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from reidbench.datasets import FrameWindow, TrackletView, views_of
-from reidbench.datasets.synthetic.masks import has_masks, read_mask
-from reidbench.errors import CacheError, ConfigError, PluginError
-from reidbench.evaluation.attention import (
+from reidbench.attention.shares import (
     OCCLUDED,
     TrackletAttention,
     summarize_attention,
     tracklet_attention,
 )
+from reidbench.datasets import FrameWindow, TrackletView, views_of
+from reidbench.datasets.masks import has_masks, read_mask
+from reidbench.errors import CacheError, ConfigError, PluginError
 from reidbench.files import write_text
 from reidbench.fingerprints import canonical_json, fingerprint
 from reidbench.plugin import Attention, Method
-from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Trial
+from reidbench.runner.guard import guard_plugin
 from reidbench.runner.trial import TrialRunner
 
 MOST_TRACKLETS = 200  # of a trial, evenly chosen: a few hundred settle a mean, and masks are large

@@ -16,9 +16,9 @@ from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError, PluginError
 from reidbench.files import replacing
 from reidbench.plugin import Attention, Method, Plugins, Runtime
-from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols.trials import Trial
 from reidbench.runner.attention import TestedTracklet, attention_of, tested_tracklet, tested_tracklets
+from reidbench.runner.guard import guard_plugin
 from reidbench.runner.plan import RunRequest, choose
 from reidbench.runner.run import make_plan
 from reidbench.runner.session import check_writable

@@ -23,7 +23,7 @@ from reidbench.evaluation import (
     tar_at_far,
 )
 from reidbench.plugin import Embeddings, Method
-from reidbench.plugin.guard import guard_plugin
+from reidbench.runner.guard import guard_plugin
 
 BLOCK = 1024  # rows and columns of a distance matrix that are asked for at once
 Labels = tuple[IntArray, IntArray, IntArray, IntArray]

@@ -15,9 +15,9 @@ from reidbench.evaluation.reranking import RerankSettings
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Method, Plugins, Runtime, apply_overrides, as_plain, load_target
-from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols import Protocol, load_protocol
 from reidbench.protocols.trials import Trial
+from reidbench.runner.guard import guard_plugin
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from reidbench.cache import Cache
+from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
@@ -22,13 +23,12 @@ from reidbench.evaluation import concat_scores, pool_queries
 from reidbench.features import Block, FeatureStore
 from reidbench.fingerprints import derived_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
-from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Sides, Trial
+from reidbench.runner.guard import guard_plugin
 from reidbench.runner.matching import Matching, Rules
 from reidbench.runner.plan import Plan, Windows
 from reidbench.runner.results import TrialResult, read_result, write_result
-from reidbench.training import load_checkpoint, save_checkpoint
 
 BLOCK = 32  # tracklets; what a kill during embedding loses at most
 FITTED = "fitted.pt"

@@ -8,7 +8,6 @@ from reidbench.training.augment import (
     draw_change,
     view_changes,
 )
-from reidbench.training.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.training.clips import (
     Chunks,
     Short,
@@ -48,13 +47,11 @@ __all__ = [
     "draw_change",
     "draw_clip",
     "embed_clips",
-    "load_checkpoint",
     "long_enough",
     "loop_frames",
     "pad_clips",
     "pk_batches",
     "sample_pairs",
-    "save_checkpoint",
     "train",
     "triplet_loss",
     "view_changes",

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.errors import PluginError
 from reidbench.fingerprints import derived_seed
 from reidbench.progress import progress_bar
-from reidbench.training.checkpoint import load_checkpoint, save_checkpoint
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 CHECKPOINT = "checkpoint.pt"

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from reidbench.datasets.masks import read_mask
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
-from reidbench.datasets.synthetic.masks import read_mask
 
 from .conftest import Answer
 from .single_file_plugins import write_plugin

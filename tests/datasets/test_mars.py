@@ -11,10 +11,10 @@ from scipy.io import loadmat, savemat
 from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.mars import Mars
 from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.label_sampling import draw_seen, draw_tracks, scaled
 from reidbench.datasets.synthetic.layouts import mars as layout
 from reidbench.datasets.synthetic.layouts.mars import last_of_groups
 from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.sightings import draw_seen, draw_tracks, scaled
 from reidbench.datasets.verify import check_official, count_differences, counts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from reidbench.datasets.masks import has_masks, mask_file, read_mask
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
-from reidbench.datasets.synthetic.masks import has_masks, mask_file, read_mask
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.errors import FrameError
 

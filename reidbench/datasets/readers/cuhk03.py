@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.datasets.extract_cuhk03 import KINDS, RELEASE, images_folder, read_test_sets
+from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, load_mat, matching_files
-from reidbench.datasets.synthetic.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset
-from reidbench.datasets.synthetic.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
-from reidbench.datasets.synthetic.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
 

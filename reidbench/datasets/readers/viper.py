@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
-from reidbench.datasets.synthetic.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
 

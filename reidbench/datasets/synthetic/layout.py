@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reidbench.datasets.marker import marker_digest, write_marker
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.marker import marker_digest, write_marker
 from reidbench.datasets.synthetic.placing import placed_tree
 from reidbench.datasets.synthetic.rendering import TrackJob, render_tracks
 from reidbench.datasets.synthetic.settings import SyntheticSettings

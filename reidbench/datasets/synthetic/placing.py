@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from reidbench.datasets.synthetic.marker import read_marker
+from reidbench.datasets.marker import read_marker
 from reidbench.errors import DatasetError
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
 
+from reidbench.datasets.masks import MASK_BACKGROUND, MASK_IN_FRONT, MASK_PERSON
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.backgrounds import PLATE_HEIGHT, PLATE_PERIOD, background_plate
 from reidbench.datasets.synthetic.camera_work import Exposure, Floats, Image, fold_bank
@@ -16,7 +17,6 @@ from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.canvas import HEIGHT, WIDTH, Canvas
 from reidbench.datasets.synthetic.difficulty import DIFFICULTY
 from reidbench.datasets.synthetic.figure import draw_figure
-from reidbench.datasets.synthetic.masks import MASK_BACKGROUND, MASK_IN_FRONT, MASK_PERSON
 from reidbench.datasets.synthetic.parts import PARTS_PER_PERSON, part_colours
 from reidbench.datasets.synthetic.pose import Pose
 from reidbench.datasets.synthetic.seeding import Stream, stream

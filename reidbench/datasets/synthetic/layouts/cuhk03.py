@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.extract_cuhk03 import IMAGES_OF_A_PERSON, KINDS, image_name, images_folder
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.cuhk03 import IMAGE, config_file, read_config
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.cuhk03_release import write_release
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes, read_label_file
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream

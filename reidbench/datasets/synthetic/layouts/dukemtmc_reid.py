@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.name_lists import read_name_list
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob

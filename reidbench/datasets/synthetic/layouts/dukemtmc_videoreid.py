@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.dukemtmc_videoreid import ROOT
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import camera
+from reidbench.datasets.synthetic.label_sampling import Seen, draw_seen_like
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.datasets.synthetic.shares import chosen_people, in_proportion
-from reidbench.datasets.synthetic.sightings import Seen, draw_seen_like
 
 NAME = "dukemtmc-videoreid"
 _TRAIN_PEOPLE, _TEST_PEOPLE, _OTHER_PEOPLE = 702, 702, 408

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, stream

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.lsvid import CAMERAS, LIST_FOLDERS, LISTS, QUERY_FILES, ROOT
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream

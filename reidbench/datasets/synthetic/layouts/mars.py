@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.mars import CAMERAS, QUERY_FILE, person_folder, read_queries, read_tracks
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera, camera
+from reidbench.datasets.synthetic.label_sampling import Tracks, draw_seen_like, draw_tracks, scaled
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.datasets.synthetic.shares import chosen_people, in_proportion
-from reidbench.datasets.synthetic.sightings import Tracks, draw_seen_like, draw_tracks, scaled
 from reidbench.datasets.tracklets import IntArray
 
 NAME = "mars"

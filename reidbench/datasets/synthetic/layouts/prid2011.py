@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.prid2011 import CAMERAS, SEQUENCES, SHARED_PEOPLE, SPLIT_FILE, read_splits
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import camera
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream

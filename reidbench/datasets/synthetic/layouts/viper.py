@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.masks import mask_files
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream

@@ -24,8 +24,8 @@ from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Plugins
 from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, tested_sides
-from reidbench.runner.agreement import check_labels, query_rows
 from reidbench.runner.data import read_contents
+from reidbench.runner.label_check import check_labels, query_rows
 from reidbench.runner.matching import Labels, Matching, Rules
 from reidbench.runner.plan import choose_protocol
 from reidbench.runner.record import Identity, Record, build_record, write_record

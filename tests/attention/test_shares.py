@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.errors import FeatureError
-from reidbench.evaluation.attention import (
+from reidbench.attention.shares import (
     OCCLUDED_WEIGHT,
     SHARES,
     TrackletAttention,
@@ -17,6 +16,7 @@ from reidbench.evaluation.attention import (
     summarize_attention,
     tracklet_attention,
 )
+from reidbench.errors import FeatureError
 from reidbench.plugin import Attention
 
 LEFT_PERSON = np.repeat([[1, 0]], 4, axis=0).repeat(4, axis=1).astype(np.uint8)  # (4, 8): the left half

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reidbench.datasets.synthetic.masks import MASK_BACKGROUND, MASK_CLASSES, MASK_IN_FRONT, MASK_PERSON
+from reidbench.datasets.masks import MASK_BACKGROUND, MASK_CLASSES, MASK_IN_FRONT, MASK_PERSON
 from reidbench.evaluation.statistics import IdentitySums, Summary, summarize_ratios
 from reidbench.plugin import Attention
 

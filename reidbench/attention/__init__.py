@@ -1,0 +1,1 @@
+"""Attention of fitted methods: shares against masks, and pictures."""
