@@ -28,19 +28,37 @@ class Runtime:
     progress: bool = False
 
 
+def _ignore_epoch(epoch: int, values: Mapping[str, float]) -> None:
+    """Discard the values of an epoch."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FitJob:
-    """One training.
+    """One fit.
 
     Attributes:
-        seed: the only source of randomness a fit may use.
-        workspace: a folder kept between interrupted runs of this very fit, for checkpoints.
-        fingerprint: what is being fitted; a checkpoint of another fingerprint must be refused.
+        seed: the only source of randomness that a fit may use.
+        workspace: a folder for checkpoints, kept between interrupted runs of the same fit.
+        fingerprint: identifies the fit; a checkpoint with another fingerprint must be refused.
+        on_epoch: receives what `log` is called with.
     """
 
     seed: int
     workspace: Path
     fingerprint: str
+    on_epoch: Callable[[int, Mapping[str, float]], None] = _ignore_epoch
+
+    def log(self, epoch: int, **values: float) -> None:
+        """Report the values of a finished epoch, for example its mean losses.
+
+        The harness stores the values with the fit and in the record, writes them to the log file, and calls the
+        hook `reidbench_epoch_end`. If a resumed fit repeats an epoch, the new values replace the old ones.
+
+        Args:
+            epoch: 0-based number of the epoch.
+            values: finite numbers by name.
+        """
+        self.on_epoch(epoch, {name: float(value) for name, value in values.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
