@@ -101,33 +101,39 @@ def cell_shares(
 
 
 def summarize_attention(
-    trials: Sequence[Sequence[TrackletAttention]], *, draws: int = 1000, seed: int = 0
+    seeds: Sequence[Sequence[Sequence[TrackletAttention]]], *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Summary]:
-    """Return mean, spread and interval over the trials of each figure, as `summarize` does for scores.
+    """Return the mean, spread and interval of each attention figure, as `summarize_seeds` does for scores.
 
-    The shares are means over tracklets. `occluded_weight` is the mean weight of occluded frames by that of clear ones,
-    over the tracklets that have both: below 1, occluded frames count less.
+    The shares are means over tracklets. `occluded_weight` is the mean weight of occluded frames divided by that of
+    clear frames, over the tracklets that have both: below 1, occluded frames count less.
 
     Args:
-        trials: the tracklets of each trial; one or more trials.
-        draws: number of resamplings.
-        seed: of the resamplings.
+        seeds: the tracklets of the trials of each training seed.
+        draws: number of bootstrap draws.
+        seed: seed of the bootstrap draws.
 
     Raises:
-        FeatureError: no trial.
+        FeatureError: there is no trial.
         ConfigError: draws below 1.
     """
-    shares, weights = [], []
-    for trial in trials:
-        seen = [(item.pid, item.shares) for item in trial if item.shares is not None]
-        values = np.array([row for _, row in seen], dtype=np.float64).reshape(-1, len(SHARES))
-        shares.append(IdentitySums.of([pid for pid, _ in seen], values, np.ones((len(seen), 1))))
-        timed = [(item.pid, *item.weights) for item in trial if item.weights is not None]
-        pairs = np.array([row[1:] for row in timed], dtype=np.float64).reshape(-1, 2)
-        weights.append(IdentitySums.of([row[0] for row in timed], pairs[:, :1], pairs[:, 1:]))
+    shares = [[_share_sums(trial) for trial in trials] for trials in seeds]
+    weights = [[_weight_sums(trial) for trial in trials] for trials in seeds]
     return summarize_ratios(SHARES, shares, draws=draws, seed=seed) | summarize_ratios(
         [OCCLUDED_WEIGHT], weights, draws=draws, seed=seed
     )
+
+
+def _share_sums(trial: Sequence[TrackletAttention]) -> IdentitySums:
+    rows = [(item.pid, item.shares) for item in trial if item.shares is not None]
+    values = np.array([shares for _, shares in rows], dtype=np.float64).reshape(-1, len(SHARES))
+    return IdentitySums.of([pid for pid, _ in rows], values, np.ones((len(rows), 1)))
+
+
+def _weight_sums(trial: Sequence[TrackletAttention]) -> IdentitySums:
+    rows = [(item.pid, item.weights) for item in trial if item.weights is not None]
+    pairs = np.array([weights for _, weights in rows], dtype=np.float64).reshape(-1, 2)
+    return IdentitySums.of([pid for pid, _ in rows], pairs[:, :1], pairs[:, 1:])
 
 
 def _shares(

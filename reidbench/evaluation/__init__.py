@@ -16,6 +16,7 @@ from reidbench.evaluation.statistics import (
     holm,
     paired_permutation_test,
     summarize,
+    summarize_seeds,
     trial_figures,
 )
 from reidbench.evaluation.stored import concat_scores, scores_from_table
@@ -43,6 +44,7 @@ __all__ = [
     "scores_from_table",
     "single_shot_scores",
     "summarize",
+    "summarize_seeds",
     "tar_at_far",
     "trial_figures",
 ]

@@ -23,19 +23,22 @@ _SIGN_COLUMNS = 256  # identities whose signs are drawn at once: 20 MB for 10,00
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A figure over trials; None where it is not defined.
+    """A figure over the trials and training seeds of a run; None where it is undefined.
 
     Attributes:
-        mean: mean over the trials; None if in some trial nothing counts, of scores no query.
-        std: sample standard deviation (n - 1) over the trials; None for one trial.
-        low: lower end of the 95 % interval; None if a trial has fewer than two identities that count.
-        high: upper end.
+        mean: mean over seeds and trials; None if no query counts in some trial.
+        std: sample standard deviation (n - 1) over the trials, each the mean over the seeds; None for one trial.
+        low: lower end of the 95 % interval; None if fewer than two identities count in some trial.
+        high: upper end of the 95 % interval.
+        std_seeds: sample standard deviation (n - 1) over the seeds, each the mean over the trials; None for one
+            seed.
     """
 
     mean: float | None
     std: float | None
     low: float | None
     high: float | None
+    std_seeds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,70 +77,105 @@ def trial_figures(scores: Scores, figures: Sequence[str] = FIGURES) -> dict[str,
 def summarize(
     trials: Sequence[Scores], *, figures: Sequence[str] = FIGURES, draws: int = 1000, seed: int = 0
 ) -> dict[str, Summary]:
-    """Return mean, spread and interval of each figure over the trials.
+    """Return the mean, spread and interval of each figure over the trials of a run with one training seed.
 
-    The interval is a percentile interval of the mean over trials, from draws that resample the trials and,
-    within each drawn trial, the identities: all queries of a drawn identity enter together, because they succeed
-    or fail together. One trial: identities only.
+    See `summarize_seeds`.
+    """
+    return summarize_seeds([trials], figures=figures, draws=draws, seed=seed)
+
+
+def summarize_seeds(
+    seeds: Sequence[Sequence[Scores]], *, figures: Sequence[str] = FIGURES, draws: int = 1000, seed: int = 0
+) -> dict[str, Summary]:
+    """Return the mean, spread and interval of each figure over the seeds and trials of a run.
+
+    The interval is a percentile interval of the mean over seeds and trials. Each bootstrap draw resamples the seeds,
+    the trials and, within each drawn trial, the identities. All queries of a drawn identity enter together, in all
+    seeds, because their results are correlated. With one seed, only trials and identities are resampled; with one
+    trial, only identities.
 
     Args:
-        trials: one or more.
-        figures: names as `Scores.figure` takes them.
-        draws: number of resamplings.
-        seed: of the resamplings.
+        seeds: the scores of the trials of each training seed: one or more seeds, each with the same one or more
+            trials in the same order.
+        figures: names that `Scores.figure` accepts.
+        draws: number of bootstrap draws.
+        seed: seed of the bootstrap draws.
 
     Raises:
-        FeatureError: no trial.
+        FeatureError: there is no trial, or seeds differ in their number of trials.
         ConfigError: an unknown figure, or draws below 1.
     """
-    if not trials:
-        raise FeatureError("no trials to summarize: at least one is needed")
-    values = np.array([[scores.figure(name) for name in figures] for scores in trials])
-    tables = [_identity_sums(scores, figures) for scores in trials]
+    _check_trials(seeds)
+    values = np.array([[[scores.figure(name) for name in figures] for scores in trials] for trials in seeds])
+    tables = [[_identity_sums(scores, figures) for scores in trials] for trials in seeds]
     return _summaries(figures, values, tables, draws, seed)
 
 
 def summarize_ratios(
-    figures: Sequence[str], trials: Sequence[IdentitySums], *, draws: int = 1000, seed: int = 0
+    figures: Sequence[str], seeds: Sequence[Sequence[IdentitySums]], *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Summary]:
-    """Return mean, spread and interval over the trials of figures that are ratios of sums over identities.
+    """Return the mean, spread and interval of figures that are ratios of sums over identities.
 
-    The interval is that of `summarize`: of each trial the identities that count are drawn. Figures for which different
-    identities count need a call each.
+    The interval is computed as in `summarize_seeds`; in each trial, the identities that count are resampled.
+    Figures for which different identities count need separate calls.
 
     Args:
         figures: F names.
-        trials: one or more.
-        draws: number of resamplings.
-        seed: of the resamplings.
+        seeds: the sums of the trials of each training seed, as in `summarize_seeds`.
+        draws: number of bootstrap draws.
+        seed: seed of the bootstrap draws.
 
     Raises:
-        FeatureError: no trial.
+        FeatureError: there is no trial, or seeds differ in their number of trials.
         ConfigError: draws below 1.
     """
-    if not trials:
-        raise FeatureError("no trials to summarize: at least one is needed")
-    tables = []
-    for trial in trials:
-        counted = trial.values.any(axis=1) | trial.weights.any(axis=1)
-        tables.append(IdentitySums(values=trial.values[counted], weights=trial.weights[counted]))
+    _check_trials(seeds)
+    tables = [[_counted_identities(trial) for trial in trials] for trials in seeds]
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.array([table.values.sum(axis=0) / table.weights.sum(axis=0) for table in tables])
+        values = np.array([[t.values.sum(axis=0) / t.weights.sum(axis=0) for t in row] for row in tables])
     return _summaries(figures, values, tables, draws, seed)
 
 
+def _check_trials(seeds: Sequence[Sequence[object]]) -> None:
+    if not seeds or not seeds[0]:
+        raise FeatureError("no trials to summarize: at least one is needed")
+    if len({len(trials) for trials in seeds}) > 1:
+        counts = ", ".join(str(len(trials)) for trials in seeds)
+        raise FeatureError(f"all seeds need the same trials, got {counts} trials")
+
+
+def _counted_identities(trial: IdentitySums) -> IdentitySums:
+    is_counted = trial.values.any(axis=1) | trial.weights.any(axis=1)
+    return IdentitySums(values=trial.values[is_counted], weights=trial.weights[is_counted])
+
+
 def _summaries(
-    figures: Sequence[str], values: Floats, tables: Sequence[IdentitySums], draws: int, seed: int
+    figures: Sequence[str],
+    values: Floats,
+    tables: Sequence[Sequence[IdentitySums]],
+    draws: int,
+    seed: int,
 ) -> dict[str, Summary]:
-    """Return the summaries of figures whose values (T, F) in the trials are known."""
+    """Return the summaries of figures with the given values (S, T, F) for each seed and trial."""
     _check_draws(draws)
-    std = values.std(axis=0, ddof=1) if len(tables) > 1 else np.full(len(figures), np.nan)
     low, high = _interval(tables, len(figures), draws, seed)
-    columns = zip(figures, values.mean(axis=0), std, low, high, strict=True)
-    return {
-        name: Summary(mean=_defined(mean), std=_defined(spread), low=_defined(bottom), high=_defined(top))
-        for name, mean, spread, bottom, top in columns
-    }
+    over_seeds = values.mean(axis=0)
+    std, std_seeds = _spread(over_seeds), _spread(values.mean(axis=1))
+    columns = zip(figures, over_seeds.mean(axis=0), std, low, high, std_seeds, strict=True)
+    return {name: Summary(**_named_parts(parts)) for name, *parts in columns}
+
+
+def _named_parts(parts: Sequence[float]) -> dict[str, float | None]:
+    names = ("mean", "std", "low", "high", "std_seeds")
+    return {name: _defined(value) for name, value in zip(names, parts, strict=True)}
+
+
+def _spread(values: Floats) -> Floats:
+    """Return the sample standard deviation (F,) of values (N, F); NaN for N = 1."""
+    if len(values) == 1:
+        return np.full(values.shape[1], np.nan)
+    spread: Floats = values.std(axis=0, ddof=1)
+    return spread
 
 
 def paired_permutation_test(
@@ -202,22 +240,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _interval(tables: Sequence[IdentitySums], figures: int, draws: int, seed: int) -> tuple[Floats, Floats]:
+def _interval(
+    seeds: Sequence[Sequence[IdentitySums]], figures: int, draws: int, seed: int
+) -> tuple[Floats, Floats]:
     """Return the ends (F,) of the intervals; NaN where some trial has fewer than two identities."""
-    if any(len(table.weights) < 2 for table in tables):
+    if any(len(table.weights) < 2 for tables in seeds for table in tables):
         undefined = np.full(figures, np.nan)
         return undefined, undefined
+    trials = len(seeds[0])
     random = np.random.default_rng(seed)
-    drawn = random.integers(len(tables), size=(draws, len(tables)))
-    results = np.empty((draws, len(tables), figures))
-    for trial, table in enumerate(tables):
-        here = drawn == trial
-        people = len(table.weights)
-        times = random.multinomial(people, np.full(people, 1 / people), size=int(here.sum()))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            results[here] = (times @ table.values) / (times @ table.weights)
+    drawn = random.integers(trials, size=(draws, trials))
+    # (S, draws, T, F)
+    results = np.empty((len(seeds), draws, trials, figures))
+    for trial in range(trials):
+        is_drawn = drawn == trial
+        people = len(seeds[0][trial].weights)
+        times = random.multinomial(people, np.full(people, 1 / people), size=int(is_drawn.sum()))
+        for number, tables in enumerate(seeds):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                results[number][is_drawn] = (times @ tables[trial].values) / (times @ tables[trial].weights)
+    means = results.mean(axis=2)
+    if len(seeds) > 1:
+        chosen = random.integers(len(seeds), size=(draws, len(seeds)))
+        means = means[chosen.T, np.arange(draws)]
     with np.errstate(invalid="ignore"):
-        low, high = np.percentile(results.mean(axis=1), _INTERVAL, axis=0)
+        low, high = np.percentile(means.mean(axis=0), _INTERVAL, axis=0)
     return low, high
 
 

@@ -92,7 +92,7 @@ def measure(runner: TrialRunner) -> list[TrialAttention] | None:
 def attention_facts(trials: Sequence[TrialAttention]) -> dict[str, Any]:
     """Return what a record says of the attention in the trials of a run."""
     everything = [tracklet for trial in trials for tracklet in trial.tracklets]
-    figures = summarize_attention([trial.tracklets for trial in trials])
+    figures = summarize_attention([[trial.tracklets for trial in trials]])
     return {
         "figures": {name: asdict(summary) for name, summary in figures.items()},
         "counts": {

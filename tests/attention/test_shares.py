@@ -142,7 +142,7 @@ def test_the_summary_has_mean_spread_and_interval_over_trials_and_people() -> No
         [item(1, 0.8, (1.0, 1.0)), item(2, 0.8, (1.0, 1.0))],
     ]
 
-    found = summarize_attention(trials)
+    found = summarize_attention([trials])
 
     assert list(found) == [*SHARES, OCCLUDED_WEIGHT]
     assert found["person"].mean == pytest.approx((0.4 + 0.8) / 2)
@@ -161,14 +161,14 @@ def test_the_interval_draws_people_and_not_tracklets() -> None:
 
     each_once = [item(pid, value) for pid, value in enumerate(values)]
     for trial in (each_once, each_once * 5):
-        found = summarize_attention([trial], draws=20_000)["person"]
+        found = summarize_attention([[trial]], draws=20_000)["person"]
         assert (found.low, found.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.005)
         assert found.std is None
 
 
 @pytest.mark.parametrize("weights", [None, (1.0, 0.0)], ids=["no such frames", "clear frames weigh nothing"])
 def test_a_ratio_that_is_not_defined_is_none(weights: tuple[float, float] | None) -> None:
-    found = summarize_attention([[item(1, 0.5, weights), item(2, 0.5, weights)]])[OCCLUDED_WEIGHT]
+    found = summarize_attention([[[item(1, 0.5, weights), item(2, 0.5, weights)]]])[OCCLUDED_WEIGHT]
 
     assert (found.mean, found.std, found.low, found.high) == (None, None, None, None)
 
@@ -176,7 +176,7 @@ def test_a_ratio_that_is_not_defined_is_none(weights: tuple[float, float] | None
 def test_without_maps_no_share_is_defined() -> None:
     bare = TrackletAttention(pid=1, frames=2, occluded=1, clear=1, shares=None, weights=(0.5, 1.0))
 
-    found = summarize_attention([[bare]])
+    found = summarize_attention([[[bare]]])
 
     assert found["person"].mean is None
     assert found[OCCLUDED_WEIGHT].mean == pytest.approx(0.5)

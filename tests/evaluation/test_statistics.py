@@ -15,6 +15,7 @@ from reidbench.evaluation import (
     holm,
     paired_permutation_test,
     summarize,
+    summarize_seeds,
     trial_figures,
 )
 
@@ -195,3 +196,58 @@ def test_holm_adjusts_for_the_number_of_comparisons(given: list[float], adjusted
 def test_holm_refuses_what_is_no_probability(bad: float) -> None:
     with pytest.raises(ConfigError, match="p values must be in"):
         holm([0.5, bad])
+
+
+def scores_of(pids: list[int], hits: list[int]) -> Scores:
+    ranks = np.where(np.array(hits) > 0, 1, 2)
+    table = pd.DataFrame(
+        {
+            "pid": pids,
+            "camid": 1,
+            "ap": 1.0 / ranks,
+            "ap_trapezoid": 1.0 / ranks,
+            "inp": 1.0 / ranks,
+            "first_match_rank": ranks,
+            "matches": 1,
+        }
+    )
+    return Scores.from_per_query(table, gallery=4, chance_rank1=0.5)
+
+
+def test_std_is_over_trials_of_seed_means_and_std_seeds_over_seeds_of_trial_means() -> None:
+    people = [1, 2, 3, 4]
+    seeds = [
+        [scores_of(people, [1, 0, 0, 0]), scores_of(people, [1, 1, 0, 0])],
+        [scores_of(people, [1, 1, 1, 0]), scores_of(people, [1, 1, 1, 1])],
+        [scores_of(people, [0, 0, 0, 0]), scores_of(people, [1, 0, 0, 0])],
+    ]
+
+    rank1 = summarize_seeds(seeds, draws=200)["rank1"]
+
+    trial_means = np.array([[0.25, 0.5], [0.75, 1.0], [0.0, 0.25]])
+    assert rank1.mean == pytest.approx(trial_means.mean())
+    assert rank1.std == pytest.approx(trial_means.mean(axis=0).std(ddof=1))
+    assert rank1.std_seeds == pytest.approx(trial_means.mean(axis=1).std(ddof=1))
+
+
+def test_one_seed_gives_the_interval_of_its_trials_and_no_std_seeds() -> None:
+    trials = [scores_of([1, 2, 3], [1, 0, 1]), scores_of([1, 2, 3], [1, 1, 0])]
+
+    assert summarize_seeds([trials]) == summarize(trials)
+    assert summarize(trials)["rank1"].std_seeds is None
+
+
+def test_interval_resamples_seeds() -> None:
+    # All identities and trials agree, so only the seeds vary.
+    seeds = [[scores_of([1, 2], [1, 1])], [scores_of([1, 2], [0, 0])]]
+
+    rank1 = summarize_seeds(seeds, draws=400)["rank1"]
+
+    assert (rank1.low, rank1.high) == (0.0, 1.0)
+
+
+def test_seeds_with_different_trials_raise() -> None:
+    trial = scores_of([1, 2], [1, 0])
+
+    with pytest.raises(FeatureError, match="all seeds need the same trials, got 1, 2 trials"):
+        summarize_seeds([[trial], [trial, trial]])
