@@ -86,6 +86,14 @@ def test_imports_point_down(path: Path) -> None:
         assert not is_same_layer or allowed, f"{package} imports {module}, which is in the same layer"
 
 
+def test_evaluation_imports_errors_and_itself_only() -> None:
+    imported = {
+        module for path in (ROOT / "reidbench" / "evaluation").rglob("*.py") for module in imports(path)
+    }
+
+    assert {layer_of(module) for module in imported} <= {None, "evaluation", "errors"}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_never_imports_a_first_party_plugin(path: Path) -> None:
     assert not [

@@ -5,7 +5,7 @@ distractor; ties count against the method; queries without a match are left out 
 """
 
 from reidbench.evaluation.conventions import Convention, conventions
-from reidbench.evaluation.pairs import PairScorer
+from reidbench.evaluation.exact.pairs import PairScorer
 from reidbench.evaluation.pooling import pool, pool_queries
 from reidbench.evaluation.reranking import RerankSettings, rerank, rerank_pairs
 from reidbench.evaluation.scores import Scores, Unmatched, evaluate, evaluate_pairs

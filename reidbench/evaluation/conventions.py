@@ -17,9 +17,9 @@ from torch import Tensor
 
 from reidbench.errors import FeatureError
 from reidbench.evaluation import precision
+from reidbench.evaluation.exact.ranking import rank_blocks
 from reidbench.evaluation.inputs import Values, as_labels
 from reidbench.evaluation.labels import DISTRACTOR, JUNK, Labels
-from reidbench.evaluation.ranking import rank_blocks
 from reidbench.evaluation.verification import distance_rows
 
 CURVE = 50

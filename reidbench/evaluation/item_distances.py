@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
-from reidbench.evaluation.distances import Block, FeatureRows
-from reidbench.evaluation.pairs import PairRows, PairScorer
+from reidbench.evaluation.exact.distances import Block, FeatureRows
+from reidbench.evaluation.exact.pairs import PairRows, PairScorer
 
 _BOUNDS = 1 << 25  # bounds of distances at once, while neighbours are sought
 _ROUNDING = 1e-5  # of the largest score of a row: how far below zero rounding may take a score

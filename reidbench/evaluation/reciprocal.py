@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reidbench.evaluation.distances import Block
+from reidbench.evaluation.exact.distances import Block
 from reidbench.evaluation.item_distances import ItemDistances, blocks
 
 ONE = 2.0**40  # the weight 1: 1e-12 fine, and rows of 2**23 weights still add up in 64 bits

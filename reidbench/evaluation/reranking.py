@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
+from reidbench.evaluation.exact.pairs import PairScorer
 from reidbench.evaluation.inputs import Values, as_features
 from reidbench.evaluation.item_distances import FeatureDistances, ItemDistances, PairDistances, blocks, ratio
-from reidbench.evaluation.pairs import PairScorer
 from reidbench.evaluation.reciprocal import ONE, SparseRows, encode, nearest, ranges
 
 _KEPT_ELEMENTS = 1 << 23  # re-ranked distances that are kept

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation import precision
-from reidbench.evaluation.distances import FeatureRows
+from reidbench.evaluation.exact.distances import FeatureRows
+from reidbench.evaluation.exact.pairs import MatrixRows, PairRows, PairScorer
+from reidbench.evaluation.exact.ranking import Rows, rank_blocks
 from reidbench.evaluation.inputs import Values, as_distances, as_features
 from reidbench.evaluation.labels import Labels
-from reidbench.evaluation.pairs import MatrixRows, PairRows, PairScorer
-from reidbench.evaluation.ranking import Rows, rank_blocks
 
 Unmatched: TypeAlias = Literal["exclude", "miss"]
 """What a query without an admissible match is: left out of the means, or a failure that counts as 0."""

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation import precision
+from reidbench.evaluation.exact.pairs import PairScorer
+from reidbench.evaluation.exact.ranking import Rows
 from reidbench.evaluation.inputs import Values
 from reidbench.evaluation.labels import DISTRACTOR, Labels
-from reidbench.evaluation.pairs import PairScorer
-from reidbench.evaluation.ranking import Rows
 from reidbench.evaluation.scores import Scores, Unmatched
 from reidbench.evaluation.verification import distance_rows
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
-from reidbench.evaluation.distances import Block, FeatureRows
+from reidbench.evaluation.exact.distances import Block, FeatureRows
+from reidbench.evaluation.exact.pairs import MatrixRows, PairRows, PairScorer
+from reidbench.evaluation.exact.ranking import Rows
 from reidbench.evaluation.inputs import Values, as_distances, as_features
 from reidbench.evaluation.labels import Labels
-from reidbench.evaluation.pairs import MatrixRows, PairRows, PairScorer
-from reidbench.evaluation.ranking import Rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from reidbench.evaluation import Scores, evaluate, evaluate_pairs, tally
+from reidbench.evaluation import Scores, evaluate, evaluate_pairs
+from reidbench.evaluation.exact import tally
 
 from .oracle import Labelled, Opinion, consult, mean, random_labels, squared_distances
 

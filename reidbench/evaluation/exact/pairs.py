@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
-from reidbench.evaluation.distances import Block
+from reidbench.evaluation.exact.distances import Block
 from reidbench.evaluation.inputs import check_finite
 from reidbench.evaluation.labels import People
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reidbench.evaluation.exact.tally import PAIR_LIMIT, Rows, Tally
 from reidbench.evaluation.labels import Labels
-from reidbench.evaluation.tally import PAIR_LIMIT, Rows, Tally
 
 __all__ = ["Rows", "rank_blocks"]
 

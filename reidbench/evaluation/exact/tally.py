@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidbench.evaluation.distances import Block
-from reidbench.evaluation.float_order import (
+from reidbench.evaluation.exact.distances import Block
+from reidbench.evaluation.exact.float_order import (
     COLUMN_BITS,
     FARTHEST,
     codes,
