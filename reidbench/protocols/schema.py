@@ -63,16 +63,43 @@ class TrialRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SyntheticRule:
+    """The rendered tree that the protocol is made for, when it is made for one.
+
+    Attributes:
+        masks: also write who covers which pixel, which no picture depends on.
+    """
+
+    people: int
+    seed: int
+    frames: int | None = None
+    min_frames: int | None = None
+    max_frames: int | None = None
+    mean_frames: int | None = None
+    masks: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the renderer."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainRule:
     """What is trained on: of a divided dataset the people that are not tested, else a part.
 
     Attributes:
         dataset: another dataset than the tested one, whole or a part of it; None = the tested one.
         part: only tracklets of this part; None = all.
+        synthetic: the rendered tree of the other dataset that is trained on; None = the dataset as it is found.
     """
 
     dataset: str | None = None
     part: str | None = None
+    synthetic: SyntheticRule | None = None
+
+    def __post_init__(self) -> None:
+        if self.synthetic is not None and self.dataset is None:
+            raise ProtocolError("train.synthetic belongs to protocols with train.dataset")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,27 +153,6 @@ class FrameRule:
             )
         if self.limit is not None and self.limit < 1:
             raise ProtocolError(f"frames.limit must be at least 1, got {self.limit}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyntheticRule:
-    """The rendered tree that the protocol is made for, when it is made for one.
-
-    Attributes:
-        masks: also write who covers which pixel, which no picture depends on.
-    """
-
-    people: int
-    seed: int
-    frames: int | None = None
-    min_frames: int | None = None
-    max_frames: int | None = None
-    mean_frames: int | None = None
-    masks: bool = False
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings of the renderer."""
-        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,20 +222,25 @@ class Protocol:
     def with_training_data(self, other: Protocol) -> Protocol:
         """Return the protocol with the training data of another one, for cross-dataset transfer.
 
-        Of a protocol that divides people, all of its people are trained on: none of them is tested here.
+        All people of the other protocol are trained on: none of them is tested here. A protocol that renders its own
+        data does so here too; its people are different from those of the real dataset of the same layout.
 
         Raises:
-            ProtocolError: both are protocols of the same dataset, so that tested people might be trained on.
+            ProtocolError: both protocols use the same data, so that tested people could be trained on.
         """
-        if other.dataset == self.dataset:
+        if (other.dataset, other.synthetic) == (self.dataset, self.synthetic):
             raise ProtocolError(
-                f"protocol '{self.name}' cannot be trained on '{other.name}': both use the dataset '{self.dataset}'"
+                f"protocol '{self.name}' cannot be trained on '{other.name}': both use the dataset '{self.dataset}', "
+                "so tested people would be trained on; name a protocol of another dataset"
             )
         if other.train.dataset is not None:
             raise ProtocolError(
-                f"protocol '{other.name}' trains on '{other.train.dataset}'; name a protocol of that"
+                f"cannot take the training data of protocol '{other.name}': it is a transfer protocol that trains on "
+                f"'{other.train.dataset}'; name a protocol of that dataset instead"
             )
-        rule = TrainRule(dataset=other.dataset, part=other.named_part(other.train.part))
+        rule = TrainRule(
+            dataset=other.dataset, part=other.named_part(other.train.part), synthetic=other.synthetic
+        )
         return dataclasses.replace(self, train=rule, title=f"{self.title}; trained on {other.name}")
 
     def named_part(self, part: str | None) -> str | None:

@@ -10,8 +10,9 @@ from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetNotFoundError
-from reidbench.plugin import DatasetSpec, load_target
+from reidbench.plugin import DatasetSpec, Plugins, load_target
 from reidbench.protocols import Protocol
+from reidbench.protocols.schema import SyntheticRule
 
 ENVIRONMENT_VARIABLE = "REIDBENCH_DATA"
 
@@ -41,32 +42,68 @@ def layout_of(spec: DatasetSpec) -> Layout:
     return layout
 
 
-def read_contents(
-    spec: DatasetSpec, protocol: Protocol, cache: Cache, *, data_root: Path | None, synthetic: bool
+def read_tested(
+    protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
 ) -> DatasetContents:
-    """Read a dataset for a protocol, rendering it first where that was asked for.
+    """Read the tested dataset of a protocol, rendering it first where the protocol or the user chooses that.
 
     Raises:
         DatasetNotFoundError: there is no such folder.
         DatasetError: it is not the published dataset.
-        ConfigError: two sources of data were given.
+        ConfigError: the protocol has no use for the data root, or two sources of data were given.
     """
-    rule = protocol.synthetic
-    if data_root is not None and (synthetic or rule is not None):
-        reason = "--synthetic" if synthetic else f"protocol '{protocol.name}', which renders its own data"
-        raise ConfigError(f"--data-root {data_root} cannot be combined with {reason}; leave one of them out")
+    _check_sources(protocol, data_root, synthetic=synthetic)
+    return _read(plugins.dataset(protocol.dataset), protocol.synthetic, cache, data_root, synthetic=synthetic)
+
+
+def read_training(
+    protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
+) -> DatasetContents | None:
+    """Read the dataset that a transfer protocol trains on; None where that is the tested one.
+
+    Raises:
+        DatasetNotFoundError: as `read_tested`.
+        DatasetError: as `read_tested`.
+        ConfigError: as `read_tested`.
+    """
+    rule = protocol.train
+    if rule.dataset is None:
+        return None
+    _check_sources(protocol, data_root, synthetic=synthetic)
+    return _read(plugins.dataset(rule.dataset), rule.synthetic, cache, data_root, synthetic=synthetic)
+
+
+def _check_sources(protocol: Protocol, data_root: Path | None, *, synthetic: bool) -> None:
+    if data_root is None:
+        return
+    if synthetic:
+        raise ConfigError(
+            f"--data-root {data_root} cannot be combined with --synthetic: leave out --synthetic to read the data "
+            "root, or --data-root to render the data"
+        )
+    train = protocol.train
+    reads_files = protocol.synthetic is None or (train.dataset is not None and train.synthetic is None)
+    if not reads_files:
+        raise ConfigError(
+            f"--data-root {data_root} has no effect: protocol '{protocol.name}' renders its own data; leave it out"
+        )
+
+
+def _read(
+    spec: DatasetSpec, rule: SyntheticRule | None, cache: Cache, data_root: Path | None, *, synthetic: bool
+) -> DatasetContents:
     if rule is not None:
-        data_root = _rendered(layout_of(spec), SyntheticSettings(**rule.settings()), cache)
+        data_root = _render(layout_of(spec), SyntheticSettings(**rule.settings()), cache)
     elif synthetic:
         layout = layout_of(spec)
-        data_root = _rendered(layout, layout.stand_in(), cache)
+        data_root = _render(layout, layout.stand_in(), cache)
     dataset, folder = find_dataset(spec, data_root)
     contents = dataset.read(folder)
     check_official(dataset, contents)
     return contents
 
 
-def _rendered(layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:
+def _render(layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:
     root = cache.tree(layout.digest(settings))
     with cache.lock(root):
         layout.synthesize(root, settings)

@@ -24,7 +24,7 @@ from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Plugins
 from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, tested_sides
-from reidbench.runner.data import read_contents
+from reidbench.runner.data import read_tested
 from reidbench.runner.label_check import check_labels, query_rows
 from reidbench.runner.matching import Labels, Matching, Rules
 from reidbench.runner.plan import choose_protocol
@@ -88,9 +88,9 @@ class _File:
         self.trials = [[search] for search in file.searches]
         if request.protocol is not None:
             self.protocol = choose_protocol(request.protocol, plugins, conventions=request.conventions)
-            self.contents = read_contents(
-                plugins.dataset(self.protocol.dataset),
+            self.contents = read_tested(
                 self.protocol,
+                plugins,
                 cache,
                 data_root=request.data_root,
                 synthetic=request.synthetic,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.cache import Cache
-from reidbench.datasets import DatasetContents, FrameLoader
+from reidbench.datasets import FrameLoader
 from reidbench.evaluation import trial_figures
 from reidbench.plugin import Plugins, Runtime, as_plain
 from reidbench.protocols.trials import Trial, draw_trials
 from reidbench.runner.attention import attention_facts, measure
-from reidbench.runner.data import read_contents
+from reidbench.runner.data import read_tested, read_training
 from reidbench.runner.plan import Choice, Plan, Windows
 from reidbench.runner.record import Record, build_record, identity_of, write_record
 from reidbench.runner.results import TrialResult
@@ -27,15 +27,11 @@ log = logging.getLogger(__name__)
 def make_plan(choice: Choice, plugins: Plugins, cache: Cache) -> Plan:
     """Read the data of a choice and draw its trials."""
     protocol, request = choice.protocol, choice.request
-
-    def contents(dataset: str) -> DatasetContents:
-        spec = plugins.dataset(dataset)
-        return read_contents(spec, protocol, cache, data_root=request.data_root, synthetic=request.synthetic)
-
-    tested = contents(protocol.dataset)
-    other = protocol.train.dataset
-    training = tested if other is None else contents(other)
-    trials = draw_trials(protocol, tested, None if other is None else training)
+    sources: dict[str, Any] = {"data_root": request.data_root, "synthetic": request.synthetic}
+    tested = read_tested(protocol, plugins, cache, **sources)
+    other = read_training(protocol, plugins, cache, **sources)
+    trials = draw_trials(protocol, tested, other)
+    training = tested if other is None else other
     return Plan(choice, tested, training, tuple(trials[: request.trials]))
 
 

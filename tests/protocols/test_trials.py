@@ -193,7 +193,7 @@ def test_any_protocol_can_be_trained_on_another_dataset_but_not_on_its_own() -> 
         ProtocolError, match="'mars' cannot be trained on 'mars-9330': both use the dataset 'mars'"
     ):
         protocol("mars").with_training_data(protocol("mars-9330"))
-    with pytest.raises(ProtocolError, match="'mars-to-ilids' trains on 'mars'; name a protocol of that"):
+    with pytest.raises(ProtocolError, match="'mars-to-ilids': it is a transfer protocol"):
         protocol("viper").with_training_data(protocol("mars-to-ilids"))
 
 
