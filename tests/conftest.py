@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads stall a busy machine
+# Set before the import of torch: spinning OpenMP threads slow down a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
@@ -16,8 +17,8 @@ torch.set_num_threads(2)
 
 
 @pytest.fixture(autouse=True)
-def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's cache or data."""
+def _isolate_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an empty cache, no data root and a terminal of 200 columns."""
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("REIDBENCH_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
@@ -25,7 +26,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session")
 def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with an iLIDS-VID tree of 12 rendered people, 6 frames each; not to be changed."""
+    """A read-only data root with an iLIDS-VID tree: 12 rendered people, 6 frames per tracklet."""
     root = tmp_path_factory.mktemp("data")
     LAYOUT.synthesize(root, SyntheticSettings(people=12, frames=6, seed=77), workers=1, progress=False)
     return root

@@ -14,6 +14,8 @@ from reidbench import cli
 
 @dataclass(frozen=True)
 class Answer:
+    """Exit code, standard output and standard error of one command."""
+
     code: int
     out: str
     err: str
@@ -23,34 +25,34 @@ class Answer:
 def reidbench(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Answer]:
-    """Run the command line in this process, in an empty folder, through the same `main` as the console script."""
+    """Run `reidbench` in this process in an empty directory, through the `main` of the console script."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: str) -> Answer:
+    def run(*arguments: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["reidbench", *arguments])
         root = logging.getLogger()
-        before = list(root.handlers)
+        handlers_before = list(root.handlers)
         try:
             cli.main()
             code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
         finally:
-            for handler in set(root.handlers) - set(before):
+            for handler in set(root.handlers) - set(handlers_before):
                 root.removeHandler(handler)
         printed = capsys.readouterr()
         return Answer(code, printed.out, printed.err)
 
-    return call
+    return run
 
 
 @pytest.fixture
 def in_subprocess() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python code in a fresh interpreter."""
 
-    def call(code: str) -> subprocess.CompletedProcess[str]:
+    def run(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
         )
 
-    return call
+    return run

@@ -1,11 +1,11 @@
-"""Single-file plugins as text: one method whose `embed` is given."""
+"""Write single-file plugins with one method, from the source of its `embed` and further methods."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from textwrap import indent
 
-TEXT = """
+TEMPLATE = """
 import torch
 from dataclasses import dataclass, field
 from reidbench.datasets import stream_frames
@@ -15,7 +15,7 @@ from reidbench.plugin import Embeddings, FixedMethod, Method, MethodSpec, hookim
 class Config:
     pass
 
-class Mine({base}):
+class FileMethod({base}):
     name, version, Config, presets = "{name}", "1", Config, {{"paper": Config()}}
 
     def embed(self, tracklets):
@@ -23,7 +23,7 @@ class Mine({base}):
 {further}
 @hookimpl
 def reidbench_methods():
-    return [MethodSpec(name="{name}", target=f"{{__name__}}:Mine", summary="of a test")]
+    return [MethodSpec(name="{name}", target=f"{{__name__}}:FileMethod", summary="method of a test")]
 """
 
 MEAN_COLOR = """
@@ -31,7 +31,7 @@ rows = [torch.tensor(frames.mean((0, 2)).ravel()) for frames in stream_frames(tr
 return Embeddings(values=torch.stack(rows).float())
 """
 
-# A matcher of its own, so that nothing takes the short way of Euclidean distances.
+# A custom distance, so that the fast path for Euclidean distances is not used.
 CITY_BLOCK = """
 def distance(self, query, gallery):
     return torch.cdist(query.values, gallery.values, p=1)
@@ -41,9 +41,17 @@ def distance(self, query, gallery):
 def write_plugin(
     folder: Path, name: str, embed: str = MEAN_COLOR, *, base: str = "FixedMethod", further: str = ""
 ) -> Path:
-    """Write a plugin file that offers the method `name`, and return it."""
+    """Write a plugin file with the method `name` and return its path.
+
+    Args:
+        folder: directory for the file.
+        name: name of the method.
+        embed: body of `embed`.
+        base: base class, "FixedMethod" or "Method".
+        further: source of more methods of the class.
+    """
     file = folder / f"{name.replace('-', '_')}_plugin.py"
-    text = TEXT.format(
+    text = TEMPLATE.format(
         name=name,
         base=base,
         embed=indent(embed.strip(), " " * 8),

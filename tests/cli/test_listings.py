@@ -12,15 +12,15 @@ Run = Callable[..., Answer]
 
 
 @pytest.mark.parametrize("command", ["methods", "protocols", "datasets", "plugins"])
-def test_a_listing_is_a_table_for_people_and_an_array_for_programs(reidbench: Run, command: str) -> None:
-    table, listed = reidbench(command), json.loads(reidbench(command, "--json").out)
+def test_listing_prints_a_table_or_a_json_array(reidbench: Run, command: str) -> None:
+    table, rows = reidbench(command), json.loads(reidbench(command, "--json").out)
 
     assert table.code == 0
-    assert listed
-    assert all(row["name"] in table.out for row in listed)
+    assert rows
+    assert all(row["name"] in table.out for row in rows)
 
 
-def test_one_method_is_shown_with_all_settings_and_presets(reidbench: Run) -> None:
+def test_method_page_lists_settings_and_presets(reidbench: Run) -> None:
     answer = reidbench("methods", "siamese-convgru", "--json")
 
     (facts,) = json.loads(answer.out)
@@ -30,28 +30,26 @@ def test_one_method_is_shown_with_all_settings_and_presets(reidbench: Run) -> No
     assert "kernels" in reidbench("methods", "siamese-convgru").out
 
 
-def test_one_protocol_is_shown_with_its_sources(reidbench: Run) -> None:
+def test_protocol_page_lists_its_sources(reidbench: Run) -> None:
     (facts,) = json.loads(reidbench("protocols", "ilids", "--json").out)
 
     assert facts["trials"]["test_people"] == 150
     assert "ECCV 2014" in facts["sources"]["trials.count"]
 
 
-def test_one_dataset_is_shown_with_how_it_is_obtained(reidbench: Run) -> None:
+def test_dataset_page_tells_how_to_obtain_it(reidbench: Run) -> None:
     assert "academic use" in reidbench("datasets", "ilids-vid").out
 
 
 @pytest.mark.parametrize("command", ["methods", "protocols", "datasets"])
-def test_an_unknown_name_is_exit_2(reidbench: Run, command: str) -> None:
+def test_unknown_name_exits_2(reidbench: Run, command: str) -> None:
     answer = reidbench(command, "nonesuch")
 
     assert answer.code == 2
     assert f"`reidbench {command}` lists all" in answer.err
 
 
-def test_strict_is_exit_1_when_a_plugin_failed_and_the_others_are_still_listed(
-    reidbench: Run, tmp_path: Path
-) -> None:
+def test_plugins_strict_exits_1_after_listing_all_plugins(reidbench: Run, tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("raise RuntimeError('boom')")
 
@@ -64,7 +62,7 @@ def test_strict_is_exit_1_when_a_plugin_failed_and_the_others_are_still_listed(
     assert reidbench("plugins", "--strict").code == 0
 
 
-def test_data_synthesize_writes_a_tree_that_a_run_can_read(reidbench: Run, tmp_path: Path) -> None:
+def test_synthesized_tree_can_be_used_by_a_run(reidbench: Run, tmp_path: Path) -> None:
     answer = reidbench(
         "data", "synthesize", "ilids-vid", "--out", str(tmp_path / "root"), "--people", "4", "--frames", "3",
         "--seed", "55", "--masks", "--workers", "1",
@@ -76,7 +74,7 @@ def test_data_synthesize_writes_a_tree_that_a_run_can_read(reidbench: Run, tmp_p
     assert reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(tmp_path / "root")).code == 0
 
 
-def test_data_synthesize_refuses_impossible_sizes(reidbench: Run, tmp_path: Path) -> None:
+def test_synthesize_rejects_too_few_people(reidbench: Run, tmp_path: Path) -> None:
     answer = reidbench("data", "synthesize", "ilids-vid", "--out", str(tmp_path / "root"), "--people", "1")
 
     assert answer.code == 2
@@ -84,9 +82,7 @@ def test_data_synthesize_refuses_impossible_sizes(reidbench: Run, tmp_path: Path
     assert not (tmp_path / "root").exists()
 
 
-def test_a_leaderboard_ranks_complete_records_and_leaves_partial_ones_out(
-    reidbench: Run, small_root: Path
-) -> None:
+def test_leaderboard_ranks_complete_records_only(reidbench: Run, small_root: Path) -> None:
     root = ("--data-root", str(small_root))
     reidbench("run", "-m", "color-lbp", "-p", "ilids", *root)
     reidbench("run", "-m", "color-lbp", "-p", "ilids", "--preset", "hellinger", *root)
@@ -102,12 +98,12 @@ def test_a_leaderboard_ranks_complete_records_and_leaves_partial_ones_out(
     assert reidbench("leaderboard", "show", "-p", "demo").out == ""
 
 
-def test_a_record_whose_side_file_was_changed_is_refused(
+def test_leaderboard_rejects_a_record_with_a_changed_side_file(
     reidbench: Run, small_root: Path, tmp_path: Path
 ) -> None:
     reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
-    (side,) = (tmp_path / "runs/records/ilids").glob("*.csv")
-    side.write_text(side.read_text().replace("1", "2"))
+    (side_file,) = (tmp_path / "runs/records/ilids").glob("*.csv")
+    side_file.write_text(side_file.read_text().replace("1", "2"))
 
     answer = reidbench("leaderboard", "show")
 
@@ -115,14 +111,14 @@ def test_a_record_whose_side_file_was_changed_is_refused(
     assert "digest differs" in answer.err
 
 
-def test_names_from_records_are_escaped_in_markdown(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
+def test_record_names_are_escaped_in_markdown(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
     reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
     (file,) = (tmp_path / "runs/records/ilids").glob("*.json")
     record = json.loads(file.read_text())
     record["method"] = "<script>alert(1)</script>|[x](y)"
     file.write_text(json.dumps(record))
 
-    shown = reidbench("leaderboard", "show", "--format", "github").out
+    markdown = reidbench("leaderboard", "show", "--format", "github").out
 
-    assert "<script>" not in shown
-    assert "|[x]" not in shown
+    assert "<script>" not in markdown
+    assert "|[x]" not in markdown

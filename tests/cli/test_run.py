@@ -15,11 +15,11 @@ Run = Callable[..., Answer]
 SMALL = ("-m", "siamese-convgru", "--preset", "small", "--set", "epochs=0")
 
 
-def leftovers(folder: Path) -> list[Path]:
+def written_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"]
 
 
-def test_a_run_prints_a_table_and_writes_a_record_with_its_side_file(
+def test_run_prints_a_table_and_writes_a_record_with_its_side_file(
     reidbench: Run, small_root: Path, tmp_path: Path
 ) -> None:
     answer = reidbench(
@@ -36,12 +36,13 @@ def test_a_run_prints_a_table_and_writes_a_record_with_its_side_file(
     assert (record_file.parent / record["per_query"]["file"]).exists()
 
 
-def test_json_prints_one_record_a_line_and_nothing_else(reidbench: Run, small_root: Path) -> None:
+def test_json_output_is_one_record_per_line(reidbench: Run, small_root: Path) -> None:
     answer = reidbench(
         "run", "-m", "color-lbp", "-m", "siamese-convgru", "-p", "ilids", "--preset", "paper", "--dry-run", "--json",
         "--data-root", str(small_root), "--set", "stripes=3",
     )  # fmt: skip
-    assert answer.code == 2  # a setting must fit every method asked for
+    # Every method of the command must have the setting.
+    assert answer.code == 2
     answer = reidbench(
         "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json"
     )
@@ -50,7 +51,8 @@ def test_json_prints_one_record_a_line_and_nothing_else(reidbench: Run, small_ro
     record = json.loads(line)
     assert set(record["figures"]) == {"rank1", "rank5", "rank10", "rank20", "map", "map_trapezoid", "minp"}
     assert set(record["figures"]["rank1"]) == {"mean", "std", "low", "high"}
-    assert record["figures"]["rank1"]["std"] is None  # one trial has no spread
+    # A single trial has no standard deviation.
+    assert record["figures"]["rank1"]["std"] is None
     assert record["trials"][0]["queries"] == 6
     assert record["trials"][0]["gallery"] == 6
     assert record["chance"]["rank1"] == pytest.approx(1 / 6)
@@ -59,31 +61,32 @@ def test_json_prints_one_record_a_line_and_nothing_else(reidbench: Run, small_ro
     assert record["seed"] == 0
 
 
-def test_a_repeated_run_comes_from_the_cache_with_the_same_figures_and_seconds(
+def test_repeated_run_reuses_the_cache_with_the_same_figures_and_times(
     reidbench: Run, small_root: Path
 ) -> None:
     command = ("run", *SMALL, "-p", "ilids", "--data-root", str(small_root), "--trials", "2", "--json")
 
-    first, second, anew = (json.loads(reidbench(*command, *more).out) for more in ((), (), ("--no-resume",)))
+    first, second, fresh = (json.loads(reidbench(*command, *more).out) for more in ((), (), ("--no-resume",)))
 
     assert first["cached"] == {"fit": False, "embed": False, "match": False}
     assert second["cached"] == {"fit": True, "embed": True, "match": True}
-    assert anew["cached"] == {"fit": False, "embed": False, "match": False}
+    assert fresh["cached"] == {"fit": False, "embed": False, "match": False}
     assert second["seconds"] == first["seconds"]
-    for part in ("figures", "trials", "fingerprints", "per_query", "config", "environment"):
-        assert first[part] == second[part] == anew[part]
+    for field in ("figures", "trials", "fingerprints", "per_query", "config", "environment"):
+        assert first[field] == second[field] == fresh[field]
 
 
-def test_what_learns_nothing_is_embedded_once_for_all_trials(reidbench: Run, small_root: Path) -> None:
+def test_fixed_methods_embed_once_for_all_trials(reidbench: Run, small_root: Path) -> None:
     from reidbench.cache import Cache
 
     reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
 
-    assert len(list((Cache().root / "features").iterdir())) == 2  # one for either frame window
+    # One feature file per frame window.
+    assert len(list((Cache().root / "features").iterdir())) == 2
     assert not (Cache().root / "fits").exists()
 
 
-def test_a_setting_of_the_distance_shares_fit_and_embeddings(reidbench: Run, small_root: Path) -> None:
+def test_distance_setting_reuses_fit_and_embeddings(reidbench: Run, small_root: Path) -> None:
     from reidbench.cache import Cache
 
     command = ("run", *SMALL, "-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json")
@@ -96,7 +99,7 @@ def test_a_setting_of_the_distance_shares_fit_and_embeddings(reidbench: Run, sma
     assert len(list((Cache().root / "fits").iterdir())) == 1
 
 
-def test_seed_and_settings_make_other_runs(reidbench: Run, small_root: Path) -> None:
+def test_seed_and_settings_change_the_run_fingerprint(reidbench: Run, small_root: Path) -> None:
     command = (
         "run",
         *SMALL,
@@ -119,7 +122,7 @@ def test_seed_and_settings_make_other_runs(reidbench: Run, small_root: Path) -> 
     assert {row["done"] for row in rows} == {0}
 
 
-BAD = {
+INVALID_USAGE = {
     "missing-dataset": (
         ["-m", "color-lbp", "-p", "ilids", "--data-root", "nowhere"],
         ["'ilids-vid'", "nowhere/ilids-vid", "--data-root", "--synthetic", "academic use"],
@@ -139,7 +142,7 @@ BAD = {
     ),
     "unknown-setting": (
         ["-m", "color-lbp", "-p", "ilids", "--set", "stripe=3"],
-        ["'stripe'", "did you mean stripes"],
+        ["'stripe'", "Did you mean stripes"],
     ),
     "out-of-range": (
         ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=0"],
@@ -153,7 +156,7 @@ BAD = {
     "too-many-trials": (["-m", "color-lbp", "-p", "ilids", "--trials", "11"], ["1..10", "got 11"]),
     "no-such-device": (["-m", "color-lbp", "-p", "demo", "--device", "cuda:99"], ["cuda:99"]),
     "not-a-device": (["-m", "color-lbp", "-p", "demo", "--device", "gpu"], ["auto, cpu, cuda", "'gpu'"]),
-    "output-is-no-folder": (
+    "output-not-a-directory": (
         ["-m", "color-lbp", "-p", "demo", "--output", "/dev/null/runs"],
         ["--output /dev/null/runs", "/dev/null is no folder"],
     ),
@@ -168,8 +171,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
-def test_bad_input_is_one_clear_line_exit_2_and_no_file(
+@pytest.mark.parametrize(("arguments", "words"), INVALID_USAGE.values(), ids=INVALID_USAGE)
+def test_invalid_usage_exits_2_with_one_line_and_no_file(
     reidbench: Run, tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
     answer = reidbench("run", *arguments)
@@ -180,44 +183,45 @@ def test_bad_input_is_one_clear_line_exit_2_and_no_file(
     assert len(message) == 1
     assert not [word for word in words if word not in message[0]]
     assert "Traceback" not in answer.err
-    assert leftovers(tmp_path) == []
+    assert written_files(tmp_path) == []
 
 
 @pytest.fixture
-def damaged(small_root: Path, tmp_path: Path) -> Path:
+def root_copy(small_root: Path, tmp_path: Path) -> Path:
+    """A copy of the small tree, free to be damaged."""
     root = tmp_path / "root"
     shutil.copytree(small_root, root)
     return root
 
 
-def test_a_truncated_frame_is_named_and_no_record_is_written(
-    reidbench: Run, damaged: Path, tmp_path: Path
+def test_truncated_frame_is_named_and_no_record_is_written(
+    reidbench: Run, root_copy: Path, tmp_path: Path
 ) -> None:
-    frame = sorted((damaged / "ilids-vid/i-LIDS-VID/sequences/cam2").rglob("*.png"))[-1]
+    frame = sorted((root_copy / "ilids-vid/i-LIDS-VID/sequences/cam2").rglob("*.png"))[-1]
     frame.write_bytes(frame.read_bytes()[:200])
 
-    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(damaged))
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(root_copy))
 
     assert answer.code == 2
     assert str(frame) in answer.err
     assert "Traceback" not in answer.err
-    assert leftovers(tmp_path / "runs") == []
+    assert written_files(tmp_path / "runs") == []
 
 
-def test_a_tree_without_one_camera_is_named(reidbench: Run, damaged: Path, tmp_path: Path) -> None:
-    shutil.rmtree(damaged / "ilids-vid/i-LIDS-VID/sequences/cam2")
+def test_missing_camera_is_named(reidbench: Run, root_copy: Path, tmp_path: Path) -> None:
+    shutil.rmtree(root_copy / "ilids-vid/i-LIDS-VID/sequences/cam2")
 
-    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(damaged))
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(root_copy))
 
     assert answer.code == 2
     assert "cam2 is missing" in answer.err
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_failing_plugin_is_exit_3_with_its_name_and_its_traceback_in_the_log(
+def test_failing_plugin_exits_3_with_its_traceback_in_the_log(
     reidbench: Run, small_root: Path, tmp_path: Path
 ) -> None:
-    plugin = write_plugin(tmp_path, "failing", 'raise KeyError("a mistake of the plugin")')
+    plugin = write_plugin(tmp_path, "failing", 'raise KeyError("an error in the plugin")')
 
     answer = reidbench(
         "run", "-m", "failing", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
@@ -226,7 +230,7 @@ def test_a_failing_plugin_is_exit_3_with_its_name_and_its_traceback_in_the_log(
     assert answer.code == 3
     assert "method 'failing' failed in embed" in answer.err.splitlines()[-1]
     (log,) = (tmp_path / "runs/logs").glob("failing-*.log")
-    assert "a mistake of the plugin" in log.read_text()
+    assert "an error in the plugin" in log.read_text()
     assert "Traceback" in log.read_text()
 
 
@@ -240,7 +244,7 @@ def test_a_failing_plugin_is_exit_3_with_its_name_and_its_traceback_in_the_log(
     ],
     ids=["nan", "too-many", "three-axes", "integers"],
 )
-def test_embeddings_that_break_the_contract_name_the_plugin(
+def test_invalid_embeddings_name_the_plugin(
     reidbench: Run, small_root: Path, tmp_path: Path, returned: str, words: str
 ) -> None:
     plugin = write_plugin(tmp_path, "wrong", f"return Embeddings(values={returned})")
@@ -254,7 +258,7 @@ def test_embeddings_that_break_the_contract_name_the_plugin(
     assert words in answer.err
 
 
-def test_help_and_listings_leave_heavy_packages_alone(
+def test_help_and_listings_import_no_heavy_package(
     in_subprocess: Callable[[str], subprocess.CompletedProcess[str]],
 ) -> None:
     for command in ("--help", "methods", "protocols", "datasets", "plugins"):

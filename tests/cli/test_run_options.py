@@ -1,4 +1,4 @@
-"""What a run can do beyond a protocol as it stands: lengths, re-ranking, transfer, other conventions, accept rates."""
+"""Options of `reidbench run`: lengths, re-ranking, transfer, conventions and true accept rates."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def root(tmp_path_factory: pytest.TempPathFactory, small_root: Path) -> Path:
 
 @pytest.fixture
 def record(reidbench: Run, root: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Run mean colours on a small tree and return the record."""
+    """Run the mean-color plugin on a small tree and return the record."""
     plugin = write_plugin(tmp_path, "mean-color")
 
-    def call(*options: str, protocol: str = "ilids", method: str = "mean-color") -> dict[str, Any]:
+    def run(*options: str, protocol: str = "ilids", method: str = "mean-color") -> dict[str, Any]:
         answer = reidbench(
             "run",
             "-m",
@@ -47,25 +47,26 @@ def record(reidbench: Run, root: Path, tmp_path: Path) -> Callable[..., dict[str
             *options,
         )
         assert answer.code == 0, answer.err
-        found: dict[str, Any] = json.loads(answer.out)
-        return found
+        result: dict[str, Any] = json.loads(answer.out)
+        return result
 
-    return call
+    return run
 
 
-def test_a_length_study_has_the_figures_of_every_pair_of_lengths(record: Callable[..., Any]) -> None:
+def test_length_study_reports_every_pair_of_lengths(record: Callable[..., Any]) -> None:
     study = record("--lengths", "1,6", "--trials", "2")
     plain = record("--trials", "2")
 
     assert [(cell["query"], cell["gallery"]) for cell in study["lengths"]] == [(1, 1), (1, 6), (6, 1), (6, 6)]
     assert study["figures"] == plain["figures"]
-    assert study["lengths"][-1]["figures"] == plain["figures"]  # the tracklets have six frames
+    # The tracklets have six frames.
+    assert study["lengths"][-1]["figures"] == plain["figures"]
     assert study["lengths"][0]["figures"] != plain["figures"]
     assert study["fingerprints"]["run"] != plain["fingerprints"]["run"]
     assert "lengths" not in plain
 
 
-def test_a_reranked_run_is_transductive_and_stands_on_a_board_of_its_own(
+def test_reranked_run_is_transductive_and_has_a_separate_board(
     record: Callable[..., Any], reidbench: Run
 ) -> None:
     plain, reranked = record(), record("--rerank")
@@ -73,13 +74,13 @@ def test_a_reranked_run_is_transductive_and_stands_on_a_board_of_its_own(
     assert (plain["transductive"], reranked["transductive"]) == (False, True)
     assert reranked["rerank"] == {"method": "k-reciprocal", "k1": 20, "k2": 6, "lambda_value": 0.3}
     assert reranked["fingerprints"]["protocol"] == plain["fingerprints"]["protocol"]
-    shown = reidbench("leaderboard", "show").out
-    assert shown.count("ilids: iLIDS-VID") == 2
-    assert "re-ranked with the other queries (transductive)" in shown
+    boards = reidbench("leaderboard", "show").out
+    assert boards.count("ilids: iLIDS-VID") == 2
+    assert "re-ranked with the other queries (transductive)" in boards
 
 
 @pytest.mark.parametrize("option", ["--rerank", "--far=0.1"])
-def test_a_method_with_a_distance_of_its_own_can_be_reranked_and_verified(
+def test_custom_distance_supports_reranking_and_accept_rates(
     reidbench: Run, root: Path, tmp_path: Path, option: str
 ) -> None:
     plugin = write_plugin(tmp_path, "city-block", further=CITY_BLOCK)
@@ -101,14 +102,14 @@ def test_a_method_with_a_distance_of_its_own_can_be_reranked_and_verified(
     assert json.loads(answer.out)["figures"]["rank1"]["mean"] >= 0
 
 
-def test_true_accept_rates_are_given_where_they_are_asked_for(record: Callable[..., Any]) -> None:
-    found = record("--far", "0.5", "--far", "0.1")
+def test_true_accept_rates_are_reported_only_with_far(record: Callable[..., Any]) -> None:
+    rates = record("--far", "0.5", "--far", "0.1")["tar_at_far"]
 
-    assert 0 <= found["tar_at_far"]["0.1"] <= found["tar_at_far"]["0.5"] <= 1
+    assert 0 <= rates["0.1"] <= rates["0.5"] <= 1
     assert "tar_at_far" not in record()
 
 
-def test_another_reading_is_another_board(record: Callable[..., Any]) -> None:
+def test_convention_is_recorded_and_changes_the_protocol_fingerprint(record: Callable[..., Any]) -> None:
     plain, other = record(), record("--convention", "tested_half=second")
 
     assert other["conventions"] == {"tested_half": "second"}
@@ -117,29 +118,30 @@ def test_another_reading_is_another_board(record: Callable[..., Any]) -> None:
     assert other["fingerprints"]["protocol"] != plain["fingerprints"]["protocol"]
 
 
-def test_both_directions_count_all_queries(record: Callable[..., Any]) -> None:
+def test_direction_both_averages_the_queries_of_both_directions(record: Callable[..., Any]) -> None:
     forward, reverse, both = (
         record("--convention", f"direction={direction}") for direction in ("forward", "reverse", "both")
     )
 
-    for one, other, joint in zip(forward["trials"], reverse["trials"], both["trials"], strict=True):
-        assert joint["queries"] == one["queries"] + other["queries"] == 12
-        assert joint["rank1"] == pytest.approx((one["rank1"] + other["rank1"]) / 2)
+    for first, second, joint in zip(forward["trials"], reverse["trials"], both["trials"], strict=True):
+        assert joint["queries"] == first["queries"] + second["queries"] == 12
+        assert joint["rank1"] == pytest.approx((first["rank1"] + second["rank1"]) / 2)
     assert both["chance"]["rank1"] == pytest.approx(1 / 6)
 
 
-def test_training_data_may_come_from_another_dataset(record: Callable[..., Any]) -> None:
+def test_train_on_uses_the_training_data_of_another_dataset(record: Callable[..., Any]) -> None:
     plain, transfer = record(), record("--train-on", "viper")
 
     assert transfer["trained_on"]["dataset"] == "viper"
-    assert transfer["figures"] == plain["figures"]  # mean colours learn nothing
+    # Mean colours need no training, so the figures do not change.
+    assert transfer["figures"] == plain["figures"]
     assert transfer["fingerprints"]["protocol"] != plain["fingerprints"]["protocol"]
 
 
-def test_a_method_that_learns_is_fitted_once_for_all_trials_of_a_transfer(
+def test_transfer_fits_a_trainable_method_once_for_all_trials(
     reidbench: Run, root: Path, tmp_path: Path
 ) -> None:
-    learns = """
+    trainable = """
 def fit(self, train, job):
     with open("fits.txt", "a") as file:
         print(len(train), sorted(set(train.pids.tolist()))[-1], file=file)
@@ -150,7 +152,7 @@ def state(self):
 def restore(self, state):
     pass
 """
-    plugin = write_plugin(tmp_path, "counts-fits", base="Method", further=learns)
+    plugin = write_plugin(tmp_path, "counts-fits", base="Method", further=trainable)
     answer = reidbench(
         "run", "-m", "counts-fits", "--test-on", "ilids", "--train-on", "viper", "--data-root", str(root), "--plugin",
         str(plugin),
@@ -177,7 +179,7 @@ def restore(self, state):
         (("-p", "viper", "--save-features", "f.h5"), "takes the features of one run, got 2 runs"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_one_line(
+def test_invalid_options_exit_2_and_write_no_record(
     reidbench: Run, root: Path, options: tuple[str, ...], message: str
 ) -> None:
     answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(root), *options)
@@ -187,7 +189,7 @@ def test_options_that_make_no_sense_are_refused_in_one_line(
     assert not Path("runs/records").exists()
 
 
-def test_lengths_of_still_images_are_refused(reidbench: Run, root: Path) -> None:
+def test_lengths_option_needs_a_video_protocol(reidbench: Run, root: Path) -> None:
     answer = reidbench("run", "-m", "color-lbp", "-p", "viper", "--data-root", str(root), "--lengths", "1")
 
     assert answer.code == 2
