@@ -16,7 +16,6 @@ from reidbench.datasets.synthetic import (
     MARKER_NAME,
     SyntheticSettings,
     read_marker,
-    write_contact_sheet,
 )
 from reidbench.datasets.synthetic import layout as layouts
 from reidbench.datasets.synthetic.cameras import HALL
@@ -269,24 +268,6 @@ def test_label_files_are_followed_and_are_part_of_the_digest(tmp_path: Path) -> 
 def test_a_number_of_workers_below_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="workers must be at least 1"):
         LAYOUT.synthesize(tmp_path, SMALL, workers=0)
-
-
-def test_a_contact_sheet_has_two_rows_for_each_person(tree: Path, tmp_path: Path) -> None:
-    write_contact_sheet(tree, tmp_path / "sheet.png", people=2, frames=3)
-
-    sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    assert sheet is not None
-    assert sheet.shape[0] == 4 * (256 + 4)
-    assert sheet.shape[1] > 3 * 128
-
-
-def test_a_contact_sheet_of_no_tree_is_refused(tree: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no people under"):
-        write_contact_sheet(tmp_path, tmp_path / "sheet.png")
-    with pytest.raises(DatasetError, match="cannot write the contact sheet"):
-        write_contact_sheet(tree, tmp_path / "absent" / "sheet.png")
-    with pytest.raises(ConfigError, match="at least 1 person"):
-        write_contact_sheet(tree, tmp_path / "sheet.png", people=0)
 
 
 def test_a_progress_bar_goes_to_stderr_only_when_asked_for(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from reidbench.datasets.marker import MARKER_NAME, RENDERER_VERSION, read_marker
-from reidbench.datasets.synthetic.contact_sheet import write_contact_sheet
 from reidbench.datasets.synthetic.layout import Layout
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 
@@ -13,5 +12,4 @@ __all__ = [
     "Layout",
     "SyntheticSettings",
     "read_marker",
-    "write_contact_sheet",
 ]
