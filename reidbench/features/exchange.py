@@ -1,41 +1,50 @@
-"""Features made elsewhere, or made here for others: one file with queries, galleries and their labels.
+"""Files of features: queries, galleries and their labels, from other programs or for them.
 
 HDF5: groups `query` and `gallery`, each with `features` (N, D), `pid` (N,), `camid` (N,) and optionally `tracklet_id`
-(N,); optionally `distances` (Q, G) beside them, which are then used as they are. Sequences are `features` (N, T, D)
-with `lengths` (N,), and need `distances`. Several searches lie under
-`trial_00`, `trial_01`, ... `.npz` files hold the same under the names that `evaluate` uses, `.mat` files under those of
+(N,); optionally `distances` (Q, G) next to the groups, which are then used as they are. Sequences are `features`
+(N, T, D) with `lengths` (N,), and need `distances`. Several searches are stored in the groups `trial_00`, `trial_01`,
+... `.npz` files hold the same arrays under the argument names of `reidbench.evaluate`, `.mat` files under the names of
 the widely used baseline (layumi): `query_f`, `query_label`, `query_cam`, `gallery_f`, `gallery_label`, `gallery_cam`.
+Labels are integers, floats without a fraction, or strings of digits; their shape is (N,), (1, N) or (N, 1).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from reidbench.errors import FeatureError
+from reidbench.features.formats import (
+    DISTANCES,
+    FIELDS,
+    SIDES,
+    Array,
+    RawFile,
+    RawSearch,
+    read_hdf5,
+    read_mat,
+    read_npz,
+)
 from reidbench.files import replacing
 
 FORMAT = "reidbench-search"
 FORMAT_VERSION = 1
-Array = npt.NDArray[Any]
-SUFFIXES = (".h5", ".hdf5", ".npz", ".mat")
-_FIELDS = ("features", "pid", "camid", "tracklet_id", "lengths")
-_NPZ = {
-    "query": {"features": "query_features", "pid": "query_pids", "camid": "query_camids"},
-    "gallery": {"features": "gallery_features", "pid": "gallery_pids", "camid": "gallery_camids"},
+_READERS: dict[str, Callable[[Path], RawFile]] = {
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".npz": read_npz,
+    ".mat": read_mat,
 }
-_BASELINE = {
-    side: {"features": f"{side}_f", "pid": f"{side}_label", "camid": f"{side}_cam"}
-    for side in ("query", "gallery")
-}
+_MAX_KEYS = 12  # number of keys that a message lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +72,7 @@ class Search:
     """Queries and the gallery they are searched in.
 
     Attributes:
-        name: where it stands in the file, for messages.
+        name: group of the search in its file, "" for the root; used in messages.
         distances: (Q, G), used as they are, or None.
     """
 
@@ -75,7 +84,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchFile:
-    """The searches of a file, and what else it says about itself."""
+    """The searches of a file, and what the file states about itself."""
 
     searches: Sequence[Search]
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -84,150 +93,165 @@ class SearchFile:
 def read_searches(path: Path) -> SearchFile:
     """Read a file of features.
 
+    Labels come back as int64 (N,).
+
     Raises:
-        FeatureError: another kind of file, a damaged one, a missing key, or labels of another number than the features.
+        FeatureError: an unknown suffix, a damaged file, a missing key, labels that are not integers, or fields of
+            different lengths. The message names the file, the field and the fix.
     """
-    readers: dict[str, Callable[[Path], SearchFile]] = {
-        ".h5": _read_hdf5,
-        ".hdf5": _read_hdf5,
-        ".npz": _read_npz,
-        ".mat": _read_mat,
-    }
-    if path.suffix not in readers:
-        raise FeatureError(f"features {path} must be one of {', '.join(SUFFIXES)}, got '{path.suffix}'")
+    if path.suffix.lower() not in _READERS:
+        raise FeatureError(
+            f"suffix of features {path} must be one of {', '.join(_READERS)}, got '{path.suffix}'; convert the file"
+        )
     try:
-        return readers[path.suffix](path)
+        file = _READERS[path.suffix.lower()](path)
+        searches = [_search(path, raw) for raw in file.searches]
+        if file.digest is not None and file.digest != _digest([raw.arrays for raw in file.searches]):
+            raise FeatureError(
+                f"features {path} are damaged: their contents do not match their digest; write the file again"
+            )
+        return SearchFile(searches=searches, about=file.about)
     except FeatureError:
         raise
-    except Exception as error:  # parsers of damaged files may raise anything
+    # Parsers of damaged files may raise anything.
+    except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise FeatureError(f"features {path} cannot be read: {reason}; write the file again") from error
+        raise FeatureError(f"cannot read features {path}: {reason}; write the file again") from error
 
 
 def write_searches(path: Path, file: SearchFile) -> None:
-    """Write searches as HDF5, whole or not at all; several lie under `trial_00` and so on."""
+    """Write searches as HDF5, atomically; several go to the groups `trial_00`, `trial_01`, ..."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as target:
         target.attrs["format"] = FORMAT
         target.attrs["format_version"] = FORMAT_VERSION
         target.attrs["about"] = json.dumps(dict(file.about), sort_keys=True)
-        target.attrs["digest"] = _digest(file.searches)
-        for index, search in enumerate(file.searches):
-            place = target if len(file.searches) == 1 else target.create_group(f"trial_{index:02d}")
-            for side, items in (("query", search.query), ("gallery", search.gallery)):
-                group = place.create_group(side)
-                for name in _FIELDS:
-                    if (values := getattr(items, name)) is not None:
-                        group.create_dataset(name, data=values)
-            if search.distances is not None:
-                place.create_dataset("distances", data=search.distances)
+        arrays = [_arrays(search) for search in file.searches]
+        target.attrs["digest"] = _digest(arrays)
+        for index, fields in enumerate(arrays):
+            group = target if len(arrays) == 1 else target.create_group(f"trial_{index:02d}")
+            for name, values in fields.items():
+                group.create_dataset(name, data=values)
 
 
-def _read_hdf5(path: Path) -> SearchFile:
-    with h5py.File(path, "r") as file:
-        trials = sorted(name for name in file if name.startswith("trial_"))
-        places = [(name, file[name]) for name in trials] if trials else [("", file)]
-        searches = [_search(name, _hdf5_fields(place), path) for name, place in places]
-        if "digest" in file.attrs and file.attrs["digest"] != _digest(searches):
-            raise FeatureError(
-                f"features {path} are damaged: contents and digest do not agree; write them again"
-            )
-        return SearchFile(searches=searches, about=json.loads(file.attrs.get("about", "{}")))
+def _arrays(search: Search) -> dict[str, Array]:
+    """Return the arrays of a search by field."""
+    items = {"query": search.query, "gallery": search.gallery}
+    arrays = {f"{side}/{name}": getattr(items[side], name) for side in SIDES for name in FIELDS}
+    arrays[DISTANCES] = search.distances
+    return {name: values for name, values in arrays.items() if values is not None}
 
 
-def _digest(searches: Sequence[Search]) -> str:
+def _digest(searches: Sequence[Mapping[str, Array]]) -> str:
     """Return the SHA-256 of all arrays; only files of our own carry it."""
     digest = hashlib.sha256()
-    for search in searches:
-        sides = [getattr(items, name) for items in (search.query, search.gallery) for name in _FIELDS]
-        for array in (*sides, search.distances):
-            if array is not None:
+    for arrays in searches:
+        for name in (*(f"{side}/{name}" for side in SIDES for name in FIELDS), DISTANCES):
+            if name in arrays:
+                array = arrays[name]
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _hdf5_fields(place: Any) -> dict[str, Array]:
-    found = {f"{side}/{name}": place[side][name][()] for side, name in _present(place)}
-    if "distances" in place:
-        found["distances"] = place["distances"][()]
-    return found
+def _search(path: Path, raw: RawSearch) -> Search:
+    source = f"features {path} ({raw.name})" if raw.name else f"features {path}"
+    distances = raw.arrays.get(DISTANCES)
+    needed = ("pid", "camid") if distances is not None else ("features", "pid", "camid")
+    missing = [f"{side}/{name}" for side in SIDES for name in needed if f"{side}/{name}" not in raw.arrays]
+    if missing:
+        raise FeatureError(
+            f"{source}: key '{raw.keys[missing[0]]}' is missing, found {_list_keys(raw.stored)}; add the missing key"
+        )
+    query, gallery = (_items(source, side, raw) for side in SIDES)
+    if distances is not None and distances.shape != (shape := (len(query.pid), len(gallery.pid))):
+        fix = "store the transposed matrix" if distances.shape == shape[::-1] else "store one row per query"
+        raise FeatureError(
+            f"{source}: distances must have the shape {shape} (query, gallery), got {distances.shape}; {fix}"
+        )
+    return Search(name=raw.name, query=query, gallery=gallery, distances=distances)
 
 
-def _present(place: Any) -> Iterator[tuple[str, str]]:
-    for side in ("query", "gallery"):
-        for name in _FIELDS:
-            if side in place and name in place[side]:
-                yield side, name
+def _list_keys(keys: Sequence[str]) -> str:
+    listed = ", ".join(keys[:_MAX_KEYS]) or "no arrays"
+    return f"{listed} and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else listed
 
 
-def _read_npz(path: Path) -> SearchFile:
-    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-        found = {name: file[name] for name in file.files}
-    names = _BASELINE if "gallery_f" in found else _NPZ
-    return SearchFile(searches=[_search("", _renamed(found, names), path, names)])
-
-
-def _read_mat(path: Path) -> SearchFile:
-    from scipy.io import loadmat
-
-    wanted = [name for side in _BASELINE.values() for name in side.values()]
-    return SearchFile(
-        searches=[_search("", _renamed(loadmat(path, variable_names=wanted), _BASELINE), path, _BASELINE)]
+def _items(source: str, side: str, raw: RawSearch) -> Items:
+    arrays = {name: raw.arrays[key] for name in FIELDS if (key := f"{side}/{name}") in raw.arrays}
+    keys = {name: raw.keys[f"{side}/{name}"] for name in FIELDS}
+    features = arrays.get("features")
+    if features is not None and features.ndim == 3 and DISTANCES not in raw.arrays:
+        raise FeatureError(
+            f"{source}: {keys['features']} must have the shape (N, D), got {features.shape}; "
+            f"add '{DISTANCES}' (query, gallery), or store one vector per tracklet"
+        )
+    for name in ("pid", "camid", "lengths"):
+        if name in arrays:
+            arrays[name] = _as_integers(f"{source}: {keys[name]}", arrays[name])
+    if "tracklet_id" in arrays:
+        names = _as_vector(f"{source}: {keys['tracklet_id']}", arrays["tracklet_id"])
+        arrays["tracklet_id"] = (
+            np.array([_unwrap(name) for name in names]) if names.dtype == object else names
+        )
+    counts = {keys[name]: len(values) for name, values in arrays.items() if values.ndim}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} in {key}" for key, count in counts.items())
+        is_transposed = (
+            features is not None and features.ndim == 2 and features.shape[1] == len(arrays["pid"])
+        )
+        fix = f"store {keys['features']} as (N, D)" if is_transposed else "store one row per tracklet"
+        raise FeatureError(f"{source}: the fields of {side} must have the same length, got {listed}; {fix}")
+    return Items(
+        features=features,
+        pid=arrays["pid"],
+        camid=arrays["camid"],
+        tracklet_id=arrays.get("tracklet_id"),
+        lengths=arrays.get("lengths"),
     )
 
 
-def _renamed(found: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Array]:
-    fields = {
-        f"{side}/{name}": found[key]
-        for side, keys in names.items()
-        for name, key in keys.items()
-        if key in found
-    }
-    if "distances" in found:
-        fields["distances"] = found["distances"]
-    for name in fields:
-        if not name.endswith("features") and name != "distances":
-            fields[name] = fields[name].reshape(-1)  # MATLAB keeps vectors as matrices of one row
-    return fields
-
-
-def _search(
-    name: str, fields: Mapping[str, Array], path: Path, names: Mapping[str, Mapping[str, str]] | None = None
-) -> Search:
-    place = f"{path} ({name})" if name else str(path)
-    distances = fields.get("distances")
-    sides = {}
-    for side in ("query", "gallery"):
-        for wanted in ("features", "pid", "camid"):
-            if f"{side}/{wanted}" not in fields and not (wanted == "features" and distances is not None):
-                key = names[side][wanted] if names else f"{side}/{wanted}"
-                raise FeatureError(f"features {place} lack '{key}'; write the file with all of its keys")
-        sides[side] = _items(place, side, fields, has_distances=distances is not None)
-    if distances is not None:
-        shape = (len(sides["query"].pid), len(sides["gallery"].pid))
-        if distances.shape != shape:
-            raise FeatureError(
-                f"features {place}: distances must have the shape {shape}, got {distances.shape}"
-            )
-    return Search(name=name, query=sides["query"], gallery=sides["gallery"], distances=distances)
-
-
-def _items(place: str, side: str, fields: Mapping[str, Array], *, has_distances: bool) -> Items:
-    features, pid, camid = (fields.get(f"{side}/{name}") for name in ("features", "pid", "camid"))
-    if features is not None and features.ndim == 3 and not has_distances:
+def _as_vector(field_name: str, values: Array) -> Array:
+    """Return values of the shape (N,), (1, N) or (N, 1) as (N,); MATLAB has no vectors, only matrices."""
+    if values.size == 0:
+        raise FeatureError(f"{field_name} is empty; store one value per tracklet")
+    if values.ndim == 2 and 1 in values.shape:
+        values = values.reshape(-1)
+    if values.ndim != 1:
         raise FeatureError(
-            f"features {place}: {side} holds sequences {features.shape}, which have no distance of their own; "
-            "store 'distances' beside them, or one vector a tracklet"
+            f"{field_name} must have the shape (N,), (1, N) or (N, 1), got {values.shape}; store one value per tracklet"
         )
-    given = {
-        "features": features,
-        "pid": pid,
-        "camid": camid,
-        "tracklet_id": fields.get(f"{side}/tracklet_id"),
-        "lengths": fields.get(f"{side}/lengths"),
-    }
-    rows = {name: len(values) for name, values in given.items() if values is not None and values.ndim}
-    if len(set(rows.values())) > 1:
-        listed = ", ".join(f"{count} of {name}" for name, count in rows.items())
-        raise FeatureError(f"features {place}: {side} has {listed}; each tracklet needs one of each")
-    return Items(**given)  # type: ignore[arg-type]
+    return values
+
+
+def _as_integers(field_name: str, values: Array) -> NDArray[np.int64]:
+    """Return labels as int64 (N,)."""
+    values = _as_vector(field_name, values)
+    if values.dtype.kind == "i":
+        return values.astype(np.int64)
+    if values.dtype.kind not in "ufSUO":
+        raise FeatureError(f"{field_name} must be integers, got {values.dtype}; store integer labels")
+    return np.array(
+        [_as_integer(f"{field_name} row {row}", value) for row, value in enumerate(values.tolist())],
+        dtype=np.int64,
+    )
+
+
+def _unwrap(value: Any) -> Any:
+    """Return bytes as text, and the value of a cell of a MATLAB cell array, which is an array of one."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _as_integer(field_name: str, value: Any) -> int:
+    value = _unwrap(value)
+    is_digits = isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", value)
+    is_whole = isinstance(value, float) and value.is_integer()
+    if not (is_digits or is_whole or (isinstance(value, int) and not isinstance(value, bool))):
+        raise FeatureError(
+            f"{field_name} must be an integer or a string of digits, got {value!r}; number the labels"
+        )
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise FeatureError(f"{field_name} must fit into 64 bits, got {number}; number the labels from 1")
+    return number

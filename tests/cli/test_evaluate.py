@@ -229,11 +229,11 @@ def labels_as_words() -> None:
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (empty_gallery, "empty"),
-        (corrupt_file, "bad.h5 cannot be read"),
-        (changed_features, "bad.h5 are damaged: contents and digest do not agree"),
+        (empty_gallery, "bad.h5: gallery/pid is empty"),
+        (corrupt_file, "cannot read features bad.h5: "),
+        (changed_features, "bad.h5 are damaged: their contents do not match their digest"),
         (other_dimensions, "3 dimensions"),
-        (labels_as_words, "query pid must be integers"),
+        (labels_as_words, "bad.h5: query/pid row 0 must be an integer or a string of digits, got 'a'"),
     ],
 )
 def test_bad_files_are_exit_2_in_one_line_and_write_nothing(

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from reidbench.errors import FeatureError
 from reidbench.features import Items, Search, SearchFile, read_searches, write_searches
@@ -35,54 +36,130 @@ def same(first: Search, second: Search) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays(first), arrays(second), strict=True))
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    names = np.array([b"a", b"b"])
-    whole = search(query=items(2, tracklet_id=names), distances=RANDOM.normal(size=(2, 4)))
-    write_searches(tmp_path / "f.h5", SearchFile(searches=[whole], about={"method": "m"}))
-
-    found = read_searches(tmp_path / "f.h5")
-    assert found.about == {"method": "m"}
-    assert same(found.searches[0], whole)
+def write(folder: Path, one: Search) -> Path:
+    write_searches(folder / "f.h5", SearchFile(searches=[one]))
+    return folder / "f.h5"
 
 
-def test_several_trials_keep_their_order(tmp_path: Path) -> None:
-    trials = [search() for _ in range(12)]
-    write_searches(tmp_path / "f.h5", SearchFile(searches=trials))
+def store(path: Path, key: str, values: Any) -> None:
+    """Replace a dataset of a file, as another program would write it: without our digest."""
+    with h5py.File(path, "a") as file:
+        file.attrs.pop("digest", None)
+        del file[key]
+        file[key] = values
 
-    found = read_searches(tmp_path / "f.h5").searches
-    assert [one.name for one in found] == [f"trial_{index:02d}" for index in range(12)]
-    assert all(same(ours, theirs) for ours, theirs in zip(found, trials, strict=True))
 
-
-def test_npz_and_mat_files_hold_the_same(tmp_path: Path) -> None:
-    one = search()
+def baseline_names(one: Search) -> dict[str, Any]:
     q, g = one.query, one.gallery
-    np.savez(
-        tmp_path / "f.npz",
-        query_features=q.features, query_pids=q.pid, query_camids=q.camid,
-        gallery_features=g.features, gallery_pids=g.pid, gallery_camids=g.camid,
-    )  # fmt: skip
-    baseline = {
+    return {
         "query_f": q.features, "query_label": q.pid, "query_cam": q.camid,
         "gallery_f": g.features, "gallery_label": g.pid, "gallery_cam": g.camid,
     }  # fmt: skip
-    savemat(tmp_path / "f.mat", baseline)  # MATLAB makes (1, N) of (N,)
+
+
+def write_mat73(path: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays as MATLAB 7.3 does: HDF5 behind a header, axes reversed, vectors as (1, N), text as uint16."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for key, array in arrays.items():
+            matrix = np.atleast_2d(array)
+            if matrix.dtype.kind == "U":
+                file[key] = np.array([[ord(letter) for letter in word] for word in array], np.uint16).T
+            else:
+                file[key] = matrix.T
+            file[key].attrs["MATLAB_class"] = np.bytes_("char" if matrix.dtype.kind == "U" else "double")
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
+    with path.open("r+b") as handle:
+        handle.write(header)
+
+
+def test_searches_survive_writing_and_reading(tmp_path: Path) -> None:
+    names = np.array([b"a", b"b"])
+    written = search(query=items(2, tracklet_id=names), distances=RANDOM.normal(size=(2, 4)))
+    write_searches(tmp_path / "f.h5", SearchFile(searches=[written], about={"method": "m"}))
+
+    file = read_searches(tmp_path / "f.h5")
+    assert file.about == {"method": "m"}
+    assert same(file.searches[0], written)
+
+
+@pytest.mark.parametrize("count", [12, 101])
+def test_trials_keep_their_order(tmp_path: Path, count: int) -> None:
+    trials = [search() for _ in range(count)]
+    write_searches(tmp_path / "f.h5", SearchFile(searches=trials))
+
+    searches = read_searches(tmp_path / "f.h5").searches
+    assert [one.name for one in searches] == [f"trial_{index:02d}" for index in range(count)]
+    assert all(same(ours, theirs) for ours, theirs in zip(searches, trials, strict=True))
+
+
+def test_npz_and_mat_files_hold_the_same_search(tmp_path: Path) -> None:
+    one = search(distances=RANDOM.normal(size=(2, 4)))
+    q, g = one.query, one.gallery
+    np.savez(
+        tmp_path / "f.npz",
+        query_features=q.features, query_pids=q.pid, query_camids=q.camid, distances=one.distances,
+        gallery_features=g.features, gallery_pids=g.pid, gallery_camids=g.camid,
+    )  # fmt: skip
+    baseline = {**baseline_names(one), "distances": one.distances}
+    # MATLAB stores (N,) as (1, N).
+    savemat(tmp_path / "f.mat", baseline)
+    write_mat73(tmp_path / "f73.MAT", baseline)
     np.savez(tmp_path / "baseline.npz", **baseline)
 
-    for name in ("f.npz", "f.mat", "baseline.npz"):
-        assert same(read_searches(tmp_path / name).searches[0], one)
+    for name in ("f.npz", "f.mat", "f73.MAT", "baseline.npz"):
+        assert same(read_searches(tmp_path / name).searches[0], one), name
 
 
 def test_distances_need_no_features(tmp_path: Path) -> None:
     bare = search(query=items(2, features=None), gallery=items(4, features=None), distances=np.ones((2, 4)))
-    write_searches(tmp_path / "f.h5", SearchFile(searches=[bare]))
 
-    assert read_searches(tmp_path / "f.h5").searches[0].query.features is None
+    assert read_searches(write(tmp_path, bare)).searches[0].query.features is None
 
 
-def write(folder: Path, one: Search) -> Path:
-    write_searches(folder / "f.h5", SearchFile(searches=[one]))
-    return folder / "f.h5"
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([[5, 1, -1, 0]]),
+        np.array([[5], [1], [-1], [0]]),
+        np.array([5.0, 1.0, -1.0, 0.0]),
+        np.array([5, 1, -1, 0], np.int16),
+        np.array([b"5", b"0001", b"-1", b"0"]),
+        np.array(["5", "0001", "-1", "0"], h5py.string_dtype()),
+        np.array([["5", "0001", "-1", "0"]], h5py.string_dtype()),
+    ],
+    ids=["row", "column", "floats", "int16", "byte-digits", "unicode-digits", "row-of-digits"],
+)
+def test_labels_may_be_matrices_floats_or_digits(tmp_path: Path, labels: Any) -> None:
+    path = write(tmp_path, search())
+    store(path, "gallery/pid", labels)
+
+    pid = read_searches(path).searches[0].gallery.pid
+    assert pid.tolist() == [5, 1, -1, 0]
+    assert pid.dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["char", "cell", "char-7.3", "npz"])
+def test_digit_strings_of_other_formats_are_integers(tmp_path: Path, kind: str) -> None:
+    arrays = baseline_names(search()) | {"gallery_label": np.array(["05", "01", "-1", "00"])}
+    if kind == "npz":
+        np.savez(tmp_path / "f.npz", **arrays)
+    elif kind == "char-7.3":
+        write_mat73(tmp_path / "f.mat", arrays)
+    else:
+        dtype = object if kind == "cell" else None
+        savemat(tmp_path / "f.mat", arrays | {"gallery_label": arrays["gallery_label"].astype(dtype)})
+
+    (path,) = tmp_path.iterdir()
+    assert read_searches(path).searches[0].gallery.pid.tolist() == [5, 1, -1, 0]
+
+
+def test_tracklet_ids_of_any_string_type_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, search(query=items(2, tracklet_id=np.array([b"a", b"b"]))))
+    store(path, "query/tracklet_id", np.array([["a", "b"]], h5py.string_dtype()))
+
+    names = read_searches(path).searches[0].query.tracklet_id
+    assert names is not None
+    assert names.tolist() == ["a", "b"]
 
 
 def corrupt(folder: Path) -> Path:
@@ -98,8 +175,38 @@ def without_labels(folder: Path) -> Path:
     return path
 
 
+def embedded(folder: Path) -> Path:
+    with h5py.File(folder / "f.h5", "w") as file:
+        file["features"], file["files"] = np.ones((2, 3)), [b"a", b"b"]
+    return folder / "f.h5"
+
+
+def with_labels(key: str, values: Any, *, trials: int = 1) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        write_searches(folder / "f.h5", SearchFile(searches=[search()] * trials))
+        store(folder / "f.h5", key, values)
+        return folder / "f.h5"
+
+    return make
+
+
 def mat_without_cameras(folder: Path) -> Path:
     savemat(folder / "f.mat", {"query_f": np.ones((2, 3)), "query_label": np.ones(2)})
+    return folder / "f.mat"
+
+
+def mat73_without_cameras(folder: Path) -> Path:
+    write_mat73(folder / "f.mat", {"query_f": np.ones((2, 3)), "query_label": np.ones(2)})
+    return folder / "f.mat"
+
+
+def mat_of_words(folder: Path) -> Path:
+    savemat(folder / "f.mat", baseline_names(search()) | {"query_label": np.array(["a", "b"])})
+    return folder / "f.mat"
+
+
+def sparse_mat(folder: Path) -> Path:
+    savemat(folder / "f.mat", baseline_names(search()) | {"query_f": csc_matrix(np.eye(2))})
     return folder / "f.mat"
 
 
@@ -116,33 +223,99 @@ def no_archive(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (corrupt, r"f\.h5 cannot be read"),
-        (without_labels, r"f\.h5 lack 'gallery/pid'"),
-        (mat_without_cameras, r"f\.mat lack 'query_cam'"),
-        (pickled, r"f\.npz cannot be read: .*allow_pickle"),
-        (no_archive, r"f\.npz cannot be read"),
+        (corrupt, "cannot read features {path}: "),
         (
-            lambda folder: write(folder, search(query=items(2, pid=np.arange(1)))),
-            "query has 2 of features, 1 of pid",
+            without_labels,
+            "features {path}: key 'gallery/pid' is missing, found gallery/camid, gallery/features, query/camid, "
+            "query/features, query/pid; add the missing key",
         ),
         (
-            lambda folder: write(folder, search(gallery=items(4, features=np.ones((3, 2))))),
-            "gallery has 3 of features",
+            embedded,
+            "features {path}: key 'query/features' is missing, found features, files; add the missing key",
+        ),
+        (
+            mat_without_cameras,
+            "features {path}: key 'query_cam' is missing, found query_f, query_label; add the missing key",
+        ),
+        (
+            mat73_without_cameras,
+            "features {path}: key 'query_cam' is missing, found query_f, query_label; add the missing key",
+        ),
+        (
+            with_labels("trial_01/query/pid", [b"1", b"tom"], trials=2),
+            "features {path} (trial_01): query/pid row 1 must be an integer or a string of digits, got 'tom'; "
+            "number the labels",
+        ),
+        (
+            mat_of_words,
+            "features {path}: query_label row 0 must be an integer or a string of digits, got 'a'; number the labels",
+        ),
+        (
+            with_labels("gallery/camid", [1.0, 2.0, 2.5, 1.0]),
+            "features {path}: gallery/camid row 2 must be an integer or a string of digits, got 2.5; number the labels",
+        ),
+        (
+            with_labels("gallery/camid", np.array([1, 2**64 - 1, 1, 1], np.uint64)),
+            "features {path}: gallery/camid row 1 must fit into 64 bits, got 18446744073709551615; "
+            "number the labels from 1",
+        ),
+        (
+            with_labels("gallery/pid", [True] * 4),
+            "features {path}: gallery/pid must be integers, got bool; store integer labels",
+        ),
+        (
+            with_labels("gallery/pid", np.ones((2, 2))),
+            "features {path}: gallery/pid must have the shape (N,), (1, N) or (N, 1), got (2, 2); "
+            "store one value per tracklet",
+        ),
+        (
+            with_labels("gallery/pid", np.ones(0)),
+            "features {path}: gallery/pid is empty; store one value per tracklet",
+        ),
+        (
+            pickled,
+            "features {path}: query_features must be an array of numbers or strings, got Python objects; "
+            "store a plain array",
+        ),
+        (sparse_mat, "features {path}: query_f must be a full array, got csc_"),
+        (no_archive, "cannot read features {path}: "),
+        (
+            lambda folder: write(folder, search(query=items(2, pid=np.arange(1)))),
+            "features {path}: the fields of query must have the same length, "
+            "got 2 in query/features, 1 in query/pid, 2 in query/camid; store one row per tracklet",
+        ),
+        (
+            lambda folder: write(folder, search(gallery=items(4, features=np.ones((3, 4))))),
+            "features {path}: the fields of gallery must have the same length, "
+            "got 3 in gallery/features, 4 in gallery/pid, 4 in gallery/camid; store gallery/features as (N, D)",
         ),
         (
             lambda folder: write(folder, search(distances=np.ones((4, 2)))),
-            r"the shape \(2, 4\), got \(4, 2\)",
+            "features {path}: distances must have the shape (2, 4) (query, gallery), got (4, 2); "
+            "store the transposed matrix",
         ),
         (
             lambda folder: write(folder, search(query=items(2, features=np.ones((2, 5, 3))))),
-            r"query holds sequences \(2, 5, 3\), which have no distance of their own",
+            "features {path}: query/features must have the shape (N, D), got (2, 5, 3); "
+            "add 'distances' (query, gallery), or store one vector per tracklet",
         ),
-        (lambda folder: folder / "f.pth", r"must be one of \.h5, \.hdf5, \.npz, \.mat, got '\.pth'"),
+        (
+            lambda folder: folder / "f.pth",
+            "suffix of features {path} must be one of .h5, .hdf5, .npz, .mat, got '.pth'; convert the file",
+        ),
     ],
-)
-def test_files_that_cannot_be_used_are_refused_in_one_line(
+    ids=[
+        "truncated", "missing-key", "embed-file", "missing-mat-key", "missing-mat73-key", "word", "mat-word",
+        "fraction", "uint64", "bool", "matrix", "no-rows", "objects", "sparse", "not-an-archive", "lengths",
+        "transposed-features", "transposed-distances", "sequences", "suffix",
+    ],
+)  # fmt: skip
+def test_unusable_files_raise_feature_error_in_one_line(
     tmp_path: Path, make: Callable[[Path], Path], message: str
 ) -> None:
-    with pytest.raises(FeatureError, match=message) as caught:
-        read_searches(make(tmp_path))
+    path = make(tmp_path)
+
+    with pytest.raises(FeatureError) as caught:
+        read_searches(path)
+    assert str(caught.value).startswith(message.format(path=path))
     assert "\n" not in str(caught.value)
