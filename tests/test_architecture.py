@@ -108,6 +108,15 @@ def test_plugins_import_public_names_only(path: Path) -> None:
     assert not [module for module in ours if module not in PUBLIC_TO_PLUGINS]
 
 
+def test_only_runner_data_imports_the_renderer() -> None:
+    renderer = ROOT / "reidbench" / "datasets" / "synthetic"
+    for path in SOURCES:
+        if renderer in path.parents or path == ROOT / "reidbench" / "runner" / "data.py":
+            continue
+        wrong = [module for module in imports(path) if module.startswith("reidbench.datasets.synthetic")]
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong[0]}"
+
+
 @pytest.mark.parametrize("folder", ["cli", "plugin"])
 def test_what_help_and_listings_touch_imports_nothing_heavy(folder: str) -> None:
     for path in (ROOT / "reidbench" / folder).rglob("*.py"):

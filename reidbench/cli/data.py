@@ -44,13 +44,12 @@ def synthesize(
     plugin_files: tuple[Path, ...],
 ) -> None:
     """Render walking pedestrians in the official layout of DATASET."""
-    from reidbench.datasets.synthetic import SyntheticSettings
     from reidbench.plugin import Plugins
-    from reidbench.runner.data import layout_of
+    from reidbench.runner.data import render_dataset
 
-    layout = layout_of(Plugins(plugin_files).dataset(dataset))
-    settings = SyntheticSettings(people=people, frames=frames, seed=seed, labels=labels, masks=masks)
-    click.echo(layout.synthesize(out, settings, workers=workers))
+    spec = Plugins(plugin_files).dataset(dataset)
+    settings = {"people": people, "frames": frames, "seed": seed, "labels": labels, "masks": masks}
+    click.echo(render_dataset(spec, out, settings, workers=workers))
 
 
 @data.command()

@@ -6,10 +6,11 @@ import abc
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from reidbench.datasets.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.errors import DatasetError
 
@@ -59,12 +60,22 @@ class Dataset(abc.ABC):
         r"(?i).*licen[cs]e.*",
     )
 
-    @abc.abstractmethod
     def read(self, folder: Path) -> DatasetContents:
-        """Read the tree below `folder`; frames are in temporal order.
+        """Read the tree in `folder`, and its marker if it is a rendered one.
 
         Raises:
-            DatasetError: the tree is not what the layout demands; the message names the first difference.
+            DatasetError: the tree does not follow the layout, or its marker is damaged.
+        """
+        return replace(self.read_layout(folder), marker=read_marker(folder))
+
+    @abc.abstractmethod
+    def read_layout(self, folder: Path) -> DatasetContents:
+        """Return the tracklets of the tree in `folder`, with frames in temporal order.
+
+        Readers implement this; `read` adds the marker.
+
+        Raises:
+            DatasetError: the tree does not follow the layout; the message names the first difference.
         """
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

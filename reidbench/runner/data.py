@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.datasets import Dataset, DatasetContents
@@ -30,16 +32,22 @@ def find_dataset(spec: DatasetSpec, data_root: Path | None) -> tuple[Dataset, Pa
     return reader, folder
 
 
-def layout_of(spec: DatasetSpec) -> Layout:
-    """Return the writer of synthetic trees of a dataset.
+def render_dataset(
+    spec: DatasetSpec, data_root: Path, settings: Mapping[str, Any], *, workers: int | None = None
+) -> Path:
+    """Render a synthetic tree in the layout of a dataset and return its folder; see `Layout.synthesize`.
+
+    Args:
+        spec: the dataset.
+        data_root: folder that receives the dataset folder.
+        settings: fields of `SyntheticSettings`.
+        workers: processes; None = as many as there are processors, fewer for small trees.
 
     Raises:
-        ConfigError: it has none.
+        ConfigError: the dataset cannot be rendered, or a setting is out of range.
+        DatasetError: another tree is already there, or a label file cannot be read.
     """
-    if spec.layout is None:
-        raise ConfigError(f"dataset '{spec.name}' has no writer of synthetic trees; choose another one")
-    layout: Layout = load_target(spec.name, spec.layout)
-    return layout
+    return _layout(spec).synthesize(data_root, SyntheticSettings(**settings), workers=workers)
 
 
 def read_tested(
@@ -93,14 +101,24 @@ def _read(
     spec: DatasetSpec, rule: SyntheticRule | None, cache: Cache, data_root: Path | None, *, synthetic: bool
 ) -> DatasetContents:
     if rule is not None:
-        data_root = _render(layout_of(spec), SyntheticSettings(**rule.settings()), cache)
+        data_root = _render(_layout(spec), SyntheticSettings(**rule.settings()), cache)
     elif synthetic:
-        layout = layout_of(spec)
+        layout = _layout(spec)
         data_root = _render(layout, layout.stand_in(), cache)
     dataset, folder = find_dataset(spec, data_root)
     contents = dataset.read(folder)
     check_official(dataset, contents)
     return contents
+
+
+def _layout(spec: DatasetSpec) -> Layout:
+    if spec.layout is None:
+        raise ConfigError(
+            f"dataset '{spec.name}' cannot be rendered: it has no writer of synthetic trees; `reidbench datasets` "
+            "lists the datasets that have one"
+        )
+    layout: Layout = load_target(spec.name, spec.layout)
+    return layout
 
 
 def _render(layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:

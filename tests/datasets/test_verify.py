@@ -27,7 +27,7 @@ class Listed(Dataset):
         "gallery": Counts(people=7, exact=False),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         lines = (folder / "list.txt").read_text().split("\n")
         if lines == [""]:
             raise DatasetError("list.txt is empty; restore it")

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.datasets.extract_cuhk03 import KINDS, RELEASE, images_folder, read_test_sets
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, load_mat, matching_files
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -61,7 +60,7 @@ class Cuhk03(Dataset):
         "labeled-gallery": Counts(tracklets=5_328, people=700, by_camera=(2_615, 2_713), optional=True),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read what lies there; images named by a file of the new protocol are the table.
 
         Raises:
@@ -93,7 +92,6 @@ class Cuhk03(Dataset):
             parts=parts,
             people=tuple(pids.values()),
             splits=_read_splits(folder / RELEASE, pids),
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
@@ -209,7 +207,7 @@ def _read_sorted(folder: Path) -> DatasetContents:
                 rows.append((int(match["person"]), int(match["camera"]), here, (match.string,)))
             parts[f"{kind}-{part}"] = np.arange(first, len(rows))
         parts[kind] = np.arange(start, len(rows))
-    return DatasetContents(TrackletTable.of(folder, rows), parts=parts, marker=read_marker(folder))
+    return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
 
 def _sorted_kinds(folder: Path) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 
@@ -34,7 +33,7 @@ class DukeMtmcReid(Dataset):
         ),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read all parts; rows are in the order of the sorted names.
 
         Raises:
@@ -48,7 +47,7 @@ class DukeMtmcReid(Dataset):
             for match in matching_files(root / name, IMAGE):
                 rows.append((int(match["person"]), int(match["camera"]), here, (match.string,)))
             parts[part] = np.arange(first, len(rows))
-        return DatasetContents(TrackletTable.of(folder, rows), parts=parts, marker=read_marker(folder))
+        return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of images."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, matching_files, subfolders
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
@@ -44,7 +43,7 @@ class DukeMtmcVideoReid(Dataset):
         ),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read the three folders.
 
         Raises:
@@ -69,7 +68,6 @@ class DukeMtmcVideoReid(Dataset):
                 "query": np.sort(np.array(queries, dtype=np.int64)),
                 "gallery": np.arange(train, len(rows)),
             },
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

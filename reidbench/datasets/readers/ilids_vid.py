@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, frames_in, load_mat, subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -28,7 +27,7 @@ class IlidsVid(Dataset):
         "": Counts(tracklets=600, people=300, frames=42_459, by_camera=(300, 300)),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read both cameras and the splits.
 
         Raises:
@@ -49,7 +48,6 @@ class IlidsVid(Dataset):
             TrackletTable.of(folder, rows),
             people=people,
             splits=None if positions is None else order[positions],
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

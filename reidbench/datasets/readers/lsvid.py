@@ -13,7 +13,6 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -52,7 +51,7 @@ class LsVid(Dataset):
         "gallery": Counts(tracklets=11_333, people=2_730),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read the lists, list each folder they name once, and read the queries.
 
         Raises:
@@ -70,7 +69,6 @@ class LsVid(Dataset):
         return DatasetContents(
             TrackletTable.of(folder, rows),
             parts={**parts, "query": parts["gallery"][queries]},
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
@@ -47,7 +46,7 @@ class Market1501(Dataset):
         "query_boxes": Counts(tracklets=25_259, exact=False, optional=True),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read all parts; rows are in the order of the sorted names, which official label files follow.
 
         Raises:
@@ -63,7 +62,7 @@ class Market1501(Dataset):
             first = len(rows)
             rows += _images(folder, root / name, anybody=part == "gallery")
             parts[part] = np.arange(first, len(rows))
-        return DatasetContents(TrackletTable.of(folder, rows), parts=parts, marker=read_marker(folder))
+        return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of images that are there."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, load_mat
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -55,7 +54,7 @@ class Mars(Dataset):
         ),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read the index files; frames are named by them, not by a walk through the folders.
 
         Raises:
@@ -70,7 +69,6 @@ class Mars(Dataset):
                 "query": len(train) + read_queries(folder / "info" / QUERY_FILE, test_pids),
                 "gallery": len(train) + np.arange(len(test)),
             },
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

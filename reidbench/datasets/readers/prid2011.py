@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, frames_in, subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -36,7 +35,7 @@ class Prid2011(Dataset):
         "shared": Counts(tracklets=400, people=200, by_camera=(200, 200)),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read both cameras and the splits.
 
         Raises:
@@ -56,7 +55,6 @@ class Prid2011(Dataset):
             parts={"shared": np.flatnonzero(pids <= SHARED_PEOPLE)},
             people=shared,
             splits=read_splits(folder / SPLIT_FILE, shared),
-            marker=read_marker(folder),
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reidbench.datasets.marker import read_marker
 from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
@@ -28,7 +27,7 @@ class Viper(Dataset):
         "": Counts(tracklets=1_264, people=632, by_camera=(632, 632)),
     }
 
-    def read(self, folder: Path) -> DatasetContents:
+    def read_layout(self, folder: Path) -> DatasetContents:
         """Read both cameras.
 
         Raises:
@@ -48,7 +47,7 @@ class Viper(Dataset):
             for number, (camera, images) in enumerate(zip(CAMERAS, names, strict=True), start=1)
             for pid in people
         ]
-        return DatasetContents(TrackletTable.of(folder, rows), people=people, marker=read_marker(folder))
+        return DatasetContents(TrackletTable.of(folder, rows), people=people)
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of both cameras."""
