@@ -1,4 +1,4 @@
-"""The one training loop and what belongs to it: clips, batches, changes of frames, losses, embedding."""
+"""The training loop, batch sampling, clips, augmentation, losses, and the embedding of clips."""
 
 from reidbench.training.augment import (
     ClipChange,
@@ -19,7 +19,7 @@ from reidbench.training.clips import (
     loop_frames,
 )
 from reidbench.training.embedding import TestClip, clip_batches, embed_clips, pad_clips
-from reidbench.training.loop import Precision, TrainingLog, TrainingSettings, TrainingTask, train
+from reidbench.training.loop import Precision, TrainingSettings, TrainingTask, train
 from reidbench.training.network_method import NetworkMethod
 from reidbench.training.pairs import PairBatch, sample_pairs
 from reidbench.training.people import pk_batches
@@ -36,7 +36,6 @@ __all__ = [
     "Short",
     "TestAugmentation",
     "TestClip",
-    "TrainingLog",
     "TrainingSettings",
     "TrainingTask",
     "WindowSide",

@@ -1,8 +1,7 @@
-"""The one training loop: device, mixed precision, clipping, checkpoints, exact resume, progress, logged losses.
+"""The training loop: device, mixed precision, clipping, checkpoints, exact resume, progress, reported losses.
 
-All randomness of step s of epoch e is drawn from seeds derived of (seed, e, s), for NumPy and torch alike,
-so a training that was killed and resumed takes exactly the steps of one that ran through; there is no
-generator state to lose.
+All randomness of step s of epoch e, for NumPy and torch alike, comes from seeds derived from (seed, e, s). A training
+that was killed and resumed therefore takes exactly the steps of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +21,7 @@ from torch import Tensor, nn
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.errors import PluginError
 from reidbench.fingerprints import derived_seed
+from reidbench.plugin import FitJob
 from reidbench.progress import progress_bar
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -30,10 +29,10 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class TrainingTask(abc.ABC):
-    """What a method gives to the loop.
+    """The method's part of a training: module, optimizer and batches.
 
     Attributes:
-        module: maps a batch to named losses; the one named "loss" is minimised, all are logged.
+        module: maps a batch to named losses; "loss" is minimised, the means of all are reported per epoch.
         optimizer: over the module's parameters.
     """
 
@@ -41,36 +40,34 @@ class TrainingTask(abc.ABC):
     optimizer: torch.optim.Optimizer
 
     def begin_epoch(self, epoch: int) -> None:  # noqa: B027  optional by design
-        """Set learning rates, and what is frozen, for an epoch; also called where a resumed training goes on.
+        """Set the learning rates and frozen parameters of an epoch.
 
-        What it sets may depend on the epoch alone.
+        Also called when a training resumes in the middle of the epoch, so the result may depend on the epoch only.
         """
 
     @abc.abstractmethod
     def plan(self, generator: np.random.Generator) -> Sequence[Any]:
-        """Return what the batches of one epoch are made of."""
+        """Return one item per batch of an epoch; `load` turns an item into a batch."""
 
     @abc.abstractmethod
     def load(self, item: Any, generator: np.random.Generator) -> Any:
-        """Return the batch of one item of the plan: tensors on the CPU in any nesting. Called in a thread."""
+        """Return the batch of an item of the plan: CPU tensors in any nesting. Called in a background thread."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How long and how to train.
+    """Length, device and precision of a training.
 
     Attributes:
-        epochs: passes over the plan; 0 trains nothing.
-        seed: source of all randomness.
+        epochs: number of epochs; 0 leaves the module as it is.
         device: "cpu" or "cuda:N".
-        precision: of forward and backward; weights and their update stay float32.
-        clip_value: gradients are cut element by element to [-clip_value, clip_value]; None leaves them.
+        precision: of the forward and backward passes; weights and their updates stay float32.
+        clip_value: each gradient entry is clipped to [-clip_value, clip_value]; None disables clipping.
         checkpoint_seconds: a checkpoint is written when the last one is this old.
         progress: whether to draw a progress bar on stderr.
     """
 
     epochs: int
-    seed: int
     device: str = "cpu"
     precision: Precision = "32-true"
     clip_value: float | None = None
@@ -79,60 +76,58 @@ class TrainingSettings:
 
 
 @dataclass
-class TrainingLog:
-    """What a training left behind: mean losses of each epoch, and the seconds it took over all interruptions."""
-
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass
 class _Position:
-    """Where the training stands: the step to take next, and what the current epoch has summed up."""
+    """The next step, the sums of the losses in the current epoch, and the seconds over all interruptions."""
 
     epoch: int = 0
     step: int = 0
     sums: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
-def train(
-    task: TrainingTask, settings: TrainingSettings, *, workspace: Path, fingerprint: str
-) -> TrainingLog:
-    """Train, or go on where an interrupted training of the same fingerprint stopped.
+def train(task: TrainingTask, settings: TrainingSettings, job: FitJob) -> float:
+    """Train, or resume an interrupted training of the same job.
+
+    `job.log` receives the mean losses of every finished epoch; a resumed training reports the epochs that it runs.
+    Checkpoints are written to `job.workspace`.
+
+    Args:
+        task: what to train, and on which batches.
+        settings: length, device and precision.
+        job: seed, workspace and fingerprint.
+
+    Returns:
+        The seconds of training over all interruptions.
 
     Raises:
-        CheckpointError: the workspace holds a checkpoint of something else.
+        CheckpointError: the workspace contains the checkpoint of another job.
         PluginError: a loss is not finite.
     """
     fabric = _fabric(settings)
-    position, log = _Position(), TrainingLog()
-    saved = load_checkpoint(workspace / CHECKPOINT, fingerprint)
+    position = _Position()
+    saved = load_checkpoint(job.workspace / CHECKPOINT, job.fingerprint)
     if saved is not None:
         task.module.load_state_dict(saved["module"])
         position = _Position(**saved["position"])
-        log = TrainingLog(**saved["log"])
     module, optimizer = fabric.setup(task.module, task.optimizer)
     if saved is not None:
-        optimizer.load_state_dict(
-            saved["optimizer"]
-        )  # after setup: the state follows the weights to their device
-    run = _Run(task, settings, fabric, module, optimizer, workspace / CHECKPOINT, fingerprint, position, log)
+        # After setup, because the optimizer's state follows the weights to their device.
+        optimizer.load_state_dict(saved["optimizer"])
+    run = _Run(task, settings, job, fabric, module, optimizer, position)
     with torch.random.fork_rng(devices=_cuda_devices(settings)), _reproducible():
         run.all_epochs()
-    return log
+    return position.seconds
 
 
 @dataclass
 class _Run:
     task: TrainingTask
     settings: TrainingSettings
+    job: FitJob
     fabric: Any
     module: Any
     optimizer: Any
-    checkpoint: Path
-    fingerprint: str
     position: _Position
-    log: TrainingLog
 
     def all_epochs(self) -> None:
         self._mark = self._saved_at = time.monotonic()
@@ -153,17 +148,17 @@ class _Run:
             self._step(epoch, step, batch)
             if time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds:
                 self._save()
-        means = {name: total / max(len(plan), 1) for name, total in self.position.sums.items()}
-        self.log.epochs.append({"epoch": epoch, **means})
+        # Before the position moves on: a killed training reports an epoch twice rather than never.
+        self.job.log(epoch, **{name: total / len(plan) for name, total in self.position.sums.items()})
         self.position.epoch, self.position.step, self.position.sums = epoch + 1, 0, {}
 
     def _step(self, epoch: int, step: int, batch: Any) -> None:
-        torch.manual_seed(derived_seed(self.settings.seed, epoch, step, "torch"))
+        torch.manual_seed(derived_seed(self.job.seed, epoch, step, "torch"))
         losses: Mapping[str, Tensor] = self.module(self.fabric.to_device(batch))
         values = {name: float(value.detach()) for name, value in losses.items()}
         if not all(np.isfinite(value) for value in values.values()):
             raise PluginError(
-                f"a loss is not finite in epoch {epoch}, step {step}: {values}; lower the learning rate"
+                f"losses must be finite, got {values} in epoch {epoch}, step {step}: lower the learning rate"
             )
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(losses["loss"])
@@ -175,7 +170,7 @@ class _Run:
         self.position.step = step + 1
 
     def _batches(self, plan: Sequence[Any], steps: range) -> Iterator[Any]:
-        """Yield the batches of some steps; the next one is loaded while the current one is computed with."""
+        """Yield the batches of some steps; the next one loads in a thread while the current one is in use."""
         epoch = self.position.epoch
         with ThreadPoolExecutor(1) as pool:
             ahead = [pool.submit(self.task.load, plan[s], self._generator(epoch, s)) for s in steps[:2]]
@@ -187,23 +182,23 @@ class _Run:
                 yield batch
 
     def _generator(self, epoch: int, step: int | str) -> np.random.Generator:
-        return np.random.default_rng(derived_seed(self.settings.seed, epoch, step, "numpy"))
+        return np.random.default_rng(derived_seed(self.job.seed, epoch, step, "numpy"))
 
     def _save(self) -> None:
         now = time.monotonic()
-        self.log.seconds += now - self._mark
+        self.position.seconds += now - self._mark
         self._mark = self._saved_at = now
         contents = {
             "module": self.task.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "position": vars(self.position),
-            "log": vars(self.log),
         }
-        save_checkpoint(self.checkpoint, self.fingerprint, contents)
+        save_checkpoint(self.job.workspace / CHECKPOINT, self.job.fingerprint, contents)
 
 
 def _fabric(settings: TrainingSettings) -> Any:
-    from lightning_fabric import Fabric  # takes seconds to import, which only a training should pay
+    # Imported here because the import takes seconds.
+    from lightning_fabric import Fabric
 
     kind, _, number = settings.device.partition(":")
     devices: Any = [int(number)] if number else 1
@@ -216,7 +211,7 @@ def _cuda_devices(settings: TrainingSettings) -> list[str]:
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Take the same convolution algorithms every time, so that an interruption changes no figure."""
+    """Fix the choice of convolution algorithms, so that an interruption changes no result."""
     cudnn: Any = torch.backends.cudnn
     with cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import logging
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -74,14 +73,9 @@ class NetworkMethod(Method, Generic[N]):
     def _train(self, task: TrainingTask, job: FitJob) -> float:
         settings = TrainingSettings(
             epochs=self.config.epochs,
-            seed=job.seed,
             device=self.runtime.device,
             precision=PRECISIONS[self.config.amp],
             clip_value=self.clip_value(),
             progress=self.runtime.progress,
         )
-        done = train(task, settings, workspace=job.workspace, fingerprint=job.fingerprint)
-        log = logging.getLogger(f"reidbench.plugins.{self.name}")
-        for row in done.epochs:
-            log.info("%s", ", ".join(f"{name} {value:.6g}" for name, value in row.items()))
-        return done.seconds
+        return train(task, settings, job)

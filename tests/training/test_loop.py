@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.errors import CheckpointError, PluginError
+from reidbench.plugin import FitJob
 from reidbench.training import TrainingSettings, TrainingTask, train
+
+Losses = dict[int, Mapping[str, float]]
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing on the way out may catch it."""
+    """Simulates SIGKILL: no `except Exception` catches it."""
 
 
 class Regression(nn.Module):
@@ -55,101 +58,125 @@ class Task(TrainingTask):
 
 
 def settings(**changes: Any) -> TrainingSettings:
-    return TrainingSettings(**{"epochs": 4, "seed": 5, "checkpoint_seconds": 0.0, **changes})
+    return TrainingSettings(**{"epochs": 4, "checkpoint_seconds": 0.0, **changes})
+
+
+def job(workspace: Path, *, seed: int = 5, fingerprint: str = "f", losses: Losses | None = None) -> FitJob:
+    def keep(epoch: int, values: Mapping[str, float]) -> None:
+        if losses is not None:
+            losses[epoch] = values
+
+    return FitJob(seed=seed, workspace=workspace, fingerprint=fingerprint, on_epoch=keep)
 
 
 def weights(task: Task) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in task.module.state_dict().items()}
 
 
-def test_training_lowers_the_loss_and_logs_every_epoch(tmp_path: Path) -> None:
-    log = train(Task(), settings(epochs=60, clip_value=5.0), workspace=tmp_path, fingerprint="f")
+def test_training_lowers_the_loss_and_reports_every_epoch(tmp_path: Path) -> None:
+    losses: Losses = {}
 
-    assert [row["epoch"] for row in log.epochs] == list(range(60))
-    assert log.epochs[0]["other"] == pytest.approx(2 * log.epochs[0]["loss"])
-    assert np.mean([row["loss"] for row in log.epochs[-10:]]) < np.mean(
-        [row["loss"] for row in log.epochs[:10]]
-    )
+    train(Task(), settings(epochs=60, clip_value=5.0), job(tmp_path, losses=losses))
+
+    assert list(losses) == list(range(60))
+    assert losses[0]["other"] == pytest.approx(2 * losses[0]["loss"])
+    assert all(type(value) is float for value in losses[0].values())
+    loss = [losses[epoch]["loss"] for epoch in range(60)]
+    assert np.mean(loss[-10:]) < np.mean(loss[:10])
 
 
 @pytest.mark.parametrize("dies_at", [0, 1, 4, 5, 9, 13, 19])
-def test_a_training_killed_anywhere_continues_to_the_same_weights_and_log(
-    tmp_path: Path, dies_at: int
-) -> None:
-    whole = Task()
-    whole_log = train(whole, settings(), workspace=tmp_path / "whole", fingerprint="f")
+def test_killed_training_resumes_to_the_same_weights_and_losses(tmp_path: Path, dies_at: int) -> None:
+    complete = Task()
+    complete_losses: Losses = {}
+    train(complete, settings(), job(tmp_path / "complete", losses=complete_losses))
 
+    killed_losses: Losses = {}
     with pytest.raises(Killed):
-        train(Task(dies_at=dies_at), settings(), workspace=tmp_path / "cut", fingerprint="f")
+        train(Task(dies_at=dies_at), settings(), job(tmp_path / "killed", losses=killed_losses))
     resumed = Task()
-    resumed_log = train(resumed, settings(), workspace=tmp_path / "cut", fingerprint="f")
+    resumed_losses: Losses = {}
+    train(resumed, settings(), job(tmp_path / "killed", losses=resumed_losses))
 
-    assert all(torch.equal(weights(whole)[name], value) for name, value in weights(resumed).items())
-    assert resumed_log.epochs == whole_log.epochs
+    assert all(torch.equal(weights(complete)[name], value) for name, value in weights(resumed).items())
+    assert {**killed_losses, **resumed_losses} == complete_losses
     if dies_at > 5:
-        assert resumed.loads < whole.loads
+        assert resumed.loads < complete.loads
+        assert 0 not in resumed_losses
 
 
-def test_no_epochs_leave_the_weights_as_they_were(tmp_path: Path) -> None:
+def test_seconds_add_up_over_interruptions(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(Task(dies_at=13), settings(), job(tmp_path))
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["position"]["seconds"]
+
+    assert train(Task(), settings(), job(tmp_path)) > saved > 0
+
+
+def test_zero_epochs_leave_the_weights_unchanged(tmp_path: Path) -> None:
     task, untouched = Task(), Task()
+    losses: Losses = {}
 
-    train(task, settings(epochs=0), workspace=tmp_path, fingerprint="f")
+    train(task, settings(epochs=0), job(tmp_path, losses=losses))
 
     assert all(torch.equal(weights(untouched)[name], value) for name, value in weights(task).items())
+    assert losses == {}
 
 
-def test_the_seed_decides_the_weights_and_the_callers_generator_does_not(tmp_path: Path) -> None:
+def test_only_the_job_seed_decides_the_weights(tmp_path: Path) -> None:
     tasks = [Task(), Task(), Task()]
     for index, (task, seed) in enumerate(zip(tasks, (1, 1, 2), strict=True)):
         torch.manual_seed(index)
-        train(task, settings(seed=seed), workspace=tmp_path / str(index), fingerprint="f")
+        train(task, settings(), job(tmp_path / str(index), seed=seed))
 
     first, same, other = (weights(task)["layer.weight"] for task in tasks)
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
 
 
-def test_training_leaves_the_callers_generator_where_it_was(tmp_path: Path) -> None:
+def test_training_leaves_the_global_torch_generator_unchanged(tmp_path: Path) -> None:
     task = Task()
     before = torch.get_rng_state()
 
-    train(task, settings(), workspace=tmp_path, fingerprint="f")
+    train(task, settings(), job(tmp_path))
 
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_checkpoint_of_something_else_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
-    train(Task(), settings(), workspace=tmp_path, fingerprint="old")
+def test_checkpoint_of_another_job_is_rejected_with_both_fingerprints(tmp_path: Path) -> None:
+    train(Task(), settings(), job(tmp_path, fingerprint="old"))
 
     with pytest.raises(CheckpointError, match=r"belongs to old .*this training is new"):
-        train(Task(), settings(), workspace=tmp_path, fingerprint="new")
+        train(Task(), settings(), job(tmp_path, fingerprint="new"))
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+def test_damaged_checkpoint_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
 
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt is damaged.*delete it"):
-        train(Task(), settings(), workspace=tmp_path, fingerprint="f")
+        train(Task(), settings(), job(tmp_path))
 
 
-def test_a_checkpoint_is_never_unpickled(tmp_path: Path) -> None:
+def test_checkpoint_with_pickled_objects_is_rejected(tmp_path: Path) -> None:
     torch.save({"format_version": 1, "fingerprint": "f", "evil": Path("x")}, tmp_path / "checkpoint.pt")
 
     with pytest.raises(CheckpointError, match="damaged"):
-        train(Task(), settings(), workspace=tmp_path, fingerprint="f")
+        train(Task(), settings(), job(tmp_path))
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match=r"not finite in epoch 0, step 0.*learning rate"):
-        train(Task(scale=float("inf")), settings(), workspace=tmp_path, fingerprint="f")
+def test_non_finite_loss_raises_an_error_with_epoch_and_step(tmp_path: Path) -> None:
+    with pytest.raises(
+        PluginError, match=r"losses must be finite, got .* in epoch 0, step 0: .*learning rate"
+    ):
+        train(Task(scale=float("inf")), settings(), job(tmp_path))
 
 
-def test_clipping_bounds_every_entry_of_the_gradient(tmp_path: Path) -> None:
+def test_clip_value_bounds_every_gradient_entry(tmp_path: Path) -> None:
     task = Task(scale=1e6)
     task.optimizer = torch.optim.SGD(task.module.parameters(), lr=1.0)
     start = weights(task)["layer.weight"]
 
-    train(task, settings(epochs=1, clip_value=0.25), workspace=tmp_path, fingerprint="f")
+    train(task, settings(epochs=1, clip_value=0.25), job(tmp_path))
 
     steps = 5
     assert float((weights(task)["layer.weight"] - start).abs().max()) <= 0.25 * steps + 1e-6

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,18 @@ def test_the_seed_decides_what_is_learned_and_the_callers_generator_does_not(
     assert not torch.allclose(first, other.embed(views).values)
 
 
+def test_fit_reports_the_mean_losses_of_every_epoch(training: TrainingSet, tmp_path: Path) -> None:
+    losses: dict[int, Mapping[str, float]] = {}
+    job = FitJob(seed=1, workspace=tmp_path, fingerprint="f", on_epoch=losses.__setitem__)
+
+    ConvAttention(config(), Runtime()).fit(training, job)
+
+    assert list(losses) == [0, 1]
+    for values in losses.values():
+        assert set(values) == {"loss", "pair", "identification"}
+        assert values["loss"] == pytest.approx(values["pair"] + values["identification"])
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"att_scale": "grid", "neg_cross_camera": True}, {"backbone": "small", "use_flow": False}],
@@ -125,9 +137,13 @@ def test_training_lowers_the_loss(training: TrainingSet, tmp_path: Path, setting
     torch.manual_seed(0)
     task = PairTraining(ConvAttention(made, Runtime()).build(), training)
 
-    log = train(task, TrainingSettings(epochs=12, seed=0), workspace=tmp_path, fingerprint="f")
+    losses: list[float] = []
+    job = FitJob(
+        seed=0, workspace=tmp_path, fingerprint="f", on_epoch=lambda _, values: losses.append(values["loss"])
+    )
 
-    losses = [row["loss"] for row in log.epochs]
+    train(task, TrainingSettings(epochs=12), job)
+
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
 
 
@@ -139,7 +155,7 @@ class Killed(BaseException):
 def test_a_training_killed_on_its_way_continues_to_the_same_weights(
     training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
-    settings = TrainingSettings(epochs=3, seed=4, checkpoint_seconds=0.0, clip_value=5.0)
+    settings = TrainingSettings(epochs=3, checkpoint_seconds=0.0, clip_value=5.0)
 
     def trained(workspace: str, dies_at: int | None) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
@@ -153,7 +169,7 @@ def test_a_training_killed_on_its_way_continues_to_the_same_weights(
             return load(*args)
 
         monkeypatch.setattr(task, "load", mortal)
-        train(task, settings, workspace=tmp_path / workspace, fingerprint="f")
+        train(task, settings, FitJob(seed=4, workspace=tmp_path / workspace, fingerprint="f"))
         return task.module.state_dict()
 
     whole = trained("whole", None)

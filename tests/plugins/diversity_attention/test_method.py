@@ -84,9 +84,14 @@ def task_of(config: DiversityConfig, train_on: TrainingSet) -> StagedTraining:
     return StagedTraining(DiversityAttention(config, Runtime()).build(), train_on)
 
 
-def run(task: StagedTraining, workspace: Path, *, save_every: float = 60.0) -> list[Mapping[str, float]]:
-    settings = TrainingSettings(epochs=task.config.epochs, seed=5, checkpoint_seconds=save_every)
-    return train(task, settings, workspace=workspace, fingerprint="f").epochs  # type: ignore[return-value]
+def run(task: StagedTraining, workspace: Path) -> list[Mapping[str, float]]:
+    losses: dict[int, Mapping[str, float]] = {}
+    train(task, TrainingSettings(epochs=task.config.epochs), job(workspace, losses))
+    return [losses[epoch] for epoch in sorted(losses)]
+
+
+def job(workspace: Path, losses: dict[int, Mapping[str, float]]) -> FitJob:
+    return FitJob(seed=5, workspace=workspace, fingerprint="f", on_epoch=losses.__setitem__)
 
 
 def weights(task: StagedTraining) -> dict[str, Tensor]:
@@ -122,7 +127,9 @@ def test_a_training_killed_in_any_step_continues_to_the_same_weights(
     dies_at: int, drawn: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = task_of(TINY, drawn)
-    whole_log = run(whole, tmp_path / "whole")
+    whole_losses = run(whole, tmp_path / "whole")
+    settings = TrainingSettings(epochs=TINY.epochs, checkpoint_seconds=0.0)
+    losses: dict[int, Mapping[str, float]] = {}
     cut, loads = task_of(TINY, drawn), iter(range(100))
     load = cut.load
 
@@ -133,11 +140,11 @@ def test_a_training_killed_in_any_step_continues_to_the_same_weights(
 
     monkeypatch.setattr(cut, "load", dying)
     with pytest.raises(Killed):
-        run(cut, tmp_path / "cut", save_every=0.0)
+        train(cut, settings, job(tmp_path / "cut", losses))
     resumed = task_of(TINY, drawn)
-    resumed_log = run(resumed, tmp_path / "cut")
+    train(resumed, settings, job(tmp_path / "cut", losses))
 
-    assert resumed_log == whole_log
+    assert [losses[epoch] for epoch in range(4)] == whole_losses
     found = weights(resumed)
     assert all(torch.equal(found[name], value) for name, value in weights(whole).items())
 
@@ -173,6 +180,16 @@ def test_the_loss_is_the_identity_loss_plus_the_weighted_diversity(
     assert row["loss"] == pytest.approx(row["identity"] + 0.25 * row["diversity"])
     assert 0 <= row["diversity"] <= 2
     assert 0 <= row["hellinger"] <= 1
+
+
+def test_fit_reports_the_losses_of_every_step(drawn: TrainingSet, tmp_path: Path) -> None:
+    losses: dict[int, Mapping[str, float]] = {}
+
+    DiversityAttention(TINY, Runtime()).fit(drawn, job(tmp_path, losses))
+
+    with_maps = {"loss", "identity", "diversity", "hellinger"}
+    expected = [{"loss", "identity"}, with_maps, with_maps, with_maps]
+    assert [set(losses[epoch]) for epoch in range(4)] == expected
 
 
 def test_the_table_belongs_to_training_and_not_to_the_fitted_method(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +171,15 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 ) -> None:
     rows = data["video"][0]
     config = dataclasses.replace(TINY, epochs=4, frozen_epochs=2)
-    settings = TrainingSettings(epochs=4, seed=3, checkpoint_seconds=0.0)
+    settings = TrainingSettings(epochs=4, checkpoint_seconds=0.0)
 
     def task() -> DuAtmTraining:
         torch.manual_seed(0)
         return DuAtmTraining(DuAtmNetwork(config, "temporal"), rows)
 
     whole, first, second = task(), task(), task()
-    train(whole, settings, workspace=tmp_path / "whole", fingerprint="f")
+    train(whole, settings, FitJob(seed=3, workspace=tmp_path / "whole", fingerprint="f"))
+    job = FitJob(seed=3, workspace=tmp_path / "cut", fingerprint="f")
     loads = iter(range(100))
     inner = DuAtmTraining.load
 
@@ -188,8 +190,8 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 
     monkeypatch.setattr(DuAtmTraining, "load", dying)
     with pytest.raises(Killed):
-        train(first, settings, workspace=tmp_path / "cut", fingerprint="f")
-    train(second, settings, workspace=tmp_path / "cut", fingerprint="f")
+        train(first, settings, job)
+    train(second, settings, job)
 
     ours, theirs = whole.module.state_dict(), second.module.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -226,10 +228,28 @@ def test_training_lowers_the_losses(data: dict[str, Data], tmp_path: Path) -> No
     config = dataclasses.replace(TINY, epochs=25, last_epochs=5, lambda1=0.5)
     task = DuAtmTraining(DuAtmNetwork(config, "temporal"), data["video"][0])
 
-    log = train(task, TrainingSettings(epochs=25, seed=3), workspace=tmp_path, fingerprint="f")
+    losses: list[Mapping[str, float]] = []
+    job = FitJob(
+        seed=3, workspace=tmp_path, fingerprint="f", on_epoch=lambda _, values: losses.append(values)
+    )
+
+    train(task, TrainingSettings(epochs=25), job)
 
     for name in ("triplet", "cross_entropy"):
-        assert log.epochs[-1][name] < log.epochs[0][name], name
+        assert losses[-1][name] < losses[0][name], name
+
+
+def test_fit_reports_the_mean_losses_of_every_epoch(data: dict[str, Data], tmp_path: Path) -> None:
+    losses: dict[int, Mapping[str, float]] = {}
+    job = FitJob(seed=1, workspace=tmp_path, fingerprint="f", on_epoch=losses.__setitem__)
+
+    DuAtm(TINY, Runtime()).fit(data["video"][0], job)
+
+    assert list(losses) == [0, 1]
+    for values in losses.values():
+        assert set(values) == {"loss", "triplet", "decorrelation", "cross_entropy"}
+        terms = values["triplet"] + 0.1 * values["decorrelation"] + 0.5 * values["cross_entropy"]
+        assert values["loss"] == pytest.approx(terms)
 
 
 def test_the_learning_rate_falls_in_the_last_epochs(data: dict[str, Data]) -> None:

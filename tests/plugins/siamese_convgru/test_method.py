@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,20 @@ def test_training_changes_every_part_of_the_network(
 
     unchanged = {name for name in before if torch.equal(before[name], after[name])}
     assert not {name for name in unchanged if not name.endswith("num_batches_tracked")}
+
+
+def test_fit_reports_the_mean_losses_of_every_epoch(
+    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
+) -> None:
+    losses: dict[int, Mapping[str, float]] = {}
+    job = FitJob(seed=1, workspace=tmp_path, fingerprint="f", on_epoch=losses.__setitem__)
+
+    SiameseConvGru(dataclasses.replace(TINY, epochs=2), Runtime()).fit(data[0], job)
+
+    assert list(losses) == [0, 1]
+    for values in losses.values():
+        assert set(values) == {"loss", "cross_entropy", "penalty"}
+        assert values["loss"] == pytest.approx(values["cross_entropy"] + values["penalty"])
 
 
 def test_learned_matching_is_the_negative_similarity_averaged_over_views(
