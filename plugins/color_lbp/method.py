@@ -45,7 +45,7 @@ class ColorLbpConfig:
             raise ConfigError(f"stripes must be at most the height {self.height}, got {self.stripes}")
 
 
-class ColorLbp(FixedMethod):
+class ColorLbp(FixedMethod[ColorLbpConfig]):
     """Colour and texture histograms in stripes; nothing is learned."""
 
     name = "color-lbp"

@@ -22,7 +22,7 @@ from .training import PairTraining
 MAPS = 8
 
 
-class ConvAttention(NetworkMethod[ConvAttentionNetwork]):
+class ConvAttention(NetworkMethod[ConvAttentionConfig, ConvAttentionNetwork]):
     """Video-based convolutional attention, Zamprogno et al., ICIAP 2019."""
 
     name = "conv-attention"
@@ -31,8 +31,6 @@ class ConvAttention(NetworkMethod[ConvAttentionNetwork]):
     presets: ClassVar[Mapping[str, ConvAttentionConfig]] = PRESETS
     modality = "video"
     attends = True
-
-    config: ConvAttentionConfig
 
     def build(self, *, load_weights: bool = True) -> ConvAttentionNetwork:
         """Return a new network; there are no pretrained weights."""

@@ -25,7 +25,7 @@ from .network import ClipEncoding, DiversityNetwork
 from .training import StagedTraining
 
 
-class DiversityAttention(NetworkMethod[DiversityNetwork]):
+class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
     """The diversity regularised spatiotemporal attention of Li et al., CVPR 2018."""
 
     name = "diversity-attention"
@@ -34,8 +34,6 @@ class DiversityAttention(NetworkMethod[DiversityNetwork]):
     presets: ClassVar[Mapping[str, DiversityConfig]] = PRESETS
     modality = "video"
     attends = True
-
-    config: DiversityConfig
 
     def weights_digest(self) -> str | None:
         """Return what identifies the backbone's pretrained weights."""

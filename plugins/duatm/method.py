@@ -20,7 +20,7 @@ from .network import DuAtmNetwork, self_attention
 from .training import DuAtmTraining
 
 
-class DuAtm(NetworkMethod[DuAtmNetwork]):
+class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
     """Dual attention matching of Si et al., CVPR 2018."""
 
     name = "duatm"
@@ -30,8 +30,6 @@ class DuAtm(NetworkMethod[DuAtmNetwork]):
     modality = "both"
     attends = True
     aligns = True
-
-    config: DuAtmConfig
 
     def __init__(self, config: DuAtmConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)

@@ -33,7 +33,7 @@ from .training import PairTraining
 SHORT_SEQUENCE = 128
 
 
-class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
+class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
     """The deep Siamese attention network of Wu et al., TMM 2018."""
 
     name = "siamese-convgru"
@@ -42,8 +42,6 @@ class SiameseConvGru(NetworkMethod[SiameseConvGRU]):
     presets: ClassVar[Mapping[str, SiameseConfig]] = PRESETS
     modality = "video"
     attends = True
-
-    config: SiameseConfig
 
     def weights_digest(self) -> str | None:
         """Return what identifies the backbone's pretrained weights."""

@@ -6,22 +6,30 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import TypeVar
 
     from reidbench.datasets import TrackletView, TrainingSet
     from reidbench.plugin.specs import Modality
 
+    # The default keeps `Method` without a parameter valid for type checkers.
+    C = TypeVar("C", default=Any)
+else:
+    from typing import TypeVar
+
+    C = TypeVar("C")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a method is told about the machine.
+    """Device and progress display of a method.
 
     Attributes:
         device: a torch device, "cpu" or "cuda:0".
-        progress: whether progress bars may be drawn on stderr.
+        progress: whether to draw progress bars on stderr.
     """
 
     device: str = "cpu"
@@ -68,10 +76,9 @@ class Embeddings:
     Attributes:
         values: (N, D) vectors or (N, T, D) sequences, with an axis of up to A test-time views after the first where
             a tracklet has several: (N, A, D), (N, A, T, D).
-        views: (N,) number of views of each item, 1..A; None for plain vectors or sequences. View a of an item
-            counts when a < views; what stands behind is padding.
-        lengths: (N,) vectors in each sequence, 1..T, the same in all views; None for vectors. What stands behind
-            is padding.
+        views: (N,) number of views of each item, 1..A, the rest is padding; None for plain vectors or sequences.
+        lengths: (N,) number of vectors of each sequence, 1..T, the same in all views, the rest is padding; None for
+            vectors.
     """
 
     values: Tensor
@@ -91,13 +98,13 @@ class Embeddings:
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """Where and when a method looks in one tracklet.
+    """Spatial and temporal attention of a method in one tracklet.
 
     Attributes:
-        frames: (F,) positions in the tracklet of the frames that were read, in the order they were read.
-        spatial: (F, K, h, w) weights of K maps in each frame, each map sums to 1; None where the method has none.
-        temporal: (K, F) weights of the frames for each of K parts, each row sums to 1; None where it has none.
-        extent: the part of the frame that the maps cover: top, left, bottom, right as shares of height and width.
+        frames: (F,) indices of the frames that were read, in reading order.
+        spatial: (F, K, h, w) weights of K maps per frame, each map sums to 1; None without spatial attention.
+        temporal: (K, F) frame weights for each of K parts, each row sums to 1; None without temporal attention.
+        extent: region of the frame that the maps cover: top, left, bottom, right as fractions of height and width.
     """
 
     frames: Tensor
@@ -106,23 +113,24 @@ class Attention:
     extent: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
 
-class Method(abc.ABC):
-    """A method of re-identification; subclasses are the plugins.
+class Method(abc.ABC, Generic[C]):
+    """Base class of re-identification methods.
 
-    A new object is made for every fit. `embed` must give a tracklet the same result whatever else is in the
-    call.
+    `Method[MyConfig]` types `self.config`; the parameter is optional. Every fit uses a new object. The embedding of
+    a tracklet must not depend on the other tracklets of the call.
 
     Attributes:
         name: as registered.
         version: part of every cache key; change it whenever results may change.
         Config: frozen keyword-only dataclass of the settings.
         presets: named settings; "paper" or the first one is the default.
-        modality: what it takes.
+        modality: accepted input: "video", "image" or "both".
         uses_camera: whether `embed` may read a tracklet's camera.
-        learns: whether `fit` does anything; embeddings of methods that learn nothing are shared by all
-            trials.
-        attends: whether `attention` can be asked.
-        aligns: whether `alignment` can be asked.
+        learns: whether `fit` does anything; all trials share the embeddings of methods that learn nothing.
+        attends: whether `attention` is implemented.
+        aligns: whether `alignment` is implemented.
+        config: the settings of this object.
+        runtime: device and progress display.
     """
 
     name: ClassVar[str]
@@ -135,70 +143,69 @@ class Method(abc.ABC):
     attends: ClassVar[bool] = False
     aligns: ClassVar[bool] = False
 
-    def __init__(self, config: Any, runtime: Runtime) -> None:
+    def __init__(self, config: C, runtime: Runtime) -> None:
         self.config = config
         self.runtime = runtime
 
-    def prepare(self) -> None:  # noqa: B027  optional by design
-        """Check, before any data is read, all that can be checked; for instance that weights are there."""
+    def prepare(self) -> None:
+        """Check everything that needs no data, such as the pretrained weights; called before data is read."""
 
     def weights_digest(self) -> str | None:
-        """Return the SHA-256 or the published name of the pretrained weights; None when there are none."""
+        """Return the SHA-256 or the published name of the pretrained weights, or None without them."""
         return None
 
     def needs_fit_to_match(self) -> bool:
-        """Return whether `distance` reads what was fitted; if not, cached embeddings are matched without it."""
+        """Return whether `distance` reads the fitted state; if not, cached embeddings are matched without a fit."""
         return False
 
     @abc.abstractmethod
     def fit(self, train: TrainingSet, job: FitJob) -> float | None:
-        """Learn from the training table. A repeated call for the same job continues an interrupted one.
+        """Learn from the training table; a second call for the same job resumes an interrupted fit.
 
         Returns:
-            The seconds it took over all interruptions; None when the method does not keep count.
+            The seconds over all interruptions; None if the method does not measure them.
         """
 
     @abc.abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """Return all that was fitted: tensors, numbers, texts and containers of these."""
+        """Return the fitted state: tensors, numbers, strings and containers of these."""
 
     @abc.abstractmethod
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
 
     @abc.abstractmethod
     def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
-        """Embed tracklets: finite floating-point values, one row each, in the order given."""
+        """Return one row of finite floating-point values per tracklet, in the given order."""
 
     def distance(self, query: Embeddings, gallery: Embeddings) -> Tensor:
-        """Return the distances (Q, G), smaller is nearer; called on blocks.
+        """Return the distances (Q, G) of a block; smaller is nearer.
 
-        The default is Euclidean; of several test-time views the distances are averaged. Sequences need a method
-        with a distance of its own.
+        The default is Euclidean, averaged over test-time views. Methods that embed sequences must override it.
         """
         from reidbench.nn import euclidean, mean_over_views
 
         return mean_over_views(euclidean, query.values, query.views, gallery.values, gallery.views)
 
     def pair_scorer(self, query: Embeddings, gallery: Embeddings) -> Callable[[slice, slice], Tensor]:
-        """Return what gives the distances of blocks: slices of queries and of gallery items to (q, g).
+        """Return a function that computes blocks of distances: a slice of queries and one of gallery items to (q, g).
 
-        Called once for a search. Methods whose distance needs something of each item alone compute it here, once;
-        the default calls `distance` on blocks.
+        Called once per search, so values that depend on a single item are computed here. The default calls
+        `distance` on blocks.
         """
         return lambda rows, columns: self.distance(query[rows], gallery[columns])
 
     def attention(self, tracklets: Sequence[TrackletView]) -> Sequence[Attention]:
-        """Return where and when the fitted method looks in each tracklet, in its plain test-time view."""
-        raise NotImplementedError(f"method '{self.name}' has no attention to show")
+        """Return the attention of the fitted method in the plain test-time view of each tracklet."""
+        raise NotImplementedError(f"method '{self.name}' does not implement attention")
 
     def alignment(self, query: TrackletView, gallery: TrackletView) -> Tensor:
-        """Return how much each vector of a query looks at each of a gallery item: (S, T), rows sum to 1."""
-        raise NotImplementedError(f"method '{self.name}' aligns no sequences")
+        """Return the attention of each vector of a query to those of a gallery item: (S, T), rows sum to 1."""
+        raise NotImplementedError(f"method '{self.name}' does not implement alignment")
 
 
-class FixedMethod(Method):
-    """A method that learns nothing."""
+class FixedMethod(Method[C]):
+    """Base class of methods that learn nothing."""
 
     learns = False
 
@@ -207,8 +214,8 @@ class FixedMethod(Method):
         return None
 
     def state(self) -> Mapping[str, Any]:
-        """Return nothing: there is nothing fitted."""
+        """Return an empty state."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back nothing."""
+        """Do nothing."""

@@ -20,7 +20,7 @@ from reidbench.training.clips import (
 )
 from reidbench.training.embedding import TestClip, clip_batches, embed_clips, pad_clips
 from reidbench.training.loop import Precision, TrainingSettings, TrainingTask, train
-from reidbench.training.network_method import NetworkMethod
+from reidbench.training.network_method import NetworkConfig, NetworkMethod
 from reidbench.training.pairs import PairBatch, sample_pairs
 from reidbench.training.people import pk_batches
 from reidbench.training.triplets import Mining, triplet_loss
@@ -29,6 +29,7 @@ __all__ = [
     "Chunks",
     "ClipChange",
     "Mining",
+    "NetworkConfig",
     "NetworkMethod",
     "PadMode",
     "PairBatch",

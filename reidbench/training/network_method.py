@@ -1,10 +1,10 @@
-"""The base class of methods that are a network trained by the loop."""
+"""The base class of methods whose network is trained by the training loop."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol
 
 import torch
 from torch import nn
@@ -14,41 +14,63 @@ from reidbench.plugin import FitJob, Method, Runtime
 from reidbench.training.loop import Precision, TrainingSettings, TrainingTask, train
 
 PRECISIONS: Mapping[str, Precision] = {"none": "32-true", "fp16": "16-mixed", "bf16": "bf16-mixed"}
-N = TypeVar("N", bound=nn.Module)
 
 
-class NetworkMethod(Method, Generic[N]):
-    """A method whose state is that of one network.
+class NetworkConfig(Protocol):
+    """The settings that `NetworkMethod` reads."""
 
-    Its settings have `epochs` and `amp` (none, fp16 or bf16).
-    """
+    @property
+    def epochs(self) -> int:
+        """Number of epochs."""
 
-    def __init__(self, config: Any, runtime: Runtime) -> None:
+    @property
+    def amp(self) -> Literal["none", "fp16", "bf16"]:
+        """Mixed precision in training."""
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # The defaults keep `NetworkMethod` without parameters valid for type checkers.
+    C = TypeVar("C", bound=NetworkConfig, default=Any)
+    N = TypeVar("N", bound=nn.Module, default=Any)
+else:
+    from typing import TypeVar
+
+    C = TypeVar("C", bound=NetworkConfig)
+    N = TypeVar("N", bound=nn.Module)
+
+
+class NetworkMethod(Method[C], Generic[C, N]):
+    """Base class of methods that train one network: `NetworkMethod[MyConfig, MyNetwork]`."""
+
+    def __init__(self, config: C, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._network: N | None = None
 
     @abc.abstractmethod
     def build(self, *, load_weights: bool = True) -> N:
-        """Return a new network; pretrained weights are not read for one whose state will be restored."""
+        """Return a new network. With `load_weights` false, pretrained weights are not read."""
 
     @abc.abstractmethod
     def task(self, network: N, train: TrainingSet) -> TrainingTask:
-        """Return what the training loop needs to train the network."""
+        """Return the training task of the network."""
 
     def clip_value(self) -> float | None:
-        """Return what gradient entries are clipped to; None leaves them."""
+        """Return the largest absolute value of a gradient entry, or None for no clipping."""
         return None
 
     def prepare(self) -> None:
-        """Build the network once: weights that cannot be had or sizes that do not fit show before any work."""
+        """Build the network once, so that missing weights and invalid sizes raise an error before any work."""
         self.build()
 
     def fit(self, train: TrainingSet, job: FitJob) -> float:
-        """Train the network, or go on where an interrupted training stopped."""
+        """Train the network, or resume an interrupted training."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             network = self.build()
-            task = self.task(network, train)  # a classifier that only training needs is drawn here
+            # Inside the fork, because the task initialises a classifier.
+            task = self.task(network, train)
         seconds = self._train(task, job)
         self._network = network.to(self.runtime.device).eval()
         return seconds
@@ -58,7 +80,7 @@ class NetworkMethod(Method, Generic[N]):
         return {name: value.cpu() for name, value in self.network.state_dict().items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back a state dict, strictly."""
+        """Restore a state dict, strictly."""
         network = self.build(load_weights=False)
         network.load_state_dict(state)
         self._network = network.to(self.runtime.device).eval()
@@ -67,7 +89,7 @@ class NetworkMethod(Method, Generic[N]):
     def network(self) -> N:
         """The fitted network, in evaluation mode."""
         if self._network is None:
-            raise RuntimeError("embed and distance come after fit or restore")
+            raise RuntimeError("the method must be fitted or restored first")
         return self._network
 
     def _train(self, task: TrainingTask, job: FitJob) -> float:
