@@ -60,20 +60,3 @@ def test_links_and_pictures_of_the_readme_are_there() -> None:
 
     assert targets
     assert not [target for target in targets if "://" not in target and not (ROOT / target).exists()]
-
-
-def test_the_readmes_example_plugin_is_a_whole_method(tmp_path: Path, small_root: Path) -> None:
-    from reidbench.cache import Cache
-    from reidbench.plugin import Plugins
-    from reidbench.runner import RunRequest, Session
-
-    (example,) = re.findall(r"```python\n# my_method\.py\n(.*?)```", README, flags=re.DOTALL)
-    file = tmp_path / "my_method.py"
-    file.write_text(example)
-    session = Session(
-        Plugins([file]), device="cpu", output=tmp_path / "runs", cache=Cache(tmp_path / "cache")
-    )
-
-    ((record, _),) = session.run([RunRequest(method="mean-color", protocol="ilids", data_root=small_root)])
-
-    assert record["figures"]["rank1"]["mean"] is not None
