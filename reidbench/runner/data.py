@@ -104,7 +104,7 @@ def _read(
         data_root = _render(_layout(spec), SyntheticSettings(**rule.settings()), cache)
     elif synthetic:
         layout = _layout(spec)
-        data_root = _render(layout, layout.stand_in(), cache)
+        data_root = _render(layout, layout.run_settings(), cache)
     dataset, folder = find_dataset(spec, data_root)
     contents = dataset.read(folder)
     check_official(dataset, contents)

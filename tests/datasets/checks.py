@@ -117,4 +117,4 @@ def check_every_query_can_be_found(contents: DatasetContents) -> None:
 
 
 def check_no_tracks_share_a_random_stream(plan: TreePlan) -> None:
-    assert len({(job.camera.number, job.place) for job in plan.jobs}) == len(plan.jobs)
+    assert len({(job.camera.number, job.index) for job in plan.jobs}) == len(plan.jobs)

@@ -11,9 +11,9 @@ from scipy.io import loadmat, savemat
 from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.mars import Mars
 from reidbench.datasets.synthetic import SyntheticSettings
-from reidbench.datasets.synthetic.label_sampling import draw_seen, draw_tracks, scaled
+from reidbench.datasets.synthetic.label_sampling import draw_track_counts, draw_visibility, scale_counts
 from reidbench.datasets.synthetic.layouts import mars as layout
-from reidbench.datasets.synthetic.layouts.mars import last_of_groups
+from reidbench.datasets.synthetic.layouts.mars import find_query_rows
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.verify import check_official, count_differences, counts, verify
 from reidbench.errors import ConfigError, DatasetError
@@ -218,7 +218,7 @@ def test_a_small_tree_plays_every_role_of_the_protocol(people: int, seed: int, t
 @pytest.mark.usefixtures("cheap_people")
 def test_a_whole_tree_has_exactly_the_official_counts(tmp_path: Path) -> None:
     contents = Mars().read(
-        written(planned(layout.LAYOUT, replace(layout.LAYOUT.stand_in(), seed=3)), tmp_path)
+        written(planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3)), tmp_path)
     )
     train, gallery, query = (contents.part(name) for name in ("train", "gallery", "query"))
     table = contents.table
@@ -229,7 +229,7 @@ def test_a_whole_tree_has_exactly_the_official_counts(tmp_path: Path) -> None:
     assert (table.pids[train] % 2 == 1).all()
     assert (table.pids[gallery][table.pids[gallery] > 0] % 2 == 0).all()
     pids, camids = table.pids[gallery], table.camids[gallery]
-    np.testing.assert_array_equal(last_of_groups(pids, camids), query - gallery[0])
+    np.testing.assert_array_equal(find_query_rows(pids, camids), query - gallery[0])
     assert (np.diff(pids * 10 + camids) >= 0).all()  # sorted by person, then by camera
 
 
@@ -295,12 +295,12 @@ def test_the_rule_of_the_queries_gives_the_official_ones() -> None:
     index = loadmat(LABELS / "mars/tracks_test_info.mat")["track_test_info"].astype(np.int64)
     official = loadmat(LABELS / "mars/query_IDX.mat")["query_IDX"][0].astype(np.int64) - 1
 
-    np.testing.assert_array_equal(last_of_groups(index[:, 2], index[:, 3]), official)
+    np.testing.assert_array_equal(find_query_rows(index[:, 2], index[:, 3]), official)
 
 
 def test_labels_cannot_be_scaled(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="labels fix the people"):
-        layout.LAYOUT.resolved(SyntheticSettings(people=4, labels=tmp_path))
+        layout.LAYOUT.resolve(SyntheticSettings(people=4, labels=tmp_path))
 
 
 def test_missing_label_files_are_named(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_missing_label_files_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("total", [0, 1, 7, 634, 10_000])
 def test_scaled_numbers_have_the_sum_asked_for_and_stay_within_one_of_the_proportion(total: int) -> None:
     counted = [8, 213, 202, 132, 54, 25]
-    drawn = scaled(counted, total)
+    drawn = scale_counts(counted, total)
 
     assert sum(drawn) == total
     np.testing.assert_array_less(np.abs(np.array(drawn) - np.array(counted) * total / 634), 1)
@@ -319,8 +319,8 @@ def test_scaled_numbers_have_the_sum_asked_for_and_stay_within_one_of_the_propor
 
 def test_drawn_sightings_keep_both_counted_sums() -> None:
     by_cameras, of_camera = [3, 20, 10, 5], [30, 25, 20, 15, 3]  # 93 sightings of 38 people
-    seen = draw_seen(np.random.default_rng(0), by_cameras, of_camera)
-    tracks = draw_tracks(np.random.default_rng(0), seen, [100, 80, 70, 15, 1])
+    seen = draw_visibility(np.random.default_rng(0), by_cameras, of_camera)
+    tracks = draw_track_counts(np.random.default_rng(0), seen, [100, 80, 70, 15, 1])
 
     assert np.bincount(seen.sum(axis=1)).tolist() == [0, *by_cameras]
     assert seen.sum(axis=0).tolist() == of_camera
@@ -329,4 +329,4 @@ def test_drawn_sightings_keep_both_counted_sums() -> None:
 
 
 def test_nobody_is_seen_where_nobody_is() -> None:
-    assert draw_seen(np.random.default_rng(0), [0], [0, 0]).shape == (0, 2)
+    assert draw_visibility(np.random.default_rng(0), [0], [0, 0]).shape == (0, 2)

@@ -209,13 +209,13 @@ def test_verify_finds_nothing_in_a_rendered_tree_until_frames_are_lost_or_cut_of
 
 @pytest.mark.usefixtures("cheap_people")
 def test_a_whole_tree_has_the_official_counts() -> None:
-    plan = planned(layout.LAYOUT, replace(layout.LAYOUT.stand_in(), seed=3))
+    plan = planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3))
     lengths = lengths_of(plan)
 
     assert sum(name.startswith("cam_a") for name in lengths) == 385
     assert sum(name.startswith("cam_b") for name in lengths) == 749
     assert len({job.person for job in plan.jobs}) == 934
-    assert set(lengths.values()) == {layout.LAYOUT.stand_in_frames}
+    assert set(lengths.values()) == {layout.LAYOUT.run_frames}
     assert len(people_of_splits(plan)) == 178
     check_no_tracks_share_a_random_stream(plan)
 

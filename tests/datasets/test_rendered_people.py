@@ -31,7 +31,7 @@ def test_masks_hold_three_values_and_a_plausible_person() -> None:
     shares = []
     for place, person in enumerate(draw_people(503, 12)):
         for watcher in CAMERAS:
-            track = Track(person, watcher, seed=503, place=place, frames=5)
+            track = Track(person, watcher, seed=503, index=place, frames=5)
             masks = [track.mask(frame) for frame in range(track.length)]
             assert all(mask.shape == (128, 64) and mask.max() <= 2 for mask in masks)
             clear = [mask for frame, mask in enumerate(masks) if track.is_clear(frame)]
@@ -47,7 +47,7 @@ def test_a_person_stands_out_of_the_masked_background() -> None:
     dark = replace(first, outfit=replace(first.outfit, upper=(10, 10, 10), lower=(10, 10, 10)))
     bright = replace(first, outfit=replace(first.outfit, upper=(240, 240, 240), lower=(240, 240, 240)))
     dark_track, bright_track = (
-        Track(person, CORRIDOR, seed=503, place=0, frames=2) for person in (dark, bright)
+        Track(person, CORRIDOR, seed=503, index=0, frames=2) for person in (dark, bright)
     )
     change = np.abs(dark_track.render(1).astype(int) - bright_track.render(1)).mean(axis=2)
     mask = dark_track.mask(1)
@@ -64,7 +64,7 @@ def test_appearance_does_not_depend_on_the_camera() -> None:
 
 def test_cameras_show_the_same_person_in_other_colours() -> None:
     person = draw_people(503, 1)[0]
-    means = [Track(person, camera, seed=503, place=0, frames=1).render(0).mean((0, 1)) for camera in CAMERAS]
+    means = [Track(person, camera, seed=503, index=0, frames=1).render(0).mean((0, 1)) for camera in CAMERAS]
     warmth = [mean[0] - mean[2] for mean in means]
 
     assert warmth[1] > warmth[0] + 5
@@ -119,7 +119,7 @@ PINNED = {
 @pytest.mark.parametrize("camera", CAMERAS, ids=["corridor", "hall"])
 def test_pictures_of_version_1_do_not_drift(camera: Camera) -> None:
     assert RENDERER_VERSION == "1"
-    picture = Track(draw_people(7, 4)[1], camera, seed=7, place=1, frames=3).render(1)
+    picture = Track(draw_people(7, 4)[1], camera, seed=7, index=1, frames=3).render(1)
     grid = picture.reshape(4, 32, 2, 32, 3).mean((1, 3))
 
     np.testing.assert_allclose(grid, PINNED[camera.number], atol=2.0)

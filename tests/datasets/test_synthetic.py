@@ -118,7 +118,7 @@ def test_300_people_have_300_of_the_folder_numbers_1_to_319() -> None:
 def test_masks_on_disk_are_the_masks_of_the_tracks(tree: Path) -> None:
     number = folder_numbers(SMALL)[2]
     files = sorted((tree / "masks/i-LIDS-VID/sequences/cam2" / f"person{number:03d}").iterdir())
-    track = Track(draw_people(SMALL.seed, 5)[2], HALL, seed=SMALL.seed, place=2, frames=4)
+    track = Track(draw_people(SMALL.seed, 5)[2], HALL, seed=SMALL.seed, index=2, frames=4)
     for frame, path in enumerate(files):
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(mask, track.mask(frame))
@@ -249,7 +249,7 @@ def test_a_data_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range_are_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        LAYOUT.resolved(SyntheticSettings(**change))  # type: ignore[arg-type]
+        LAYOUT.resolve(SyntheticSettings(**change))  # type: ignore[arg-type]
 
 
 def test_label_files_are_followed_and_are_part_of_the_digest(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_label_files_are_followed_and_are_part_of_the_digest(tmp_path: Path) -> 
     scipy.io.savemat(tmp_path / "ilids_vid/splits_ilidsvid.mat", {"ls_set": positions})
     settings = SyntheticSettings(labels=tmp_path)
 
-    (split_file,) = plan_tree(LAYOUT.resolved(settings)).files.values()
+    (split_file,) = plan_tree(LAYOUT.resolve(settings)).files.values()
     assert split_file == (tmp_path / "ilids_vid/splits_ilidsvid.mat").read_bytes()
     assert LAYOUT.digest(settings) != LAYOUT.digest(SyntheticSettings())
     with pytest.raises(DatasetError, match=r"splits_ilidsvid\.mat cannot be read"):

@@ -155,7 +155,7 @@ def test_more_people_than_three_digits_number_are_refused() -> None:
 
 def test_labels_cannot_be_followed_since_the_dataset_has_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"writer of 'viper' follows no label files"):
-        layout.LAYOUT.resolved(SyntheticSettings(labels=tmp_path))
+        layout.LAYOUT.resolve(SyntheticSettings(labels=tmp_path))
 
 
 @needs("viper/splits_neu.json")

@@ -45,7 +45,7 @@ def cut_off(file: Path) -> Iterator[None]:
 
 
 def planned(layout: Layout, settings: SyntheticSettings) -> TreePlan:
-    return layout.plan(layout.resolved(settings))
+    return layout.plan(layout.resolve(settings))
 
 
 def frames_of(plan: TreePlan) -> list[str]:

@@ -18,7 +18,7 @@ from .worlds import protocol
 def test_half_of_the_people_are_trained_on_and_the_others_asked_for() -> None:
     rule = protocol("demo-image").synthetic
     assert rule is not None
-    jobs = plan_tree(LAYOUT.resolved(SyntheticSettings(**rule.settings()))).jobs
+    jobs = plan_tree(LAYOUT.resolve(SyntheticSettings(**rule.settings()))).jobs
     files = [Path(file) for job in jobs for file in job.frames]
 
     def people(folder: str) -> set[str]:

@@ -12,7 +12,7 @@ Tracks = npt.NDArray[np.int64]
 _SWAPS = 5  # for each person; after as many, little of the first order is left
 
 
-def scaled(counts: Sequence[int], total: int) -> list[int]:
+def scale_counts(counts: Sequence[int], total: int) -> list[int]:
     """Return whole numbers in the proportions of `counts` with the sum `total`, by largest remainder.
 
     Equal remainders favour the earlier one. With `total` = sum(counts) the counts come back as they are.
@@ -20,13 +20,13 @@ def scaled(counts: Sequence[int], total: int) -> list[int]:
     shares = [count * total for count in counts]
     whole = sum(counts)
     rounded = [share // whole for share in shares]
-    by_remainder = sorted(range(len(counts)), key=lambda place: -(shares[place] % whole))
-    for place in by_remainder[: total - sum(rounded)]:
-        rounded[place] += 1
+    by_remainder = sorted(range(len(counts)), key=lambda index: -(shares[index] % whole))
+    for index in by_remainder[: total - sum(rounded)]:
+        rounded[index] += 1
     return rounded
 
 
-def draw_seen(
+def draw_visibility(
     rng: np.random.Generator, people_by_cameras: Sequence[int], people_of_camera: Sequence[int]
 ) -> Seen:
     """Draw which cameras see which people.
@@ -52,19 +52,19 @@ def draw_seen(
     return seen[rng.permutation(len(seen))]
 
 
-def draw_seen_like(
+def draw_scaled_visibility(
     rng: np.random.Generator, people: int, people_by_cameras: Sequence[int], people_of_camera: Sequence[int]
 ) -> Seen:
     """Draw which cameras see how many people, in the proportions of numbers counted in a real dataset.
 
     With the real number of people both counts hold exactly.
     """
-    numbers = scaled(people_by_cameras, people)
+    numbers = scale_counts(people_by_cameras, people)
     sightings = sum(cameras * number for cameras, number in enumerate(numbers, start=1))
-    return draw_seen(rng, numbers, scaled(people_of_camera, sightings))
+    return draw_visibility(rng, numbers, scale_counts(people_of_camera, sightings))
 
 
-def draw_tracks(rng: np.random.Generator, seen: Seen, tracks_of_camera: Sequence[int]) -> Tracks:
+def draw_track_counts(rng: np.random.Generator, seen: Seen, tracks_of_camera: Sequence[int]) -> Tracks:
     """Draw how many tracks each camera has of each person it sees: at least one, few of most, many of some.
 
     Args:

@@ -43,7 +43,7 @@ class Layout:
         folder: of the dataset, below a data root.
         people: of the official dataset; the number that is rendered when the settings name none.
         lengths: natural track lengths; None for still images.
-        stand_in_frames: frames of every track where a run asks for a stand-in of the whole dataset; None takes
+        run_frames: frames of every track where a run asks for a stand-in of the whole dataset; None takes
             natural lengths, which is affordable for small datasets only.
         plan: from settings whose `people` and, for videos, lengths are filled in, to what the tree will hold.
         labels: official label files, relative to the folder of `SyntheticSettings.labels`, that the writer can
@@ -55,14 +55,14 @@ class Layout:
     people: int
     lengths: Lengths | None
     plan: Callable[[SyntheticSettings], TreePlan]
-    stand_in_frames: int | None = None
+    run_frames: int | None = None
     labels: tuple[str, ...] = ()
 
-    def stand_in(self) -> SyntheticSettings:
+    def run_settings(self) -> SyntheticSettings:
         """Return the settings of the tree that `--synthetic` takes in place of the dataset."""
-        return SyntheticSettings(frames=self.stand_in_frames)
+        return SyntheticSettings(frames=self.run_frames)
 
-    def resolved(self, settings: SyntheticSettings) -> SyntheticSettings:
+    def resolve(self, settings: SyntheticSettings) -> SyntheticSettings:
         """Return the settings with nothing left open.
 
         Raises:
@@ -122,7 +122,7 @@ class Layout:
         description = self._description(settings)
         with placed_tree(destination, marker_digest(description)) as unfinished:
             if unfinished is not None:
-                plan = self.plan(self.resolved(settings))
+                plan = self.plan(self.resolve(settings))
                 for name, contents in plan.files.items():
                     path = unfinished / name
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ class Layout:
         return destination
 
     def _description(self, settings: SyntheticSettings) -> dict[str, Any]:
-        parameters = asdict(self.resolved(settings))
+        parameters = asdict(self.resolve(settings))
         parameters["labels"] = None if settings.labels is None else self._labels_digest(settings.labels)
         return {"layout": self.name, "parameters": parameters}
 

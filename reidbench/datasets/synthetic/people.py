@@ -39,10 +39,10 @@ def draw_people(seed: int, count: int) -> tuple[Appearance, ...]:
     people: list[Appearance | None] = [None] * count
     for number, members in enumerate(_lookalike_groups(seed, count)):
         lookalikes = draw_lookalikes(stream(Stream.GROUP, seed, number), len(members))
-        for place, person in zip(members, lookalikes, strict=True):
-            people[place] = replace(person, group=number)
+        for index, person in zip(members, lookalikes, strict=True):
+            people[index] = replace(person, group=number)
     return tuple(
-        person or draw_appearance(stream(Stream.PERSON, seed, place)) for place, person in enumerate(people)
+        person or draw_appearance(stream(Stream.PERSON, seed, index)) for index, person in enumerate(people)
     )
 
 

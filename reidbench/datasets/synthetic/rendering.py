@@ -46,7 +46,7 @@ class TrackJob:
     Attributes:
         person: who walks.
         camera: who watches.
-        place: number that, with seed and camera, names the random stream of the track; no two tracks of a camera
+        index: number that, with seed and camera, names the random stream of the track; no two tracks of a camera
             may share it.
         seed: of the tree.
         frames: file of each frame in temporal order, relative to the dataset folder; the suffix is the format.
@@ -57,7 +57,7 @@ class TrackJob:
 
     person: Appearance
     camera: Camera
-    place: int
+    index: int
     seed: int
     frames: tuple[str, ...]
     single: str | None = None
@@ -124,7 +124,7 @@ def _render_batch(batch: _Batch) -> int:
 
 
 def _render_track(folder: Path, job: TrackJob) -> int:
-    track = Track(job.person, job.camera, seed=job.seed, place=job.place, frames=len(job.frames))
+    track = Track(job.person, job.camera, seed=job.seed, index=job.index, frames=len(job.frames))
     files = (*job.frames, *(job.masks or ()), *((job.single,) if job.single else ()))
     for parent in {(folder / file).parent for file in files}:
         parent.mkdir(parents=True, exist_ok=True)

@@ -34,17 +34,17 @@ _FRONT_KINDS = {Kind.PERSON: 0.45, Kind.TROLLEY: 0.25, Kind.PILLAR: 0.2, Kind.BA
 class Track:
     """All frames of one person under one camera; the same for the same seed, person and camera."""
 
-    def __init__(self, person: Appearance, camera: Camera, *, seed: int, place: int, frames: int) -> None:
+    def __init__(self, person: Appearance, camera: Camera, *, seed: int, index: int, frames: int) -> None:
         """Draw everything that happens during the track.
 
         Args:
             person: who walks.
             camera: who watches.
             seed: seed of the tree.
-            place: position of the person in the tree, which with camera and seed names the random stream.
+            index: position of the person in the tree, which with camera and seed names the random stream.
             frames: length of the track.
         """
-        rng = stream(Stream.TRACK, seed, place, camera.number)
+        rng = stream(Stream.TRACK, seed, index, camera.number)
         self.length = frames
         self._person, self._camera = person, camera
         self._plate = background_plate(seed, camera)

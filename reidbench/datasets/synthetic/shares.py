@@ -53,4 +53,4 @@ def draw_sightings(
     """Return `total` pairs (person, camera); each person is seen by at least two cameras."""
     counts = share_out(rng, total, len(pids), low=2, high=cameras)
     seen = [np.sort(rng.choice(cameras, count, replace=False)) + 1 for count in counts]
-    return [(pid, int(camera)) for pid, places in zip(pids, seen, strict=True) for camera in places]
+    return [(pid, int(camera)) for pid, row in zip(pids, seen, strict=True) for camera in row]

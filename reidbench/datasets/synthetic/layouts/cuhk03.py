@@ -111,7 +111,7 @@ def _config_bytes(names: Sequence[str], labels: Sequence[int], rows: Mapping[str
         filelist=filelist,
         labels=np.array(labels, np.uint16)[:, None],
         camId=np.array([_view_of(name)[2] for name in names], np.uint8)[:, None],
-        **{name: np.array(places, np.uint16)[:, None] for name, places in rows.items()},
+        **{name: np.array(indices, np.uint16)[:, None] for name, indices in rows.items()},
     )
 
 
@@ -139,7 +139,7 @@ def _draw_test_sets(rng: np.random.Generator, names: Mapping[str, Sequence[str]]
     people = sorted(person for person, seen in views.items() if len(seen) == _VIEWS * len(KINDS))
     count = in_proportion(_TEST_SET_PEOPLE, len(views), _PEOPLE, least=2)
     drawn = [rng.choice(len(people), count, replace=False).tolist() for _ in range(_TEST_SETS)]
-    return [[people[place] for place in sorted(places)] for places in drawn]
+    return [[people[index] for index in sorted(indices)] for indices in drawn]
 
 
 def _jobs(
@@ -153,13 +153,13 @@ def _jobs(
     people = dict(zip(known, draw_people(seed, len(known)), strict=True))
     small, large = np.array(_SIZES)
     jobs = []
-    for place, ((pair, person, view), files) in enumerate(walks.items()):
+    for index, ((pair, person, view), files) in enumerate(walks.items()):
         width, height = np.rint(small + rng.random() * (large - small)).astype(int).tolist()
         jobs.append(
             TrackJob(
                 person=people[pair, person],
                 camera=camera(_VIEWS * (pair - 1) + view),  # ten cameras, of which labels tell two views
-                place=place,
+                index=index,
                 seed=seed,
                 frames=tuple(files),
                 masks=mask_files(files) if masks else None,

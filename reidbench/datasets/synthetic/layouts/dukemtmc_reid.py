@@ -113,14 +113,14 @@ def _jobs(rng: np.random.Generator, seed: int, images: Sequence[Image], *, masks
     cameras = {number: camera(number) for number in sorted({image.camera for image in images})}
     small, large = np.array(_SIZES)
     jobs = []
-    for place, ((pid, number), walk) in enumerate(walks.items()):
+    for index, ((pid, number), walk) in enumerate(walks.items()):
         width, height = np.rint(small + rng.random() * (large - small)).astype(int).tolist()
         files = tuple(image.path for image in sorted(walk, key=lambda image: (image.frame, image.folder)))
         jobs.append(
             TrackJob(
                 person=people[pid],
                 camera=cameras[number],
-                place=place,
+                index=index,
                 seed=seed,
                 frames=files,
                 masks=mask_files(files) if masks else None,

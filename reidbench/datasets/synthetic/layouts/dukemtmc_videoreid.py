@@ -14,7 +14,7 @@ from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.dukemtmc_videoreid import ROOT
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import camera
-from reidbench.datasets.synthetic.label_sampling import Seen, draw_seen_like
+from reidbench.datasets.synthetic.label_sampling import Seen, draw_scaled_visibility
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_people
@@ -62,7 +62,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     seed = layout_seed(NAME, settings.seed)
     rng = stream(Stream.LABELS, seed)
     walks = _draw_walks(rng, settings, seed)
-    jobs = [_job(settings, seed, place, walk) for place, walk in enumerate(walks)]
+    jobs = [_job(settings, seed, index, walk) for index, walk in enumerate(walks)]
     return TreePlan(jobs=jobs, finish=partial(_copy_queries, tracks=_draw_queries(rng, walks)))
 
 
@@ -74,9 +74,9 @@ def _draw_walks(rng: np.random.Generator, settings: SyntheticSettings, seed: int
     pids = (rng.choice(highest, people + others, replace=False) + 1).tolist()
     cast = dict(zip(pids, draw_people(seed, len(pids)), strict=True))
     train, test, rest = pids[: people // 2], pids[people // 2 : people], pids[people:]
-    seen_train = draw_seen_like(rng, len(train), _TRAIN_BY_CAMERAS, _TRAIN_SEEN)
-    seen_test = draw_seen_like(rng, len(test), _TEST_BY_CAMERAS, _TEST_SEEN)
-    seen_rest = draw_seen_like(rng, others, (1,), _OTHERS_SEEN)
+    seen_train = draw_scaled_visibility(rng, len(train), _TRAIN_BY_CAMERAS, _TRAIN_SEEN)
+    seen_test = draw_scaled_visibility(rng, len(test), _TEST_BY_CAMERAS, _TEST_SEEN)
+    seen_rest = draw_scaled_visibility(rng, others, (1,), _OTHERS_SEEN)
     return [
         *_walks("train", train, seen_train, cast),
         *_walks("gallery", test, seen_test, cast),
@@ -87,8 +87,8 @@ def _draw_walks(rng: np.random.Generator, settings: SyntheticSettings, seed: int
 def _walks(part: str, pids: Sequence[int], seen: Seen, cast: dict[int, Appearance]) -> Iterator[Walk]:
     """Yield one track of each person in each camera that sees them."""
     for pid, cameras in zip(pids, seen, strict=True):
-        for track, place in enumerate(np.flatnonzero(cameras).tolist(), start=1):
-            yield Walk(part, pid, track, place + 1, cast[pid])
+        for track, index in enumerate(np.flatnonzero(cameras).tolist(), start=1):
+            yield Walk(part, pid, track, index + 1, cast[pid])
 
 
 def _draw_queries(rng: np.random.Generator, walks: Sequence[Walk]) -> list[str]:
@@ -106,8 +106,8 @@ def _copy_queries(folder: Path, tracks: Sequence[str]) -> None:
         shutil.copytree(folder / track, folder / ROOT / "query" / person / number)
 
 
-def _job(settings: SyntheticSettings, seed: int, place: int, walk: Walk) -> TrackJob:
-    rng = stream(Stream.LENGTH, seed, place)
+def _job(settings: SyntheticSettings, seed: int, index: int, walk: Walk) -> TrackJob:
+    rng = stream(Stream.LENGTH, seed, index)
     length = _LENGTHS.chosen_by(settings).draw(rng) if settings.frames is None else settings.frames
     first, moment = 1 + int(rng.random() < _LATE), int(rng.integers(1, _LAST_FRAME))
     height = int(rng.integers(*_HEIGHTS))
@@ -118,7 +118,7 @@ def _job(settings: SyntheticSettings, seed: int, place: int, walk: Walk) -> Trac
     return TrackJob(
         person=walk.person,
         camera=camera(walk.camid),
-        place=place,
+        index=index,
         seed=seed,
         frames=tuple(f"{frame}.jpg" for frame in frames),
         masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
@@ -132,5 +132,5 @@ LAYOUT = Layout(
     people=_TRAIN_PEOPLE + _TEST_PEOPLE,
     lengths=_LENGTHS,
     plan=plan_tree,
-    stand_in_frames=4,
+    run_frames=4,
 )

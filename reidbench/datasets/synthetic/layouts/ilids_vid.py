@@ -38,25 +38,25 @@ def folder_numbers(settings: SyntheticSettings) -> npt.NDArray[np.int64]:
     return np.sort(numbers)
 
 
-def track_length(settings: SyntheticSettings, place: int, camera: int) -> int:
+def track_length(settings: SyntheticSettings, index: int, camera: int) -> int:
     """Return the number of frames of a track."""
     if settings.frames is not None:
         return settings.frames
-    rng = stream(Stream.LENGTH, settings.seed, place, camera)
+    rng = stream(Stream.LENGTH, settings.seed, index, camera)
     return _LENGTHS.chosen_by(settings).draw(rng)
 
 
 def _jobs(settings: SyntheticSettings) -> list[TrackJob]:
     numbers = folder_numbers(settings).tolist()
     jobs = []
-    for place, (person, number) in enumerate(
+    for index, (person, number) in enumerate(
         zip(draw_people(settings.seed, len(numbers)), numbers, strict=True)
     ):
         for camera in CAMERAS:
             track = f"cam{camera.number}/person{number:03d}"
             name = f"cam{camera.number}_person{number:03d}"
-            first = int(stream(Stream.LENGTH, settings.seed, place, camera.number, 1).integers(2, 9000))
-            length = track_length(settings, place, camera.number)
+            first = int(stream(Stream.LENGTH, settings.seed, index, camera.number, 1).integers(2, 9000))
+            length = track_length(settings, index, camera.number)
             frames = [
                 f"i-LIDS-VID/sequences/{track}/{name}_{first + index:05d}.png" for index in range(length)
             ]
@@ -64,7 +64,7 @@ def _jobs(settings: SyntheticSettings) -> list[TrackJob]:
                 TrackJob(
                     person=person,
                     camera=camera,
-                    place=place,
+                    index=index,
                     seed=settings.seed,
                     frames=tuple(frames),
                     single=f"i-LIDS-VID/images/{track}/{name}.png",

@@ -55,13 +55,13 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     cast = dict(zip(pids, draw_people(seed, len(pids)), strict=True))
     cameras = {number: camera(number) for number in range(1, CAMERAS + 1)}
     jobs = []
-    for place, walk in enumerate(walks):
-        frames = _frames(settings, seed, place, walk)
+    for index, walk in enumerate(walks):
+        frames = _frames(settings, seed, index, walk)
         jobs.append(
             TrackJob(
                 person=cast[walk.pid],
                 camera=cameras[walk.camid],
-                place=place,
+                index=index,
                 seed=seed,
                 frames=tuple(f"{frame}.jpg" for frame in frames),
                 masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
@@ -114,7 +114,7 @@ def _draw_queries(rng: np.random.Generator, tested: Sequence[Walk]) -> IntArray:
     """Return rows of the test list: one of each person, and more of some in other cameras, the last of each camera."""
     last = {(walk.pid, walk.camid): row for row, walk in enumerate(tested)}
     order = list(last)
-    pairs = [order[place] for place in rng.permutation(len(last)).tolist()]
+    pairs = [order[index] for index in rng.permutation(len(last)).tolist()]
     of_each = list({pid: (pid, camid) for pid, camid in pairs}.values())
     chosen = set(of_each)
     others = [pair for pair in pairs if pair not in chosen]
@@ -122,11 +122,11 @@ def _draw_queries(rng: np.random.Generator, tested: Sequence[Walk]) -> IntArray:
     return np.array(sorted(last[pair] for pair in of_each + others[:more]), dtype=np.int64)
 
 
-def _frames(settings: SyntheticSettings, seed: int, place: int, walk: Walk) -> list[str]:
+def _frames(settings: SyntheticSettings, seed: int, index: int, walk: Walk) -> list[str]:
     """Return the frames of a track without their suffix, relative to the dataset folder."""
     length = settings.frames
     if length is None:
-        length = _LENGTHS.chosen_by(settings).draw(stream(Stream.LENGTH, seed, place))
+        length = _LENGTHS.chosen_by(settings).draw(stream(Stream.LENGTH, seed, index))
     prefix = walk.prefix
     return [f"{ROOT}/{prefix}_{frame:04d}" for frame in range(1, length + 1)]
 
@@ -141,5 +141,5 @@ LAYOUT = Layout(
     people=_PEOPLE["train"] + _PEOPLE["gallery"],
     lengths=_LENGTHS,
     plan=plan_tree,
-    stand_in_frames=2,
+    run_frames=2,
 )

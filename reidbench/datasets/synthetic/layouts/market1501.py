@@ -115,10 +115,10 @@ def _draw_apart(rng: np.random.Generator, pid: int, count: int) -> list[Box]:
 
 def _with_double_endings(rng: np.random.Generator, boxes: list[Box], people: int, official: int) -> list[Box]:
     for folder, number in _TWICE.items():
-        places = [place for place, box in enumerate(boxes) if box.folder == folder]
+        indices = [index for index, box in enumerate(boxes) if box.folder == folder]
         count = in_proportion(number, people, official)
-        for place in rng.choice(places, count, replace=False).tolist():
-            boxes[place] = boxes[place]._replace(ends_twice=True)
+        for index in rng.choice(indices, count, replace=False).tolist():
+            boxes[index] = boxes[index]._replace(ends_twice=True)
     return boxes
 
 
@@ -153,11 +153,11 @@ def _jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: b
     known = list(people.values())
     cameras = {number: camera(number) for number in sorted({box.camera for box in boxes})}
     jobs = []
-    for place, ((pid, number, *_), walk) in enumerate(walks.items()):
+    for index, ((pid, number, *_), walk) in enumerate(walks.items()):
         if pid > 0:
             person = people[pid]
         elif pid == 0:  # a passer-by whom nobody sees again; the last number keeps the streams apart
-            person = draw_appearance(stream(Stream.PERSON, seed, place, 1))
+            person = draw_appearance(stream(Stream.PERSON, seed, index, 1))
         else:
             person = known[int(rng.integers(len(known)))]
         files = tuple(box.path for box in sorted(walk, key=lambda box: (box.frame, box.folder, box.box)))
@@ -165,7 +165,7 @@ def _jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: b
             TrackJob(
                 person=person,
                 camera=cameras[number],
-                place=place,
+                index=index,
                 seed=seed,
                 frames=files,
                 masks=mask_files(files) if masks else None,

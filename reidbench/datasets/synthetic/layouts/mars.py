@@ -14,7 +14,12 @@ from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.mars import CAMERAS, QUERY_FILE, person_folder, read_queries, read_tracks
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera, camera
-from reidbench.datasets.synthetic.label_sampling import Tracks, draw_seen_like, draw_tracks, scaled
+from reidbench.datasets.synthetic.label_sampling import (
+    Tracks,
+    draw_scaled_visibility,
+    draw_track_counts,
+    scale_counts,
+)
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, mat_bytes
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_appearance, draw_people
@@ -70,14 +75,14 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
         tracks = list(_frame_names(rows))
         for names, camid in zip(tracks, rows.camids.tolist(), strict=True):
             jobs.append(
-                _job(f"bbox_{half}", names, cameras[camid], next(walkers), place=len(jobs), seed=seed)
+                _job(f"bbox_{half}", names, cameras[camid], next(walkers), index=len(jobs), seed=seed)
             )
         files[f"info/{half}_name.txt"] = _name_list(tracks)
         files[f"info/tracks_{half}_info.mat"] = mat_bytes(**{f"track_{half}_info": _index(rows)})
     return TreePlan(jobs=[_masked(job) for job in jobs] if settings.masks else jobs, files=files)
 
 
-def last_of_groups(pids: IntArray, camids: IntArray) -> IntArray:
+def find_query_rows(pids: IntArray, camids: IntArray) -> IntArray:
     """Return the official queries: the last row of each person and camera, of people seen by two cameras.
 
     Args:
@@ -119,26 +124,26 @@ def _drawn(settings: SyntheticSettings, seed: int) -> Labels:
         settings, rng, _numbers(rng, people - testing, 1), _train_tracks(rng, people - testing)
     )
     others = [
-        scaled(counts, in_proportion(sum(counts), testing, official_test))
+        scale_counts(counts, in_proportion(sum(counts), testing, official_test))
         for counts in (_JUNK_TRACKS, _DISTRACTOR_TRACKS)
     ]
     tracks = np.concatenate([np.array(others), _test_tracks(rng, testing)])
     test = _drawn_rows(settings, rng, [-1, 0, *_numbers(rng, testing, 2)], tracks)
-    return Labels(train, test, last_of_groups(test.pids, test.camids))
+    return Labels(train, test, find_query_rows(test.pids, test.camids))
 
 
 def _train_tracks(rng: np.random.Generator, people: int) -> Tracks:
-    seen = draw_seen_like(rng, people, _TRAIN_BY_CAMERAS, _TRAIN_PEOPLE)
-    return draw_tracks(rng, seen, _in_step(_TRAIN_TRACKS, _TRAIN_PEOPLE, seen.sum(axis=0)))
+    seen = draw_scaled_visibility(rng, people, _TRAIN_BY_CAMERAS, _TRAIN_PEOPLE)
+    return draw_track_counts(rng, seen, _in_step(_TRAIN_TRACKS, _TRAIN_PEOPLE, seen.sum(axis=0)))
 
 
 def _test_tracks(rng: np.random.Generator, people: int) -> Tracks:
-    alone, *_ = scaled(_TEST_BY_CAMERAS, people)
-    single = draw_seen_like(rng, alone, (1,), _ALONE)
-    queried = draw_seen_like(rng, people - alone, (0, *_TEST_BY_CAMERAS[1:]), _QUERIED)
+    alone, *_ = scale_counts(_TEST_BY_CAMERAS, people)
+    single = draw_scaled_visibility(rng, alone, (1,), _ALONE)
+    queried = draw_scaled_visibility(rng, people - alone, (0, *_TEST_BY_CAMERAS[1:]), _QUERIED)
     seen = np.concatenate([single, queried])[rng.permutation(people)]
     official = np.add(_ALONE, _QUERIED).tolist()
-    return draw_tracks(rng, seen, _in_step(_TEST_TRACKS, official, seen.sum(axis=0)))
+    return draw_track_counts(rng, seen, _in_step(_TEST_TRACKS, official, seen.sum(axis=0)))
 
 
 def _in_step(tracks: Sequence[int], official: Sequence[int], people: IntArray) -> list[int]:
@@ -149,20 +154,20 @@ def _in_step(tracks: Sequence[int], official: Sequence[int], people: IntArray) -
 def _numbers(rng: np.random.Generator, count: int, first: int) -> list[int]:
     """Return ascending numbers, all odd or all even as the first, with gaps: 625 lie within 1..1499."""
     pool = count + count // 5
-    return [first + 2 * int(place) for place in np.sort(rng.choice(pool, count, replace=False))]
+    return [first + 2 * int(index) for index in np.sort(rng.choice(pool, count, replace=False))]
 
 
 def _drawn_rows(
     settings: SyntheticSettings, rng: np.random.Generator, pids: Sequence[int], tracks: Tracks
 ) -> Rows:
     """Return as many rows of each person and camera as `tracks` (people, cameras) says, sorted by both."""
-    person, place = np.nonzero(tracks)
-    repeats = tracks[person, place]
+    person, index = np.nonzero(tracks)
+    repeats = tracks[person, index]
     natural = _LENGTHS.chosen_by(settings)
     count = int(repeats.sum())
     lengths = [natural.draw(rng) if settings.frames is None else settings.frames for _ in range(count)]
     return Rows(
-        np.repeat(np.array(pids)[person], repeats), np.repeat(place + 1, repeats), np.array(lengths, np.int64)
+        np.repeat(np.array(pids)[person], repeats), np.repeat(index + 1, repeats), np.array(lengths, np.int64)
     )
 
 
@@ -195,22 +200,22 @@ def _cast(seed: int, pids: IntArray) -> Iterator[Appearance]:
     known = np.unique(pids[pids > 0]).tolist()
     people = dict(zip(known, draw_people(seed, len(known)), strict=True))
     junk = stream(Stream.LABELS, seed, 1)
-    for place, pid in enumerate(pids.tolist()):
+    for index, pid in enumerate(pids.tolist()):
         if pid > 0:
             yield people[pid]
         elif pid == 0:
-            yield draw_appearance(stream(Stream.PERSON, seed, len(known) + place))
+            yield draw_appearance(stream(Stream.PERSON, seed, len(known) + index))
         else:
             yield people[known[int(junk.integers(len(known)))]]
 
 
 def _job(
-    half: str, names: Sequence[str], watcher: Camera, person: Appearance, *, place: int, seed: int
+    half: str, names: Sequence[str], watcher: Camera, person: Appearance, *, index: int, seed: int
 ) -> TrackJob:
     return TrackJob(
         person=person,
         camera=watcher,
-        place=place,
+        index=index,
         seed=seed,
         frames=tuple(f"{half}/{name[:4]}/{name}" for name in names),
         size=_SIZE,
@@ -227,6 +232,6 @@ LAYOUT = Layout(
     people=sum(_TRAIN_BY_CAMERAS) + sum(_TEST_BY_CAMERAS),
     lengths=_LENGTHS,
     plan=plan_tree,
-    stand_in_frames=2,
+    run_frames=2,
     labels=LABEL_FILES,
 )

@@ -50,8 +50,8 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
         trials = read_splits(file, range(1, SHARED_PEOPLE + 1))
         divided = set() if trials is None else set(trials[0].tolist())
     jobs = [
-        _job(settings, seed, place, walk, _length(settings, seed, walk, is_divided=walk.number in divided))
-        for place, walk in enumerate(_walks(seed, shared))
+        _job(settings, seed, index, walk, _length(settings, seed, walk, is_divided=walk.number in divided))
+        for index, walk in enumerate(_walks(seed, shared))
     ]
     return TreePlan(jobs=jobs, files={SPLIT_FILE: splits})
 
@@ -95,13 +95,13 @@ def _length(settings: SyntheticSettings, seed: int, walk: Walk, *, is_divided: b
     return drawn
 
 
-def _job(settings: SyntheticSettings, seed: int, place: int, walk: Walk, length: int) -> TrackJob:
+def _job(settings: SyntheticSettings, seed: int, index: int, walk: Walk, length: int) -> TrackJob:
     track = f"{CAMERAS[walk.camid - 1]}/person_{walk.number:04d}"
     frames = [f"{SEQUENCES}/{track}/{frame:04d}.png" for frame in range(1, length + 1)]
     return TrackJob(
         person=walk.person,
         camera=camera(walk.camid),
-        place=place,
+        index=index,
         seed=seed,
         frames=tuple(frames),
         single=f"{SINGLES}/{track}.png",
@@ -115,6 +115,6 @@ LAYOUT = Layout(
     people=SHARED_PEOPLE,
     lengths=_LENGTHS,
     plan=plan_tree,
-    stand_in_frames=30,
+    run_frames=30,
     labels=(LABEL_FILE,),
 )

@@ -28,7 +28,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     people = chosen_people(settings, official=_PEOPLE, least=2, most=_NUMBERS)
     numbers = np.sort(rng.choice(min(people + people // _GAPS, _NUMBERS), people, replace=False)).tolist()
     jobs = []
-    for place, (person, number) in enumerate(zip(draw_people(seed, people), numbers, strict=True)):
+    for index, (person, number) in enumerate(zip(draw_people(seed, people), numbers, strict=True)):
         angles = rng.choice(_ANGLES, len(CAMERAS), replace=False).tolist()
         for camera, letter, angle in zip(CAMERAS, "ab", angles, strict=True):
             image = f"VIPeR/cam_{letter}/{number:03d}_{angle}"
@@ -36,7 +36,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
                 TrackJob(
                     person=person,
                     camera=camera,
-                    place=place,
+                    index=index,
                     seed=seed,
                     frames=(f"{image}.bmp",),
                     masks=mask_files([f"{image}.bmp"]) if settings.masks else None,
