@@ -6,9 +6,11 @@ distractor; ties count against the method; queries without a match are left out 
 
 from reidbench.evaluation.conventions import Convention, conventions
 from reidbench.evaluation.exact.pairs import PairScorer
+from reidbench.evaluation.labels import Labels
 from reidbench.evaluation.pooling import pool, pool_queries
 from reidbench.evaluation.reranking import RerankSettings, rerank, rerank_pairs
-from reidbench.evaluation.scores import Scores, Unmatched, evaluate, evaluate_pairs
+from reidbench.evaluation.scores import Scores, Unmatched, evaluate, evaluate_search
+from reidbench.evaluation.search import Search, make_search
 from reidbench.evaluation.single_shot import SingleShotScores, single_shot_scores
 from reidbench.evaluation.statistics import (
     FIGURES,
@@ -25,17 +27,20 @@ from reidbench.evaluation.verification import tar_at_far
 __all__ = [
     "FIGURES",
     "Convention",
+    "Labels",
     "PairScorer",
     "RerankSettings",
     "Scores",
+    "Search",
     "SingleShotScores",
     "Summary",
     "Unmatched",
     "concat_scores",
     "conventions",
     "evaluate",
-    "evaluate_pairs",
+    "evaluate_search",
     "holm",
+    "make_search",
     "paired_permutation_test",
     "pool",
     "pool_queries",

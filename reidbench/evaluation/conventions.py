@@ -17,10 +17,10 @@ from torch import Tensor
 
 from reidbench.errors import FeatureError
 from reidbench.evaluation import precision
-from reidbench.evaluation.exact.ranking import rank_blocks
+from reidbench.evaluation.exact import rank_blocks
 from reidbench.evaluation.inputs import Values, as_labels
 from reidbench.evaluation.labels import DISTRACTOR, JUNK, Labels
-from reidbench.evaluation.verification import distance_rows
+from reidbench.evaluation.search import Search
 
 CURVE = 50
 """Length of the CMC curves."""
@@ -111,47 +111,28 @@ class Convention:
     curve: tuple[float, ...]
 
 
-def conventions(
-    query_features: Values | None = None,
-    gallery_features: Values | None = None,
-    query_pids: Values | None = None,
-    gallery_pids: Values | None = None,
-    query_camids: Values | None = None,
-    gallery_camids: Values | None = None,
-    *,
-    distances: Values | None = None,
-    query_rows: Values | None = None,
-) -> list[Convention]:
+def conventions(search: Search, *, query_rows: Values | None = None) -> list[Convention]:
     """Return the figures under every convention.
 
-    Each gallery is ranked once, by the rules of `evaluate`; a gallery that cannot differ from the given one is left
-    out: `queries-removed` where no query stands in the gallery, `junk-kept` without junk (-1), `distractors-dropped`
-    without distractors (0).
+    Each gallery is ranked once, by the rules of `evaluate`. A gallery equal to the given one is omitted:
+    `queries-removed` if no query is in the gallery, `junk-kept` without junk (-1), `distractors-dropped` without
+    distractors (0).
 
     Args:
-        query_features: (Q, D), as in `evaluate`.
-        gallery_features: (G, D).
-        query_pids: (Q,) persons, 1 or more.
-        gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
-        query_camids: (Q,) integers of which only equality matters.
-        gallery_camids: (G,) likewise.
-        distances: (Q, G) to use instead of features, as they are; smaller is nearer.
+        search: labels and a source of distances.
         query_rows: (Q,) the row of the gallery that is the query itself, -1 where there is none.
 
     Raises:
-        FeatureError: as in `evaluate`; or a query row that is not in the gallery, or is of another person or camera.
+        FeatureError: as in `evaluate_search`; or a query row that is not in the gallery, or is of another person or
+            camera.
     """
-    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
-    pids = as_labels("gallery_pids", gallery_pids)
+    labels, pids = search.labels, search.labels.given_pids
     own = np.empty(0, np.int64)
     if query_rows is not None:
-        own = _own_rows(
-            as_labels("query_rows", query_rows), labels, pids, as_labels("gallery_camids", gallery_camids)
-        )
+        own = _own_rows(as_labels("query_rows", query_rows), labels)
     table = []
     for gallery, people in _galleries(pids, own):
-        ruled = Labels(query_pids, people, query_camids, gallery_camids)
-        figures = _figures(query_features, gallery_features, ruled, distances)
+        figures = _figures(search.with_gallery_pids(people))
         table += [_convention(gallery, rules, figures) for rules in _CODES]
     return table
 
@@ -166,8 +147,9 @@ class _Figures:
     curves: dict[Cmc, Floats]  # summed over the queries
 
 
-def _own_rows(rows: Integers, labels: Labels, pids: Integers, camids: Integers) -> Integers:
-    """Return the rows of the gallery that are queries, after a look at their labels."""
+def _own_rows(rows: Integers, labels: Labels) -> Integers:
+    """Return the rows of the gallery that are queries; check their labels."""
+    pids, camids = labels.given_pids, labels.given_camids
     if len(rows) != len(labels.query_pids):
         raise FeatureError(
             f"query_rows has {len(rows)} rows for {len(labels.query_pids)} queries; -1 is for none"
@@ -201,12 +183,10 @@ def _galleries(pids: Integers, own: Integers) -> Iterator[tuple[Gallery, Integer
         yield "distractors-dropped", np.where(pids == DISTRACTOR, JUNK, pids)
 
 
-def _figures(
-    query: Values | None, gallery: Values | None, labels: Labels, distances: Values | None
-) -> _Figures:
+def _figures(search: Search) -> _Figures:
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     market, allshots = np.zeros(CURVE), np.zeros(CURVE)
-    for ranks in rank_blocks(distance_rows(query, gallery, labels, distances=distances), labels):
+    for ranks in rank_blocks(search.rows(), search.labels):
         parts.append(
             (
                 precision.average_precision(ranks),
@@ -220,7 +200,7 @@ def _figures(
         allshots += _histogram(ranks - torch.arange(ranks.shape[1]), share)
     plain, trapezoid, inp = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return _Figures(
-        size=len(labels.kept),
+        size=len(search.labels.kept),
         ap={"non-interpolated": plain, "trapezoid": trapezoid},
         inp=inp,
         curves={"market": market.cumsum(), "allshots": allshots.cumsum()},

@@ -33,7 +33,7 @@ def as_features(name: str, values: Values) -> Tensor:
     if features.ndim != 2 or features.shape[1] == 0:
         raise FeatureError(
             f"{name} must have the shape (items, dimensions), got {tuple(features.shape)}; "
-            "sequences and other pair scorers go through evaluate_pairs"
+            "pass sequences as a pair scorer to make_search"
         )
     if features.shape[0] == 0:
         raise FeatureError(f"{name} has no rows: there is nothing to evaluate")

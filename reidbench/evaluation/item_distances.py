@@ -99,7 +99,7 @@ class PairDistances:
         """Return distances (r, N) without slack, and zeros (r,).
 
         Raises:
-            FeatureError: a score below zero by more than rounding, or as in `evaluate_pairs`.
+            FeatureError: a score below zero by more than rounding, or as in `evaluate_search`.
         """
         scores = self.whole(rows)
         nothing = torch.zeros(max(scores.shape), dtype=torch.float64, device=scores.device)

@@ -65,8 +65,8 @@ class Labels:
     Attributes:
         query_pids, query_camids: (Q,).
         gallery_pids, gallery_camids: (G,) without the items of person -1, sorted by person.
-        kept: (G,) place of each of these items in the gallery as it was handed over.
-        given: size of the gallery as it was handed over.
+        kept: (G,) index of each of these items among all N.
+        given_pids, given_camids: (N,) all gallery items in their order, junk included.
         same_person: (Q,) gallery items of each query's person, junk or not.
         matches: (Q,) matches of each query.
         admissible: (Q,) gallery items that are not junk for each query.
@@ -87,7 +87,7 @@ class Labels:
         """
         self.query_pids, self.query_camids = _side("query", query_pids, query_camids, lowest=1)
         pids, camids = _side("gallery", gallery_pids, gallery_camids, lowest=JUNK)
-        self.given = len(pids)
+        self.given_pids, self.given_camids = pids, camids
         self.kept: Integers = np.argsort(pids, kind="stable")[np.count_nonzero(pids == JUNK) :].astype(
             np.int64
         )

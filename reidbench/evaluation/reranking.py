@@ -43,7 +43,7 @@ class RerankSettings:
 
 
 class Reranked:
-    """Re-ranked distances, computed for a block of queries at a time; a pair scorer for `evaluate_pairs`.
+    """Re-ranked distances, computed for a block of queries at a time; a pair scorer for `evaluate_search`.
 
     Whole rows are computed, 2**23 distances ahead, and the last ones are kept: blocks of the same queries should
     follow each other, and have no more queries than that.
@@ -200,7 +200,7 @@ def rerank_pairs(
         device: where to compute beside the scorer; by default where its scores are.
 
     Raises:
-        FeatureError: no queries or no gallery, scores below zero, or as in `evaluate_pairs`.
+        FeatureError: no queries or no gallery, scores below zero, or as in `evaluate_search`.
     """
     if min(queries, gallery) < 1:
         raise FeatureError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -15,11 +14,10 @@ from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation import precision
-from reidbench.evaluation.exact.distances import FeatureRows
-from reidbench.evaluation.exact.pairs import MatrixRows, PairRows, PairScorer
-from reidbench.evaluation.exact.ranking import Rows, rank_blocks
-from reidbench.evaluation.inputs import Values, as_distances, as_features
+from reidbench.evaluation.exact import rank_blocks
+from reidbench.evaluation.inputs import Values
 from reidbench.evaluation.labels import Labels
+from reidbench.evaluation.search import Search, make_search
 
 Unmatched: TypeAlias = Literal["exclude", "miss"]
 """What a query without an admissible match is: left out of the means, or a failure that counts as 0."""
@@ -74,7 +72,9 @@ class Scores:
                 f"the per-query table contradicts itself in row {wrong[0]}: {table['matches'][wrong[0]]} matches, "
                 f"the first at rank {table['first_match_rank'][wrong[0]]}"
             )
-        return cls(per_query=table, gallery=gallery, chance_rank1=chance_rank1, unmatched=_checked(unmatched))
+        return cls(
+            per_query=table, gallery=gallery, chance_rank1=chance_rank1, unmatched=check_unmatched(unmatched)
+        )
 
     @property
     def queries(self) -> int:
@@ -176,69 +176,26 @@ def evaluate(
         FeatureError: both or neither of features and distances, shapes or numbers of labels that do not fit,
             nothing to evaluate, values that are not finite, a query of person -1 or 0, another `unmatched`.
     """
-    _checked(unmatched)
-    if (distances is None) == (query_features is None and gallery_features is None):
-        given = "neither" if distances is None else "both"
-        raise FeatureError(f"hand over either query_features and gallery_features or distances, got {given}")
     labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
-    with torch.no_grad():
-        if distances is None:
-            rows: Rows = _feature_rows(query_features, gallery_features, labels, device)
-        else:
-            matrix = as_distances(distances)
-            _check_count("distances", matrix.shape[0], "query_pids", len(labels.query_pids))
-            _check_count("distances, second axis,", matrix.shape[1], "gallery_pids", labels.given)
-            rows = MatrixRows(matrix, torch.from_numpy(labels.kept), device=_device(device, matrix))
-        return _score(rows, labels, unmatched)
+    search = make_search(labels, query_features, gallery_features, distances=distances, device=device)
+    return evaluate_search(search, unmatched=unmatched)
 
 
-def evaluate_pairs(
-    scorer: PairScorer,
-    query_pids: Values,
-    gallery_pids: Values,
-    query_camids: Values,
-    gallery_camids: Values,
-    *,
-    unmatched: Unmatched = "exclude",
-    block: tuple[int, int] = (64, 256),
-) -> Scores:
-    """Rank a gallery by a pair scorer, which is called once for each pair, and return the figures.
+def evaluate_search(search: Search, *, unmatched: Unmatched = "exclude") -> Scores:
+    """Rank the gallery of a search for each query and return the figures; the rules are those of `evaluate`.
 
     Args:
-        scorer: called as `scorer(queries, gallery)` with two slices; returns distances (q, g) on any device. Two
-            items are a tie where it returns the same value.
-        query_pids: as in `evaluate`.
-        gallery_pids: as in `evaluate`.
-        query_camids: as in `evaluate`.
-        gallery_camids: as in `evaluate`.
+        search: labels and a source of distances. A pair scorer is called once per pair.
         unmatched: as in `evaluate`.
-        block: largest number of queries and of gallery items in one call.
 
     Raises:
-        FeatureError: labels as in `evaluate`, or scores of another shape or not finite.
+        FeatureError: another `unmatched`, or a pair scorer returned another shape or values that are not finite.
     """
-    _checked(unmatched)
-    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
+    check_unmatched(unmatched)
+    labels = search.labels
     with torch.no_grad():
-        rows = PairRows(scorer, labels.given, torch.from_numpy(labels.kept), block=block)
-        return _score(rows, labels, unmatched)
-
-
-def _feature_rows(
-    query: Values | None, gallery: Values | None, labels: Labels, device: str | torch.device | None
-) -> FeatureRows:
-    if query is None or gallery is None:
-        side = "query" if query is None else "gallery"
-        raise FeatureError(f"{side}_features is missing: features are needed on both sides")
-    queries, items = as_features("query_features", query), as_features("gallery_features", gallery)
-    _check_count("query_features", len(queries), "query_pids", len(labels.query_pids))
-    _check_count("gallery_features", len(items), "gallery_pids", labels.given)
-    return FeatureRows(queries, items, torch.from_numpy(labels.kept), device=_device(device, queries))
-
-
-def _score(rows: Rows, labels: Labels, unmatched: Unmatched) -> Scores:
-    blocks = list(_figures(rows, labels))
-    ap, ap_trapezoid, inp, first = (torch.cat(parts).numpy() for parts in zip(*blocks, strict=True))
+        blocks = [_figures(ranks) for ranks in rank_blocks(search.rows(), labels)]
+    ap, ap_trapezoid, inp, first = (torch.cat(column).numpy() for column in zip(*blocks, strict=True))
     table = pd.DataFrame(
         {
             "pid": labels.query_pids,
@@ -260,28 +217,21 @@ def _score(rows: Rows, labels: Labels, unmatched: Unmatched) -> Scores:
     )
 
 
-def _figures(rows: Rows, labels: Labels) -> Iterator[tuple[Tensor, ...]]:
-    for ranks in rank_blocks(rows, labels):
-        yield (
-            precision.average_precision(ranks),
-            precision.trapezoid_average_precision(ranks),
-            precision.inverse_negative_penalty(ranks),
-            precision.first_match_rank(ranks),
-        )
+def _figures(ranks: Tensor) -> tuple[Tensor, ...]:
+    return (
+        precision.average_precision(ranks),
+        precision.trapezoid_average_precision(ranks),
+        precision.inverse_negative_penalty(ranks),
+        precision.first_match_rank(ranks),
+    )
 
 
-def _check_count(what: str, count: int, partner: str, expected: int) -> None:
-    if count != expected:
-        raise FeatureError(
-            f"{what} has {count} rows and {partner} has {expected} labels; each item needs one"
-        )
+def check_unmatched(unmatched: Unmatched) -> Unmatched:
+    """Return the rule for queries without a match, if it is one.
 
-
-def _checked(unmatched: Unmatched) -> Unmatched:
+    Raises:
+        FeatureError: neither `exclude` nor `miss`.
+    """
     if unmatched not in get_args(Unmatched):
         raise FeatureError(f"unmatched must be one of {', '.join(get_args(Unmatched))}, got {unmatched!r}")
     return unmatched
-
-
-def _device(wanted: str | torch.device | None, where: Tensor) -> torch.device:
-    return where.device if wanted is None else torch.device(wanted)

@@ -21,12 +21,10 @@ from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation import precision
-from reidbench.evaluation.exact.pairs import PairScorer
-from reidbench.evaluation.exact.ranking import Rows
-from reidbench.evaluation.inputs import Values
+from reidbench.evaluation.exact.tally import Rows
 from reidbench.evaluation.labels import DISTRACTOR, Labels
-from reidbench.evaluation.scores import Scores, Unmatched
-from reidbench.evaluation.verification import distance_rows
+from reidbench.evaluation.scores import Scores, Unmatched, check_unmatched
+from reidbench.evaluation.search import Search
 
 Pool: TypeAlias = Literal["other", "all"]
 """Whose images may be drawn: those of other cameras than the query's, or all that are not junk."""
@@ -92,36 +90,16 @@ class SingleShotScores(Scores):
 
 
 def single_shot_scores(
-    query_features: Values | None = None,
-    gallery_features: Values | None = None,
-    query_pids: Values | None = None,
-    gallery_pids: Values | None = None,
-    query_camids: Values | None = None,
-    gallery_camids: Values | None = None,
-    *,
-    distances: Values | None = None,
-    scorer: PairScorer | None = None,
-    block: tuple[int, int] = (64, 1024),
-    pool: Pool = "other",
-    ranks: int = 20,
-    unmatched: Unmatched = "exclude",
+    search: Search, *, pool: Pool = "other", ranks: int = 20, unmatched: Unmatched = "exclude"
 ) -> SingleShotScores:
     """Return the expected single-gallery-shot figures, and the average precisions of the same pool.
 
     Person -1 is ignored, each distractor (person 0) is a person of its own, and ties count against the method. The
-    expectation is exact but for rounding (below 1e-12) and costs, for each match, `ranks` steps a person of the pool.
-    The average precisions involve no draw: they are those of all images of the pool.
+    expectation is exact except for rounding (less than 1e-12). It takes `ranks` steps per match and person of the
+    pool. The average precisions involve no draw: they are those of all images of the pool.
 
     Args:
-        query_features: (Q, D), as in `evaluate`.
-        gallery_features: (G, D).
-        query_pids: (Q,) persons, 1 or more.
-        gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
-        query_camids: (Q,) integers of which only equality matters.
-        gallery_camids: (G,) likewise.
-        distances: (Q, G) to use instead of features, as they are; smaller is nearer.
-        scorer: a pair scorer to use instead of features.
-        block: largest number of queries and of gallery items in one call of the scorer.
+        search: labels and a source of distances.
         pool: `other` draws images of other cameras than the query's (the CUHK03 protocol, open-reid), `all` any that
             is not junk (torchreid). These are different measures.
         ranks: the last rank of the curve.
@@ -131,17 +109,14 @@ def single_shot_scores(
         Scores; `chance_rank1` is the mean of one over the number of persons in the pool.
 
     Raises:
-        FeatureError: as in `evaluate`.
-        ConfigError: another `pool`, or `ranks` below 1.
+        FeatureError: as in `evaluate_search`.
+        ConfigError: another `pool`, or `ranks` less than 1.
     """
     _check_options(pool, ranks, unmatched)
-    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
-    rows = distance_rows(
-        query_features, gallery_features, labels, distances=distances, scorer=scorer, block=block
-    )
+    labels = search.labels
     people = _Pool(labels, pool)
     with torch.no_grad():
-        blocks = list(_blocks(rows, labels, people, ranks))
+        blocks = list(_blocks(search.rows(), labels, people, ranks))
     table = _table(labels, [found for found, _ in blocks], torch.cat([hits for _, hits in blocks]))
     is_matched = labels.matches > 0
     chance = np.where(is_matched, 1 / np.maximum(people.persons, 1), 0.0)
@@ -320,5 +295,4 @@ def _check_options(pool: Pool, ranks: int, unmatched: Unmatched) -> None:
         raise ConfigError(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}")
     if ranks < 1:
         raise ConfigError(f"ranks must be 1 or more, got {ranks}")
-    if unmatched not in get_args(Unmatched):
-        raise FeatureError(f"unmatched must be one of {', '.join(get_args(Unmatched))}, got {unmatched!r}")
+    check_unmatched(unmatched)

@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reidbench.errors import ConfigError, FeatureError
-from reidbench.evaluation.exact.distances import Block, FeatureRows
-from reidbench.evaluation.exact.pairs import MatrixRows, PairRows, PairScorer
-from reidbench.evaluation.exact.ranking import Rows
-from reidbench.evaluation.inputs import Values, as_distances, as_features
+from reidbench.errors import ConfigError
+from reidbench.evaluation.exact.distances import Block
+from reidbench.evaluation.exact.tally import Rows
 from reidbench.evaluation.labels import Labels
+from reidbench.evaluation.search import Search
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,107 +26,44 @@ _PENDING = 1 << 20  # pairs that wait before the nearest are picked out
 _BLOCK_ELEMENTS = 1 << 21  # distances at once
 
 
-def tar_at_far(
-    query_features: Values | None = None,
-    gallery_features: Values | None = None,
-    query_pids: Values | None = None,
-    gallery_pids: Values | None = None,
-    query_camids: Values | None = None,
-    gallery_camids: Values | None = None,
-    *,
-    fars: Sequence[float] = (1e-1, 1e-2, 1e-3),
-    distances: Values | None = None,
-    scorer: PairScorer | None = None,
-    block: tuple[int, int] = (64, 1024),
-) -> dict[float, float]:
+def tar_at_far(search: Search, *, fars: Sequence[float] = (1e-1, 1e-2, 1e-3)) -> dict[float, float]:
     """Return the true accept rate at each false accept rate.
 
     The pairs are those of the ranking: a query and a gallery item of the same person in another camera are
-    genuine, all others that are not junk are impostors, distractors (person 0) among them. A genuine pair counts at
-    the rate f if the impostors that are not farther apart than it are no more than the share f of all impostors:
-    ties count against the method. Nothing is interpolated.
+    genuine, all others that are not junk are impostors, distractors (person 0) among them. A genuine pair is accepted
+    at the rate f if at most the share f of all impostors is not farther apart than this pair: ties count against the
+    method. Nothing is interpolated.
 
-    Memory beyond the input: what `evaluate` takes, the impostor distances up to the largest rate, a few times over,
-    and one number for each genuine pair. Only the latter, and pairs close to a threshold, are computed exactly.
+    Memory beyond the input: that of `evaluate`, a few numbers per impostor pair up to the largest rate, and one number
+    per genuine pair. Exact distances are computed for genuine pairs and for pairs close to a threshold only.
 
     Args:
-        query_features: (Q, D), as in `evaluate`.
-        gallery_features: (G, D).
-        query_pids: (Q,) persons, 1 or more.
-        gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
-        query_camids: (Q,) integers of which only equality matters.
-        gallery_camids: (G,) likewise.
+        search: labels and a source of distances, which must be comparable between queries.
         fars: false accept rates in [0, 1].
-        distances: (Q, G) to use instead of features, comparable between queries; smaller is nearer.
-        scorer: a pair scorer to use instead of features, likewise.
-        block: largest number of queries and of gallery items in one call of the scorer.
 
     Returns:
         The rate in [0, 1] of each of `fars`; NaN without a genuine or without an impostor pair.
 
     Raises:
-        FeatureError: not exactly one of features, distances and scorer, or anything that `evaluate` refuses.
+        FeatureError: as in `evaluate_search`.
         ConfigError: a rate outside of [0, 1].
     """
     for far in fars:
         if not 0 <= far <= 1:
             raise ConfigError(f"fars must be in [0, 1], got {far}")
-    labels = Labels(query_pids, gallery_pids, query_camids, gallery_camids)
-    rows = distance_rows(
-        query_features, gallery_features, labels, distances=distances, scorer=scorer, block=block
-    )
+    labels = search.labels
     impostors = int((labels.admissible - labels.matches).sum())
     allowed = {float(far): _allowed(far, impostors) for far in fars}
     if impostors == 0 or not labels.matches.any() or not allowed:
         return dict.fromkeys(allowed, math.nan)
-    nearest = _Nearest(rows, labels, min(impostors, max(allowed.values()) + 1))
     with torch.no_grad():
+        rows = search.rows()
+        nearest = _Nearest(rows, labels, min(impostors, max(allowed.values()) + 1))
         genuine = np.concatenate(list(_separate(rows, labels, nearest)))
         thresholds = {
             far: nearest.distance(count) if count < impostors else math.inf for far, count in allowed.items()
         }
     return {far: float((genuine < threshold).mean()) for far, threshold in thresholds.items()}
-
-
-def distance_rows(
-    query: Values | None,
-    gallery: Values | None,
-    labels: Labels,
-    *,
-    distances: Values | None = None,
-    scorer: PairScorer | None = None,
-    block: tuple[int, int] = (64, 1024),
-) -> FeatureRows | MatrixRows | PairRows:
-    """Return the distances to the gallery without junk, from the one of the three sources that is given.
-
-    Raises:
-        FeatureError: none or several of features, distances and scorer, or one that does not fit the labels.
-    """
-    has_features = query is not None or gallery is not None
-    if has_features + (distances is not None) + (scorer is not None) != 1:
-        raise FeatureError(
-            "hand over exactly one of query_features with gallery_features, distances, and scorer, "
-            f"got {has_features + (distances is not None) + (scorer is not None)} of them"
-        )
-    columns = torch.from_numpy(labels.kept)
-    if scorer is not None:
-        return PairRows(scorer, labels.given, columns, block=block)
-    if distances is not None:
-        matrix = as_distances(distances)
-        _check_shape("distances", matrix.shape, (len(labels.query_pids), labels.given))
-        return MatrixRows(matrix, columns, device=matrix.device)
-    if query is None or gallery is None:
-        side = "query" if query is None else "gallery"
-        raise FeatureError(f"{side}_features is missing: features are needed on both sides")
-    queries, items = as_features("query_features", query), as_features("gallery_features", gallery)
-    _check_shape("query_features", queries.shape, (len(labels.query_pids), queries.shape[1]))
-    _check_shape("gallery_features", items.shape, (labels.given, queries.shape[1]))
-    return FeatureRows(queries, items, columns, device=queries.device)
-
-
-def _check_shape(name: str, shape: Sequence[int], expected: tuple[int, int]) -> None:
-    if tuple(shape) != expected:
-        raise FeatureError(f"{name} has the shape {tuple(shape)}; labels and partner ask for {expected}")
 
 
 def _allowed(far: float, impostors: int) -> int:

@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from reidbench import evaluation
 from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
+from reidbench.datasets.tracklets import IntArray
 from reidbench.errors import FeatureError
-from reidbench.evaluation import RerankSettings, concat_scores, conventions, rerank
+from reidbench.evaluation import Labels, RerankSettings, conventions, make_search
 from reidbench.evaluation.inputs import as_distances, as_features, as_labels
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
@@ -26,7 +27,7 @@ from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, tested_sides
 from reidbench.runner.data import read_tested
 from reidbench.runner.label_check import check_labels, query_rows
-from reidbench.runner.matching import Labels, Matching, Rules
+from reidbench.runner.matching import Rules, score_trial, search_of_features
 from reidbench.runner.plan import choose_protocol
 from reidbench.runner.record import Identity, Record, build_record, write_record
 from reidbench.runner.results import TrialResult
@@ -99,7 +100,6 @@ class _File:
         self.rules = Rules(
             unmatched=self.protocol.unmatched if self.protocol else "exclude",
             shots=self.protocol.shots if self.protocol else "all",
-            rerank=RerankSettings() if request.rerank else None,
             fars=request.fars,
         )
 
@@ -114,12 +114,11 @@ class _File:
     def result(self, trial: list[Search]) -> TrialResult:
         """Return the figures of one trial."""
         started = time.monotonic()
-        matchings = [self._matching(search) for search in trial]
-        scores = concat_scores([matching.scores(self.rules) for matching in matchings])
-        tars = [matching.tar(self.rules) for matching in matchings]
+        settings = RerankSettings() if self.request.rerank else None
+        scores, tar = score_trial([self._search(stored, settings) for stored in trial], self.rules)
         return TrialResult(
             scores=scores,
-            tar={far: float(np.mean([tar[far] for tar in tars])) for far in self.rules.fars},
+            tar=tar,
             fit={},
             embed={},
             match=time.monotonic() - started,
@@ -131,7 +130,7 @@ class _File:
         """Return whose record it is."""
         request, protocol = self.request, self.protocol
         digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
-        labels = fingerprint([[part.tolist() for part in _labels(search)] for search in self.searches])
+        labels = fingerprint([[part.tolist() for part in _label_arrays(search)] for search in self.searches])
         dataset = None if self.contents is None else self.contents.digest()
         if protocol is None or dataset is None:
             measured = fingerprint({"labels": labels, "evaluator": EVALUATOR_VERSION})
@@ -169,19 +168,17 @@ class _File:
             further=further,
         )
 
-    def _matching(self, search: Search) -> Matching:
-        labels = _labels(search)
-        if search.distances is not None:
-            if self.rules.rerank is not None:
+    def _search(self, stored: Search, settings: RerankSettings | None) -> evaluation.Search:
+        """Return a stored search, re-ranked if there are settings."""
+        labels = Labels(*_label_arrays(stored))
+        if stored.distances is not None:
+            if settings is not None:
                 raise FeatureError(
                     f"features {self.request.features} hold distances; re-ranking needs those between all items, so "
                     "leave out --rerank or store features alone"
                 )
-            return Matching(labels, distances=as_distances(search.distances).to(self.device))
-        features = self._features(search)
-        if self.rules.rerank is None:
-            return Matching(labels, features=features)
-        return Matching(labels, scorer=rerank(*features, self.rules.rerank))
+            return make_search(labels, distances=as_distances(stored.distances).to(self.device))
+        return search_of_features(*self._features(stored), labels, settings)
 
     def _features(self, search: Search) -> tuple[torch.Tensor, torch.Tensor]:
         query, gallery = search.query.features, search.gallery.features
@@ -196,15 +193,13 @@ class _File:
     def _conventions(self) -> list[list[dict[str, Any]]]:
         found = []
         for search, side in zip(self.searches, self.sides, strict=True):
-            labels = _labels(search)
-            query, gallery = (None, None) if search.distances is not None else self._features(search)
             rows = query_rows(search, side, None if self.contents is None else self.contents.table)
-            table = conventions(query, gallery, *labels, distances=search.distances, query_rows=rows)
+            table = conventions(self._search(search, None), query_rows=rows)
             found.append([_plain(asdict(convention)) for convention in table])
         return found
 
 
-def _labels(search: Search) -> Labels:
+def _label_arrays(search: Search) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     place = f"{search.name}: " if search.name else ""
     query, gallery = search.query, search.gallery
     return (

@@ -38,9 +38,9 @@ def save_features(runner: TrialRunner, path: Path) -> None:
 def _searches(runner: TrialRunner, trial: Trial) -> list[Search]:
     windows = runner.plan.windows
     found = []
-    matchings = runner.matchings(trial, windows)
-    for side, (query, gallery, matching) in zip(trial.sides, matchings, strict=True):
-        matrix = matching.matrix()
+    searches = runner.searches(trial, windows)
+    for side, (query, gallery, search) in zip(trial.sides, searches, strict=True):
+        matrix = search.matrix()
         found.append(
             Search(
                 name=f"trial_{trial.index:02d}",

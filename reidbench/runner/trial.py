@@ -19,14 +19,14 @@ from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError
-from reidbench.evaluation import concat_scores, pool_queries
+from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.features import Block, FeatureStore
 from reidbench.fingerprints import derived_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Sides, Trial
 from reidbench.runner.guard import guard_plugin
-from reidbench.runner.matching import Matching, Rules
+from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, Windows
 from reidbench.runner.results import TrialResult, read_result, write_result
 
@@ -54,9 +54,9 @@ class TrialRunner:
         write_result(place, result)
         return result
 
-    def matchings(self, trial: Trial, windows: Windows) -> list[tuple[Embeddings, Embeddings, Matching]]:
-        """Return query and gallery embeddings of each side of a trial, from the cache, and what compares them."""
-        return _TrialInHand(self, trial, windows).matchings()
+    def searches(self, trial: Trial, windows: Windows) -> list[tuple[Embeddings, Embeddings, Search]]:
+        """Return the embeddings of queries and gallery, and the search, of each side of a trial."""
+        return _TrialInHand(self, trial, windows).searches()
 
     def fitted(self, trial: Trial) -> Method:
         """Return the method as it is fitted for a trial, from the cache where it is there."""
@@ -87,21 +87,16 @@ class _TrialInHand:
         """Embed, match and keep count of the seconds."""
         choice = self.plan.choice
         protocol = choice.protocol
-        rules = Rules(
-            unmatched=protocol.unmatched, shots=protocol.shots, rerank=choice.rerank, fars=choice.request.fars
-        )
+        rules = Rules(unmatched=protocol.unmatched, shots=protocol.shots, fars=choice.request.fars)
         embedded = self._embedded_sides()
         started = time.monotonic()
-        matchings = [
-            self._matching(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)
-        ]
-        scores = concat_scores([matching.scores(rules) for matching in matchings])
-        tars = [matching.tar(rules) for matching in matchings]
+        searches = [self._search(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)]
+        scores, tar = score_trial(searches, rules)
         match = time.monotonic() - started
         self.computed.add("match")
         return TrialResult(
             scores=scores,
-            tar={far: float(np.mean([tar[far] for tar in tars])) for far in rules.fars},
+            tar=tar,
             fit=dict(self.fit_seconds),
             embed=dict(self.embed_seconds),
             match=match,
@@ -109,10 +104,10 @@ class _TrialInHand:
             computed=frozenset(self.computed),
         )
 
-    def matchings(self) -> list[tuple[Embeddings, Embeddings, Matching]]:
-        """Return what `result` compares."""
+    def searches(self) -> list[tuple[Embeddings, Embeddings, Search]]:
+        """Return the embeddings and the search of each side."""
         pairs = zip(self.trial.sides, self._embedded_sides(), strict=True)
-        return [(query, gallery, self._matching(side, query, gallery)) for side, (query, gallery) in pairs]
+        return [(query, gallery, self._search(side, query, gallery)) for side, (query, gallery) in pairs]
 
     def _embedded_sides(self) -> list[tuple[Embeddings, Embeddings]]:
         pairs = []
@@ -146,15 +141,15 @@ class _TrialInHand:
         )
         return Embeddings(values=values)
 
-    def _matching(self, side: Sides, query: Embeddings, gallery: Embeddings) -> Matching:
+    def _search(self, side: Sides, query: Embeddings, gallery: Embeddings) -> Search:
         table = self.plan.contents.table
-        labels = (
+        labels = Labels(
             table.pids[side.query],
             table.pids[side.gallery],
             table.camids[side.query],
             table.camids[side.gallery],
         )
-        return Matching.of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
+        return search_of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
 
     def fitted(self) -> Method:
         """Return the method, fitted or restored."""

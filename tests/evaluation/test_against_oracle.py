@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from reidbench.evaluation import Scores, evaluate, evaluate_pairs
+from reidbench.evaluation import Scores, evaluate, evaluate_search
 from reidbench.evaluation.exact import tally
 
 from .oracle import Labelled, Opinion, consult, mean, random_labels, squared_distances
+from .searches import search
 
 NEAR = 1e-13
 
@@ -102,10 +103,14 @@ def test_hundreds_of_queries_by_pair_scorers_agree_whatever_the_blocks(block: tu
     for case in range(40):
         labels = random_labels(random)
         matrix = torch.tensor(random.integers(0, 4, (len(labels.query_pids), len(labels.gallery_pids))))
-        scores = evaluate_pairs(
-            lambda query, gallery, matrix=matrix: matrix[query, gallery],
-            *labels,
-            block=block,
+        scores = evaluate_search(
+            search(
+                None,
+                None,
+                *labels,
+                scorer=lambda query, gallery, matrix=matrix: matrix[query, gallery],
+                block=block,
+            ),
             unmatched=unmatched_of(case),
         )
         assert_agrees(scores, consult(matrix.tolist(), labels), miss=case % 2 == 1)

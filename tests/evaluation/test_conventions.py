@@ -14,6 +14,7 @@ from reidbench.evaluation.conventions import Convention, conventions
 
 from .golden_inputs import SHARED, Case, build, is_here, load, mars_labels
 from .oracle import random_labels
+from .searches import search
 
 EXACT = 1e-12  # codes that compute in float64
 FLOAT32_CMC = 1e-6  # CMC curves that were stored in float32
@@ -64,7 +65,7 @@ def golden(name: str) -> tuple[dict[str, Any], Case, list[Convention]]:
     file = load(name)
     case = build(file["recipe"])
     rows = mars_labels()[1] if name == "mars_s1" else None
-    return file, case, conventions(*case.inputs, query_rows=rows)
+    return file, case, conventions(search(*case.inputs), query_rows=rows)
 
 
 def pick(table: list[Convention], gallery: str, code: str, cmc: str = "market") -> Convention:
@@ -115,7 +116,7 @@ def test_junk_that_was_dropped_before_gives_the_same_figures(name: str) -> None:
     file, case, table = golden(name)
     keep = case.g_pid != -1
     query, gallery, q_pid, g_pid, q_cam, g_cam = case.inputs
-    merged = conventions(query, gallery[keep], q_pid, g_pid[keep], q_cam, g_cam[keep])
+    merged = conventions(search(query, gallery[keep], q_pid, g_pid[keep], q_cam, g_cam[keep]))
 
     assert {row.gallery for row in merged} == {"given", "distractors-dropped"}
     for code, printed in file["evaluators"]["merged_11310"].items():
@@ -130,7 +131,7 @@ def test_junk_that_was_dropped_before_gives_the_same_figures(name: str) -> None:
 def hand_case(**others: Any) -> list[Convention]:
     # the first query has matches at ranks 2 and 4 behind a distractor, and junk is nearest; the second has no match
     labels = [1, 8], [-1, 0, 1, 2, 1], [1, 1], [2, 2, 2, 2, 2]
-    return conventions(None, None, *labels, distances=[[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]], **others)
+    return conventions(search(None, None, *labels, distances=[[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]), **others)
 
 
 def test_a_case_worked_by_hand() -> None:
@@ -180,7 +181,7 @@ def test_small_cases_agree_with_evaluate_on_other_labels() -> None:
             "junk-kept": np.where(pids == -1, 0, pids),
             "distractors-dropped": np.where(pids == 0, -1, pids),
         }
-        rows = {row.name: row for row in conventions(None, None, *labels, distances=matrix)}
+        rows = {row.name: row for row in conventions(search(None, None, *labels, distances=matrix))}
         for gallery, unmatched in itertools.product(
             {row.gallery for row in rows.values()}, ("exclude", "miss")
         ):
@@ -198,14 +199,14 @@ def test_small_cases_agree_with_evaluate_on_other_labels() -> None:
 
 
 def test_a_gallery_that_cannot_differ_is_left_out() -> None:
-    table = conventions(None, None, [1], [1, 2], [1], [2, 2], distances=[[1, 2]], query_rows=[-1])
+    table = conventions(search(None, None, [1], [1, 2], [1], [2, 2], distances=[[1, 2]]), query_rows=[-1])
 
     assert {row.gallery for row in table} == {"given"}
 
 
 def test_queries_leave_the_gallery_also_for_each_other() -> None:
     labels = [1, 1], [1, 1, 2], [1, 2], [1, 2, 3]  # each query is the only match of the other
-    table = conventions([[0.0], [1.0]], [[0.0], [1.0], [5.0]], *labels, query_rows=[0, 1])
+    table = conventions(search([[0.0], [1.0]], [[0.0], [1.0], [5.0]], *labels), query_rows=[0, 1])
 
     given, removed = (pick(table, gallery, "torchreid") for gallery in ("given", "queries-removed"))
     assert (given.rank1, given.queries, given.gallery_size) == (1, 2, 3)
@@ -226,17 +227,3 @@ def test_queries_leave_the_gallery_also_for_each_other() -> None:
 def test_query_rows_that_cannot_be_are_refused(rows: list[int], message: str) -> None:
     with pytest.raises(FeatureError, match=message):
         hand_case(query_rows=rows)
-
-
-@pytest.mark.parametrize(
-    ("inputs", "message"),
-    [
-        ({}, "exactly one of query_features"),
-        ({"query_features": [[1.0]]}, "gallery_features is missing"),
-        ({"distances": [[1.0]]}, "distances has the shape"),
-    ],
-)
-def test_what_cannot_be_ranked_is_refused(inputs: dict[str, Any], message: str) -> None:
-    labels = {"query_pids": [1], "gallery_pids": [1, 2], "query_camids": [1], "gallery_camids": [2, 2]}
-    with pytest.raises(FeatureError, match=message):
-        conventions(**labels, **inputs)

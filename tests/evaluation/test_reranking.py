@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from reidbench.errors import ConfigError, FeatureError
-from reidbench.evaluation import evaluate, evaluate_pairs, item_distances, reciprocal, reranking
+from reidbench.evaluation import evaluate, evaluate_search, item_distances, reciprocal, reranking
 from reidbench.evaluation.reranking import Reranked, RerankSettings, rerank, rerank_pairs
 
 from .golden_inputs import SHARED, Case, build, load
+from .searches import search
 
 Floats = NDArray[np.float64]
 Scorer = Callable[[slice, slice], torch.Tensor]
@@ -90,7 +91,11 @@ def test_scores_that_are_squares_are_squared_again_as_in_the_authors_code() -> N
 def test_figures_after_re_ranking_are_those_of_the_authors_python_code(run: dict[str, Any]) -> None:
     case, expected = golden_case(), run["python_float32"]
 
-    scores = evaluate_pairs(rerank_golden("float64", run), case.q_pid, case.g_pid, case.q_cam, case.g_cam)
+    scores = evaluate_search(
+        search(
+            None, None, case.q_pid, case.g_pid, case.q_cam, case.g_cam, scorer=rerank_golden("float64", run)
+        )
+    )
 
     assert scores.map == pytest.approx(expected["mAP_rectangle_valid_queries"], abs=1e-12)
     assert scores.map_trapezoid == pytest.approx(expected["mAP_trapezoid_valid_queries"], abs=1e-12)
@@ -263,8 +268,14 @@ def test_with_a_lambda_of_one_the_original_ranking_comes_back() -> None:
     pids, cams = random.integers(1, 9, 90), random.integers(0, 3, 90)
     labels = pids[:20], pids[20:], cams[:20], cams[20:]
 
-    scores = evaluate_pairs(
-        rerank(features[:20], features[20:], RerankSettings(lambda_value=1)), *labels, block=(3, 8)
+    scores = evaluate_search(
+        search(
+            None,
+            None,
+            *labels,
+            scorer=rerank(features[:20], features[20:], RerankSettings(lambda_value=1)),
+            block=(3, 8),
+        )
     )
 
     pd.testing.assert_frame_equal(scores.per_query, evaluate(features[:20], features[20:], *labels).per_query)

@@ -17,6 +17,7 @@ from reidbench.evaluation.single_shot import SingleShotScores, single_shot_score
 
 from .golden_inputs import build, is_here, load
 from .oracle import Labelled, random_labels, squared_distances
+from .searches import search
 
 EXACT = 1e-12
 KINDS: Any = ("other", "all")
@@ -64,7 +65,7 @@ def test_small_cases_agree_with_every_draw_written_out(pool: Any) -> None:
     for case in range(150):
         labels, ranks = random_labels(random), int(random.integers(1, 8))
         matrix = random.integers(-3, 4, (len(labels.query_pids), len(labels.gallery_pids))) / 2
-        scores = single_shot_scores(None, None, *labels, distances=matrix, pool=pool, ranks=ranks)
+        scores = single_shot_scores(search(None, None, *labels, distances=matrix), pool=pool, ranks=ranks)
         opinions = consult(matrix.tolist(), labels, pool, ranks)
         expected: Any = np.array(
             [[math.nan] * ranks if hits is None else hits for hits in opinions], dtype=np.float64
@@ -82,8 +83,8 @@ def test_chance_is_the_expectation_over_all_orders_of_the_gallery(pool: Any) -> 
     queries, cameras = np.tile([1, 2, 9], len(orders) // 3), np.ones(len(orders), np.int64)
     labels = queries, [1, 1, 2, 2, 0, 3], cameras, [1, 2, 2, 1, 2, 1]
 
-    scores = single_shot_scores(None, None, *labels, distances=orders, pool=pool)
-    missed = single_shot_scores(None, None, *labels, distances=orders, pool=pool, unmatched="miss")
+    scores = single_shot_scores(search(None, None, *labels, distances=orders), pool=pool)
+    missed = single_shot_scores(search(None, None, *labels, distances=orders), pool=pool, unmatched="miss")
 
     assert scores.cmc(1) == pytest.approx(scores.chance_rank1, abs=EXACT)
     assert missed.chance_rank1 == pytest.approx(scores.chance_rank1 * 2 / 3, abs=EXACT)
@@ -92,7 +93,7 @@ def test_chance_is_the_expectation_over_all_orders_of_the_gallery(pool: Any) -> 
 def test_a_case_worked_by_hand() -> None:
     # the true image at 3; person 2 at 1 and 5, person 3 at 4, and a tie with one of the three images of person 4
     labels = [1], [1, 2, 2, 3, 4, 4, 4], [1], [2] * 7
-    scores = single_shot_scores(None, None, *labels, distances=[[3, 1, 5, 4, 3, 6, 7]], ranks=4)
+    scores = single_shot_scores(search(None, None, *labels, distances=[[3, 1, 5, 4, 3, 6, 7]]), ranks=4)
 
     # nobody before it: 1/2 * 2/3; all but one of two: 1 - 1/2 * 1/3
     assert expected_hits(scores)[0] == pytest.approx([1 / 3, 5 / 6, 1, 1], abs=EXACT)
@@ -102,7 +103,7 @@ def test_a_case_worked_by_hand() -> None:
 
 def test_each_distractor_is_a_person_and_junk_is_nobody() -> None:
     labels = [1], [1, 0, 0, -1, -1], [1], [2, 2, 2, 2, 2]
-    scores = single_shot_scores(None, None, *labels, distances=[[3, 1, 2, 1, 1]], ranks=3)
+    scores = single_shot_scores(search(None, None, *labels, distances=[[3, 1, 2, 1, 1]]), ranks=3)
 
     assert expected_hits(scores).tolist() == [[0, 0, 1]]
     assert scores.chance_rank1 == pytest.approx(1 / 3)
@@ -112,8 +113,8 @@ def test_the_pools_differ_by_the_images_of_the_query_camera() -> None:
     labels = [1], [1, 2, 2, 3], [1], [2, 1, 2, 1]
     distances = [[2, 1, 3, 1]]
 
-    other = single_shot_scores(None, None, *labels, distances=distances, pool="other", ranks=2)
-    everyone = single_shot_scores(None, None, *labels, distances=distances, pool="all", ranks=2)
+    other = single_shot_scores(search(None, None, *labels, distances=distances), pool="other", ranks=2)
+    everyone = single_shot_scores(search(None, None, *labels, distances=distances), pool="all", ranks=2)
 
     assert expected_hits(other).tolist() == [[1, 1]]  # person 2 by its far image, person 3 not at all
     assert expected_hits(everyone).tolist() == [[0, 0.5]]  # person 3 always, person 2 half of the time
@@ -134,7 +135,10 @@ def random_case(images: int) -> tuple[Any, Any, tuple[Any, ...]]:
 @pytest.mark.parametrize("pool", KINDS)
 def test_one_image_a_person_gives_the_ordinary_curve(pool: Any) -> None:
     query, gallery, labels = random_case(1)
-    scores, plain = single_shot_scores(query, gallery, *labels, pool=pool), evaluate(query, gallery, *labels)
+    scores, plain = (
+        single_shot_scores(search(query, gallery, *labels), pool=pool),
+        evaluate(query, gallery, *labels),
+    )
 
     assert trial_figures(scores) == pytest.approx(trial_figures(plain), abs=EXACT)
     assert scores.chance_rank1 == pytest.approx(plain.chance_rank1)
@@ -145,10 +149,10 @@ def test_the_other_figures_are_those_of_the_whole_pool() -> None:
     for _ in range(40):
         labels = random_labels(random)
         matrix = random.integers(0, 9, (len(labels.query_pids), len(labels.gallery_pids)))
-        everyone = single_shot_scores(None, None, *labels, distances=matrix, pool="all")
+        everyone = single_shot_scores(search(None, None, *labels, distances=matrix), pool="all")
         plain = evaluate(None, None, *labels, distances=matrix).per_query
         pd.testing.assert_frame_equal(everyone.per_query[list(plain.columns)], plain)
-        other = single_shot_scores(None, None, *labels, distances=matrix, pool="other").per_query
+        other = single_shot_scores(search(None, None, *labels, distances=matrix), pool="other").per_query
         for camera in set(labels.query_camids):
             here = np.array(labels.query_camids) == camera
             pids = np.where(np.array(labels.gallery_camids) == camera, -1, labels.gallery_pids)
@@ -166,11 +170,13 @@ def test_the_other_figures_are_those_of_the_whole_pool() -> None:
 def test_neither_blocks_nor_the_order_of_the_gallery_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     query, gallery, (q_pids, pids, q_cams, cams) = random_case(5)
     cams = cams - (np.arange(len(cams)) % 3 == 0)
-    whole = single_shot_scores(query, gallery, q_pids, pids, q_cams, cams, pool="all")
+    whole = single_shot_scores(search(query, gallery, q_pids, pids, q_cams, cams), pool="all")
     order = np.random.default_rng(13).permutation(len(pids))
     monkeypatch.setattr(single_shot, "_CHUNK_ELEMENTS", 2 * len(pids))
 
-    moved = single_shot_scores(query, gallery[order], q_pids, pids[order], q_cams, cams[order], pool="all")
+    moved = single_shot_scores(
+        search(query, gallery[order], q_pids, pids[order], q_cams, cams[order]), pool="all"
+    )
 
     pd.testing.assert_frame_equal(moved.per_query, whole.per_query, atol=EXACT, rtol=0)
 
@@ -189,8 +195,8 @@ def test_features_that_nearly_tie_are_told_apart_as_exact_distances_are(pool: An
         exact = squared_distances(query, gallery)
         order = {distance: place for place, distance in enumerate(sorted(set(itertools.chain(*exact))))}
         numbered = [[order[distance] for distance in row] for row in exact]
-        found = single_shot_scores(query, gallery, *labels, pool=pool)
-        expected = single_shot_scores(None, None, *labels, distances=numbered, pool=pool)
+        found = single_shot_scores(search(query, gallery, *labels), pool=pool)
+        expected = single_shot_scores(search(None, None, *labels, distances=numbered), pool=pool)
         pd.testing.assert_frame_equal(found.per_query, expected.per_query)
 
 
@@ -199,16 +205,16 @@ def test_a_pair_scorer_agrees_with_its_matrix() -> None:
     matrix = torch.cdist(torch.from_numpy(query), torch.from_numpy(gallery))
 
     scored = single_shot_scores(
-        None, None, *labels, scorer=lambda rows, items: matrix[rows, items], block=(7, 11)
+        search(None, None, *labels, scorer=lambda rows, items: matrix[rows, items], block=(7, 11))
     )
 
-    expected = single_shot_scores(None, None, *labels, distances=matrix)
+    expected = single_shot_scores(search(None, None, *labels, distances=matrix))
     pd.testing.assert_frame_equal(scored.per_query, expected.per_query)
 
 
 def test_a_collapsed_embedding_is_never_right() -> None:
     _, _, labels = random_case(3)
-    scores = single_shot_scores(torch.ones(30, 2), torch.ones(90, 2), *labels, ranks=29)
+    scores = single_shot_scores(search(torch.ones(30, 2), torch.ones(90, 2), *labels), ranks=29)
 
     assert (scores.cmc(1), scores.cmc(29)) == (0, 0)
 
@@ -225,7 +231,7 @@ def test_hundreds_of_persons_keep_their_probabilities() -> None:
 def unmatched_case(**others: Any) -> SingleShotScores:
     labels = [1, 5], [1, 1, 2, 3], [1, 1], [2, 2, 2, 2]
     distances = [[1, 3, 2, 4], [1, 2, 3, 4]]
-    return single_shot_scores(None, None, *labels, distances=distances, ranks=3, **others)
+    return single_shot_scores(search(None, None, *labels, distances=distances), ranks=3, **others)
 
 
 def test_a_query_without_a_match_is_left_out_or_missed() -> None:
@@ -269,7 +275,7 @@ def test_trials_are_summarized_like_any_other() -> None:
     trials = []
     for images in (2, 3):
         query, gallery, labels = random_case(images)
-        trials.append(single_shot_scores(query, gallery, *labels))
+        trials.append(single_shot_scores(search(query, gallery, *labels)))
 
     summary = summarize(trials, draws=50)
 
@@ -292,20 +298,19 @@ def test_a_rank_that_was_not_computed_is_refused() -> None:
         ({"pool": "some"}, ConfigError, "pool must be one of other, all, got 'some'"),
         ({"ranks": 0}, ConfigError, "ranks must be 1 or more, got 0"),
         ({"unmatched": "drop"}, FeatureError, "unmatched must be one of exclude, miss"),
-        ({"distances": None}, FeatureError, "exactly one of"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        single_shot_scores(None, None, [1], [1], [1], [2], **{"distances": [[1]], **options})
+        single_shot_scores(search(None, None, [1], [1], [1], [2], distances=[[1]]), **options)
 
 
 @pytest.mark.parametrize("pids", [[-1, -1], [0, 0], [1, 1]], ids=["junk", "distractors", "one's own"])
 @pytest.mark.parametrize("pool", KINDS)
 def test_a_pool_without_a_match_gives_no_figure(pids: list[int], pool: Any) -> None:
-    scores = single_shot_scores(None, None, [1], pids, [1], [1, 1], distances=[[1, 2]], pool=pool)
+    scores = single_shot_scores(search(None, None, [1], pids, [1], [1, 1], distances=[[1, 2]]), pool=pool)
 
     assert math.isnan(scores.cmc(1))
     assert math.isnan(scores.chance_rank1)
@@ -323,7 +328,7 @@ def test_the_published_expectation_is_met(pool: Any, name: str) -> None:
     case = build(file["recipe"])
     assert all(case.digest(key) == value for key, value in file["inputs"]["sha256"].items())
 
-    scores = single_shot_scores(*case.inputs, pool=pool)
+    scores = single_shot_scores(search(*case.inputs), pool=pool)
 
     curve = [scores.cmc(k) for k in range(1, 21)]
     assert curve == pytest.approx(file[name]["expected_cmc"], abs=EXACT)
@@ -345,7 +350,9 @@ def test_the_published_expectation_is_met_in_each_direction(camera: int) -> None
     here = q_cam == camera
     printed = file["pool_other_camera"]["by_direction"][f"camera_{camera}_to_{3 - camera}"]
 
-    scores = single_shot_scores(query[here], gallery, q_pid[here], g_pid, q_cam[here], g_cam, pool="other")
+    scores = single_shot_scores(
+        search(query[here], gallery, q_pid[here], g_pid, q_cam[here], g_cam), pool="other"
+    )
 
     assert scores.queries - scores.queries_without_match == printed["queries"]
     assert [scores.cmc(k) for k in range(1, 21)] == pytest.approx(printed["expected_cmc"], abs=EXACT)

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from reidbench.errors import ConfigError, FeatureError
+from reidbench.errors import ConfigError
 from reidbench.evaluation import verification
 from reidbench.evaluation.verification import tar_at_far
 
 from .oracle import Labelled, random_labels, squared_distances
+from .searches import search
 
 FARS = (0.0, 0.05, 1 / 3, 0.5, 1.0)
 
@@ -40,14 +41,14 @@ def consult(distances: Any, labels: Labelled, far: float) -> float:
 
 
 def test_a_case_worked_by_hand() -> None:
-    rates = tar_at_far(None, None, *LABELS, distances=DISTANCES, fars=(0, 0.25, 0.49, 0.5, 0.75, 1))
+    rates = tar_at_far(search(None, None, *LABELS, distances=DISTANCES), fars=(0, 0.25, 0.49, 0.5, 0.75, 1))
 
     # no impostor is as near as 2, two of four as 4 (one of them a tie), three of four as 6
     assert rates == pytest.approx({0: 1 / 3, 0.25: 1 / 3, 0.49: 1 / 3, 0.5: 2 / 3, 0.75: 1.0, 1: 1.0})
 
 
 def test_a_collapsed_embedding_accepts_nobody() -> None:
-    rates = tar_at_far(np.ones((1, 3)), np.ones((9, 3)), *LABELS, fars=(0, 0.5, 0.99, 1))
+    rates = tar_at_far(search(np.ones((1, 3)), np.ones((9, 3)), *LABELS), fars=(0, 0.5, 0.99, 1))
 
     assert rates == {0: 0.0, 0.5: 0.0, 0.99: 0.0, 1: 1.0}
 
@@ -57,7 +58,7 @@ def test_small_cases_with_many_ties_agree_with_counting() -> None:
     for _ in range(300):
         labels = random_labels(random)
         matrix = random.integers(-3, 4, (len(labels.query_pids), len(labels.gallery_pids))) / 2
-        rates = tar_at_far(None, None, *labels, distances=matrix, fars=FARS)
+        rates = tar_at_far(search(None, None, *labels, distances=matrix), fars=FARS)
         expected = {far: consult(matrix.tolist(), labels, far) for far in FARS}
         assert rates == pytest.approx(expected, abs=1e-15, nan_ok=True)
 
@@ -71,7 +72,7 @@ def test_features_agree_with_distances_in_exact_fractions(dtype: torch.dtype) ->
         query = torch.from_numpy(random.integers(0, 4, (len(labels.query_pids), dimensions))).to(dtype)
         gallery = torch.from_numpy(random.integers(0, 4, (len(labels.gallery_pids), dimensions))).to(dtype)
         exact = squared_distances(query.numpy(), gallery.numpy())
-        rates = tar_at_far(query, gallery, *labels, fars=FARS)
+        rates = tar_at_far(search(query, gallery, *labels), fars=FARS)
         expected = {far: consult(exact, labels, far) for far in FARS}
         assert rates == pytest.approx(expected, abs=1e-15, nan_ok=True)
 
@@ -80,7 +81,7 @@ def test_distances_of_different_queries_are_compared() -> None:
     # each query ranks its match first, but the match of the second is farther than the impostor of the first
     labels = [1, 2], [1, 2], [1, 1], [2, 2]
 
-    assert tar_at_far(None, None, *labels, distances=[[1, 5], [9, 6]], fars=(0,)) == {0: 0.5}
+    assert tar_at_far(search(None, None, *labels, distances=[[1, 5], [9, 6]]), fars=(0,)) == {0: 0.5}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_distances_of_different_queries_are_compared() -> None:
 )
 def test_without_pairs_of_a_kind_there_is_no_rate(gallery_pids: list[int]) -> None:
     labels = [1], gallery_pids, [1], [2, 2]
-    rates = tar_at_far(None, None, *labels, distances=[[1, 2]], fars=(0.1, 1))
+    rates = tar_at_far(search(None, None, *labels, distances=[[1, 2]]), fars=(0.1, 1))
 
     assert list(rates) == [0.1, 1]
     assert all(math.isnan(rate) for rate in rates.values())
@@ -109,7 +110,7 @@ def large_case() -> tuple[Any, Any, Labelled]:
 
 def test_blocks_and_the_order_of_the_gallery_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     query, gallery, labels = large_case()
-    expected = tar_at_far(query, gallery, *labels)
+    expected = tar_at_far(search(query, gallery, *labels))
     assert 0 < expected[0.001] < expected[0.01] < expected[0.1] < 1
 
     order = np.random.default_rng(8).permutation(150)
@@ -117,7 +118,10 @@ def test_blocks_and_the_order_of_the_gallery_do_not_matter(monkeypatch: pytest.M
     monkeypatch.setattr(verification, "_BLOCK_ELEMENTS", 450)
     monkeypatch.setattr(verification, "_PENDING", 10)
 
-    assert tar_at_far(query, gallery[order], labels.query_pids, pids, labels.query_camids, camids) == expected
+    assert (
+        tar_at_far(search(query, gallery[order], labels.query_pids, pids, labels.query_camids, camids))
+        == expected
+    )
 
 
 def test_a_pair_scorer_and_a_ready_matrix_agree_with_the_features() -> None:
@@ -127,10 +131,10 @@ def test_a_pair_scorer_and_a_ready_matrix_agree_with_the_features() -> None:
     def scorer(queries: slice, columns: slice) -> Tensor:
         return (rows[queries, None] - items[None, columns]).square().sum(dim=2)
 
-    expected = tar_at_far(query, gallery, *labels)
-    assert tar_at_far(None, None, *labels, scorer=scorer, block=(7, 11)) == pytest.approx(expected)
+    expected = tar_at_far(search(query, gallery, *labels))
+    assert tar_at_far(search(None, None, *labels, scorer=scorer, block=(7, 11))) == pytest.approx(expected)
     matrix = scorer(slice(None), slice(None)).sqrt()
-    assert tar_at_far(None, None, *labels, distances=matrix) == pytest.approx(expected)
+    assert tar_at_far(search(None, None, *labels, distances=matrix)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("levels", [2, 3, 1000], ids=["two levels", "three levels", "fine"])
@@ -157,7 +161,7 @@ def test_what_is_near_a_threshold_is_decided_exactly_in_little_memory(
     monkeypatch.setattr(verification._Nearest, "_sort_out", watched)
     for far in (0.001, 0.01, 0.1, 0.5):
         kept.clear()
-        rates = tar_at_far(query, gallery, *labels, fars=(far,))
+        rates = tar_at_far(search(query, gallery, *labels), fars=(far,))
         assert rates == {far: pytest.approx(consult(numbered, labels, far), abs=1e-15)}
         assert max(kept) <= 2 * (far * 40 * 150 + 1) + 5
 
@@ -171,22 +175,7 @@ def test_a_rate_that_cannot_be_written_in_binary_allows_what_it_says(
     assert verification._allowed(far, impostors) == count
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({}, FeatureError, "exactly one of .*, got 0 of them"),
-        ({"distances": [[1, 2]], "query_features": [[1]]}, FeatureError, "exactly one of .*, got 2 of them"),
-        ({"query_features": [[1.0]]}, FeatureError, "gallery_features is missing"),
-        ({"query_features": [[1.0]], "gallery_features": [[1.0]]}, FeatureError, r"has the shape \(1, 1\)"),
-        ({"distances": [[1.0]]}, FeatureError, r"distances has the shape \(1, 1\); .* \(1, 2\)"),
-        ({"distances": [[1.0, np.inf]]}, FeatureError, "row 0, column 1 is inf"),
-        ({"distances": [[1, 2]], "fars": (0.1, 1.5)}, ConfigError, r"fars must be in \[0, 1\], got 1.5"),
-        ({"distances": [[1, 2]], "fars": (math.nan,)}, ConfigError, "got nan"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_verified_is_refused(
-    arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    labels = {"query_pids": [1], "gallery_pids": [1, 2], "query_camids": [1], "gallery_camids": [2, 2]}
-    with pytest.raises(error, match=message):
-        tar_at_far(**labels | arguments)
+@pytest.mark.parametrize(("fars", "got"), [((0.1, 1.5), "1.5"), ((math.nan,), "nan")])
+def test_a_rate_outside_of_0_to_1_raises_config_error(fars: Any, got: str) -> None:
+    with pytest.raises(ConfigError, match=rf"fars must be in \[0, 1\], got {got}"):
+        tar_at_far(search(None, None, [1], [1, 2], [1], [2, 2], distances=[[1, 2]]), fars=fars)

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidbench.errors import FeatureError
 from reidbench.evaluation.labels import People
 
 _QUERY_BYTES = 1 << 25  # centred query features at once
@@ -89,15 +88,7 @@ class FeatureRows:
             gallery: (N, D) likewise.
             columns: int64 (G,), the rows of `gallery` that take part.
             device: where to compute.
-
-        Raises:
-            FeatureError: the two sides differ in their number of dimensions.
         """
-        if query.shape[1] != gallery.shape[1]:
-            raise FeatureError(
-                f"query_features has {query.shape[1]} dimensions, gallery_features has {gallery.shape[1]}; "
-                "both must come from the same method"
-            )
         self._query, self._gallery, self._columns = query.to(device), gallery.to(device), columns.to(device)
         self._dtype = torch.promote_types(query.dtype, gallery.dtype)
         self._dimensions = query.shape[1]

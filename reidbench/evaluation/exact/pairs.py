@@ -82,13 +82,8 @@ class PairRows:
             scorer: the distance.
             gallery: size N of the gallery that the scorer knows.
             columns: int64 (G,), its items that take part.
-            block: largest number of queries and of gallery items in one call.
-
-        Raises:
-            FeatureError: a block size below 1.
+            block: largest number of queries and of gallery items in one call, each 1 or more.
         """
-        if min(block) < 1:
-            raise FeatureError(f"block must be two numbers of 1 or more, got {block}")
         self._scorer, self._gallery, self._columns, self._width = scorer, gallery, columns, block[1]
         self.height = max(1, min(block[0], _BLOCK_BYTES // (8 * gallery)))
         self._scored = slice(0, 0)

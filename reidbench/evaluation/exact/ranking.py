@@ -16,8 +16,6 @@ from torch import Tensor
 from reidbench.evaluation.exact.tally import PAIR_LIMIT, Rows, Tally
 from reidbench.evaluation.labels import Labels
 
-__all__ = ["Rows", "rank_blocks"]
-
 _BLOCK_ELEMENTS = (
     1 << 23
 )  # bounds that are looked at together: fewer, larger blocks waste less on their borders
