@@ -1,4 +1,4 @@
-"""Embeddings on disk: the cache, and files that others can read and write."""
+"""Embeddings on disk: the cache, and feature files for exchange with other programs."""
 
 from reidbench.features.exchange import Items, Search, SearchFile, read_searches, write_searches
 from reidbench.features.store import Block, FeatureStore, read_block

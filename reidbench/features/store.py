@@ -1,9 +1,9 @@
 """FeatureStore: the HDF5 cache of embeddings.
 
-A store is a folder of blocks, one HDF5 file each. A block is written to a temporary file and renamed when it
-is whole, so a kill loses at most the block in flight and no reader ever sees a part. Each block carries a
-digest of its contents; a block that does not agree with it is named, set aside and computed again, never
-served. Two runs that write the same block write the same contents.
+A store is a folder of blocks, one HDF5 file each. A block is written to a temporary file and renamed when it is
+complete, so a kill loses at most the block being written and no reader sees an incomplete one. Each block carries a
+digest of its contents; a block that does not match its digest is named in a warning, removed and computed again. Two
+runs that write the same block write the same contents.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import h5py
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from reidbench.files import replacing
 from reidbench.fingerprints import fingerprint
 
 FORMAT = "reidbench-features"
 FORMAT_VERSION = 1
-Array = npt.NDArray[Any]
+Array: TypeAlias = NDArray[Any]
 log = logging.getLogger(__name__)
 
 
@@ -35,9 +35,9 @@ class Block:
 
     Attributes:
         ids: N opaque tracklet ids.
-        values: (N, D), or (N, T, D) with lengths; with views an axis of A stands after the first.
+        values: (N, D), or (N, T, D) with lengths; with several views, (N, A, D) or (N, A, T, D).
         views: (N,) number of views, or None.
-        seconds: what it cost to compute.
+        seconds: time that the computation took.
         lengths: (N,) vectors in each sequence, or None.
     """
 
@@ -49,7 +49,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The block's name, which only depends on its tracklets."""
+        """Name of the block; it depends only on its tracklets."""
         return fingerprint(list(self.ids))[:32]
 
     def digest(self) -> str:
@@ -69,16 +69,16 @@ class FeatureStore:
         self.folder = folder
         self.provenance = provenance
         self._blocks: dict[Path, Block] = {}
-        self._place: dict[str, tuple[Path, int]] = {}
+        self._index: dict[str, tuple[Path, int]] = {}
         self._refresh()
 
     def missing(self, ids: Iterable[str]) -> list[str]:
-        """Return the ids that no block holds, in the order given."""
+        """Return the ids that are in no block, in the given order."""
         self._refresh()
-        return [identifier for identifier in ids if identifier not in self._place]
+        return [identifier for identifier in ids if identifier not in self._index]
 
     def write(self, block: Block) -> None:
-        """Add a block; it is visible to others when this returns."""
+        """Add a block; other processes can read it when this returns."""
         path = self.folder / f"{block.name}.h5"
         with replacing(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["format"] = FORMAT
@@ -92,20 +92,21 @@ class FeatureStore:
                 file.create_dataset("views", data=block.views)
             if block.lengths is not None:
                 file.create_dataset("lengths", data=block.lengths)
-        self._keep(path, block)
+        self._add(path, block)
 
     def read(self, ids: Sequence[str]) -> tuple[Array, Array | None, Array | None]:
-        """Return values, views and lengths of tracklets, in the order given.
+        """Return values, views and lengths of tracklets, in the given order.
 
-        Views and sequences are padded with zeros to the largest number of them.
+        Views and sequences are padded with zeros to the largest count.
 
         Raises:
-            KeyError: an id that no block holds.
+            KeyError: an id is in no block.
         """
-        found = [self._place[identifier] for identifier in ids]
-        views, lengths = self._numbers(found, "views"), self._numbers(found, "lengths")
+        rows = [self._index[identifier] for identifier in ids]
+        views, lengths = self._counts(rows, "views"), self._counts(rows, "lengths")
         items = []
-        for number, (path, row) in enumerate(found):  # what stands behind the last view or vector is dropped
+        for number, (path, row) in enumerate(rows):
+            # Drop the padding after the last view or vector.
             block = self._blocks[path]
             item = block.values[row]
             if views is not None:
@@ -120,50 +121,50 @@ class FeatureStore:
         return values, views, lengths
 
     def seconds(self, ids: Iterable[str]) -> dict[str, float]:
-        """Return the cost of each block that holds one of the tracklets, by block name."""
+        """Return the seconds of each block with at least one of the tracklets, by block name."""
         return {
             self._blocks[path].name: self._blocks[path].seconds
-            for path, _ in map(self._place.__getitem__, ids)
+            for path, _ in map(self._index.__getitem__, ids)
         }
 
-    def _numbers(self, found: Sequence[tuple[Path, int]], name: Literal["views", "lengths"]) -> Array | None:
+    def _counts(self, rows: Sequence[tuple[Path, int]], name: Literal["views", "lengths"]) -> Array | None:
         """Return the views or lengths (N,) of rows of blocks, 1 in blocks without them; None if no block has any."""
-        columns = {path: getattr(self._blocks[path], name) for path, _ in found}
+        columns = {path: getattr(self._blocks[path], name) for path, _ in rows}
         if all(column is None for column in columns.values()):
             return None
-        numbers = [1 if columns[path] is None else int(columns[path][row]) for path, row in found]
-        return np.array(numbers, dtype=np.int64)
+        counts = [1 if columns[path] is None else int(columns[path][row]) for path, row in rows]
+        return np.array(counts, dtype=np.int64)
 
     def _refresh(self) -> None:
         for path in sorted(self.folder.glob("*.h5")):
             if path not in self._blocks and not path.name.startswith("."):
                 try:
-                    self._keep(path, read_block(path))
+                    self._add(path, read_block(path))
                 except (OSError, KeyError, ValueError) as error:
                     log.warning(
-                        "damaged feature file %s (%s) was removed and will be computed again", path, error
+                        "removed damaged feature file %s: %s; its features are computed again", path, error
                     )
                     path.unlink(missing_ok=True)
 
-    def _keep(self, path: Path, block: Block) -> None:
+    def _add(self, path: Path, block: Block) -> None:
         self._blocks[path] = block
         for row, identifier in enumerate(block.ids):
-            self._place.setdefault(identifier, (path, row))
+            self._index.setdefault(identifier, (path, row))
 
 
 def read_block(path: Path) -> Block:
-    """Read one block and compare it with its digest.
+    """Read one block and check its digest.
 
     Raises:
         OSError: not an HDF5 file, or a truncated one.
         KeyError: a dataset or attribute is missing.
-        ValueError: another format or version, or contents that are not those that were written.
+        ValueError: another format or version, or contents that do not match the digest.
     """
     with h5py.File(path, "r") as file:
-        found = (file.attrs["format"], int(file.attrs["format_version"]))
-        if found != (FORMAT, FORMAT_VERSION):
+        form, version = file.attrs["format"], int(file.attrs["format_version"])
+        if (form, version) != (FORMAT, FORMAT_VERSION):
             raise ValueError(
-                f"format {found[0]} version {found[1]}, this release reads {FORMAT} {FORMAT_VERSION}"
+                f"format must be {FORMAT} version {FORMAT_VERSION}, got {form} version {version}"
             )
         block = Block(
             ids=tuple(identifier.decode() for identifier in file["tracklet_id"][()]),
@@ -173,5 +174,5 @@ def read_block(path: Path) -> Block:
             lengths=file["lengths"][()] if "lengths" in file else None,
         )
         if block.digest() != file.attrs["digest"]:
-            raise ValueError("its contents do not agree with their digest")
+            raise ValueError("its contents do not match their digest")
     return block

@@ -16,7 +16,7 @@ def block(*ids: str, views: list[int] | None = None, seed: int = 0) -> Block:
     return Block(ids, generator.normal(size=shape).astype(np.float32), counts, 1.5)
 
 
-def test_what_is_written_is_read_back_by_another_store_in_any_order(tmp_path: Path) -> None:
+def test_another_store_reads_blocks_in_any_order(tmp_path: Path) -> None:
     first, second = block("a", "b", seed=1), block("c", seed=2)
     store = FeatureStore(tmp_path, {"who": "test"})
     store.write(first)
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_back_by_another_store_in_any_order(tmp_path: Pa
     np.testing.assert_array_equal(values, np.stack([second.values[0], first.values[0]]))
 
 
-def test_views_are_padded_to_the_largest_number_and_counted(tmp_path: Path) -> None:
+def test_views_are_padded_to_the_largest_count(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, {})
     store.write(block("a", "b", views=[2, 1]))
     store.write(block("c", views=[3]))
@@ -43,7 +43,7 @@ def test_views_are_padded_to_the_largest_number_and_counted(tmp_path: Path) -> N
     assert not values[1, 1:].any()
 
 
-def test_sequences_keep_their_lengths_and_are_padded_to_the_longest(tmp_path: Path) -> None:
+def test_sequences_are_padded_to_the_longest_and_keep_their_lengths(tmp_path: Path) -> None:
     short = Block(("a",), np.ones((1, 2, 5), np.float32), None, 1.0, np.array([2]))
     long = Block(("b",), np.full((1, 4, 5), 2.0, np.float32), None, 1.0, np.array([4]))
     for one in (short, long):
@@ -76,14 +76,14 @@ def test_views_of_sequences_are_padded_along_both_axes(tmp_path: Path) -> None:
     assert values.sum() == 2 * 3 * 5 + 4 * 5
 
 
-def test_missing_ids_keep_their_order_and_see_what_others_wrote(tmp_path: Path) -> None:
+def test_missing_ids_keep_their_order_and_exclude_blocks_of_other_stores(tmp_path: Path) -> None:
     mine, other = FeatureStore(tmp_path, {}), FeatureStore(tmp_path, {})
     other.write(block("b"))
 
     assert mine.missing(["c", "b", "a"]) == ["c", "a"]
 
 
-def test_the_cost_of_shared_blocks_is_named_once(tmp_path: Path) -> None:
+def test_seconds_of_a_shared_block_are_returned_once(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, {})
     store.write(block("a", "b"))
 
@@ -91,7 +91,7 @@ def test_the_cost_of_shared_blocks_is_named_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "not-hdf5", "empty"])
-def test_a_damaged_block_is_named_and_never_served(
+def test_a_damaged_block_is_named_and_removed(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     FeatureStore(tmp_path, {}).write(block("a", "b"))
@@ -100,10 +100,10 @@ def test_a_damaged_block_is_named_and_never_served(
     if damage == "truncate":
         contents = contents[: len(contents) // 2]
     elif damage == "flip":
-        where = contents.index(block("a", "b").values.tobytes())
-        contents[where] ^= 1
+        offset = contents.index(block("a", "b").values.tobytes())
+        contents[offset] ^= 1
     else:
-        contents = bytearray(b"") if damage == "empty" else bytearray(b"no features here")
+        contents = bytearray(b"") if damage == "empty" else bytearray(b"not a feature file")
     file.write_bytes(contents)
 
     with caplog.at_level(logging.WARNING):
@@ -113,7 +113,7 @@ def test_a_damaged_block_is_named_and_never_served(
     assert file.name in caplog.text
 
 
-def test_a_half_written_block_is_invisible(tmp_path: Path) -> None:
+def test_a_temporary_file_is_not_read(tmp_path: Path) -> None:
     FeatureStore(tmp_path, {}).write(block("a"))
     (file,) = tmp_path.glob("*.h5")
     file.rename(tmp_path / f".{file.name}.0123.part")
