@@ -1,8 +1,8 @@
-"""Where attention lies: the maps and weights of a method against masks that say who covers which pixel.
+"""Attention measured against masks: shares per class of pixel, and the weight of occluded frames.
 
-For each tracklet: the share of the spatial attention on the person, on what stands in front of the person, and on
-the background, beside the shares that equal weights would have; and how much occluded frames weigh against clear
-ones.
+Per tracklet: the share of the spatial attention on the person, on occluders in front of the person, and on the
+background, each with the share that equal weights would have; and the temporal weight of occluded frames relative to
+clear ones.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from reidbench.plugin import Attention
 
 CLASSES = {"person": MASK_PERSON, "in_front": MASK_IN_FRONT, "background": MASK_BACKGROUND}
 SHARES = (*CLASSES, *(f"{name}_area" for name in CLASSES))
-"""Shares of the attention by class, then those of equal weights: of the area that the maps cover."""
+"""Shares of the attention by class, then shares of the area that the maps cover, as equal weights would have."""
 
 OCCLUDED_WEIGHT = "occluded_weight"
 OCCLUDED = 0.2
-"""Share of what stands in front among its pixels and the person's, from which on a frame counts as occluded."""
+"""Minimum share of occluder pixels, among those of occluder and person, of an occluded frame."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackletAttention:
-    """Where and when a method looks in one tracklet.
+    """The measured attention of a method on one tracklet.
 
     Attributes:
         pid: person.
         frames: number of frames that were read.
-        occluded: number of those that are occluded.
-        clear: number of those in which nothing stands in front.
-        shares: as SHARES, each of the two groups sums to 1; None without maps.
+        occluded: number of occluded frames.
+        clear: number of frames without an occluder.
+        shares: in the order of SHARES; the shares of attention sum to 1, those of area too; None without maps.
         weights: mean temporal weight of the occluded and of the clear frames, times the number of frames, so that
             equal weights are 1; None without temporal weights or without frames of both kinds.
     """
@@ -53,18 +53,18 @@ class TrackletAttention:
 def tracklet_attention(
     attention: Attention, masks: Sequence[NDArray[np.uint8]], *, pid: int
 ) -> TrackletAttention:
-    """Compare the attention on a tracklet with the masks of its frames.
+    """Measure the attention on a tracklet with the masks of its frames.
 
-    Shares are means over the maps of a frame, then over frames. Weights are means over the parts of the tracklet, too.
+    Shares are means over the maps of a frame, then over frames. Weights are means over the K rows of temporal weights.
 
     Args:
-        attention: of F frames.
-        masks: (H, W) of each frame, in the order in which the frames were read.
+        attention: on F frames.
+        masks: F masks (H, W), in the order in which the frames were read.
         pid: person.
     """
-    in_front = [_occlusion(mask) for mask in masks]
-    occluded = np.array([share >= OCCLUDED for share in in_front], dtype=bool)
-    clear = np.array([share == 0 for share in in_front], dtype=bool)
+    occlusions = [_occlusion(mask) for mask in masks]
+    occluded = np.array([share >= OCCLUDED for share in occlusions], dtype=bool)
+    clear = np.array([share == 0 for share in occlusions], dtype=bool)
     shares = weights = None
     if attention.spatial is not None:
         maps = attention.spatial.detach().cpu().double().numpy()
@@ -90,9 +90,9 @@ def cell_shares(
     """Return the share (3, h, w) of each class of a mask in each cell of a map, by area.
 
     Args:
-        mask: (H, W) of the three MASK values.
+        mask: (H, W), values MASK_BACKGROUND, MASK_PERSON or MASK_IN_FRONT.
         grid: height and width of the map, in cells of equal size.
-        extent: top, left, bottom and right of the map as shares of the mask's height and width.
+        extent: top, left, bottom and right of the map as fractions of the mask's height and width.
     """
     top, left, bottom, right = extent
     rows = _overlaps(mask.shape[0], grid[0], top, bottom)
@@ -103,10 +103,10 @@ def cell_shares(
 def summarize_attention(
     seeds: Sequence[Sequence[Sequence[TrackletAttention]]], *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Summary]:
-    """Return the mean, spread and interval of each attention figure, as `summarize_seeds` does for scores.
+    """Return the mean, standard deviation and interval of each attention figure, as `summarize_seeds` does for scores.
 
     The shares are means over tracklets. `occluded_weight` is the mean weight of occluded frames divided by that of
-    clear frames, over the tracklets that have both: below 1, occluded frames count less.
+    clear frames, over the tracklets that have both; under 1, occluded frames count less.
 
     Args:
         seeds: the tracklets of the trials of each training seed.
@@ -115,7 +115,7 @@ def summarize_attention(
 
     Raises:
         FeatureError: there is no trial.
-        ConfigError: draws below 1.
+        ConfigError: draws is under 1.
     """
     shares = [[_share_sums(trial) for trial in trials] for trials in seeds]
     weights = [[_weight_sums(trial) for trial in trials] for trials in seeds]
@@ -142,20 +142,20 @@ def _shares(
     """Return SHARES of maps (F, K, h, w)."""
     height, width = maps.shape[2:]
     cells = np.stack([cell_shares(mask, (height, width), extent) for mask in masks])  # (F, 3, h, w)
-    looked = np.einsum("fkhw,fchw->c", maps, cells) / (maps.shape[0] * maps.shape[1])
+    attended = np.einsum("fkhw,fchw->c", maps, cells) / (maps.shape[0] * maps.shape[1])
     area = cells.mean(axis=(0, 2, 3))
     classes = list(CLASSES.values())
-    return tuple(float(share) for share in (*looked[classes], *area[classes]))
+    return tuple(float(share) for share in (*attended[classes], *area[classes]))
 
 
 def _occlusion(mask: NDArray[np.uint8]) -> float:
-    """Return the share of what stands in front among its pixels and the person's; 0 where there is neither."""
+    """Return the share of occluder pixels among those of occluder and person; 0 without either."""
     in_front, person = int((mask == MASK_IN_FRONT).sum()), int((mask == MASK_PERSON).sum())
     return in_front / max(in_front + person, 1)
 
 
 def _overlaps(pixels: int, cells: int, start: float, end: float) -> Floats:
-    """Return how much of each cell (rows) each pixel (columns) of one axis is; rows sum to 1."""
+    """Return the share of each cell (rows) that each pixel (columns) of one axis covers; rows sum to 1."""
     edges = np.linspace(start * pixels, end * pixels, cells + 1)
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(pixels)[None]

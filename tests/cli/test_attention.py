@@ -1,4 +1,4 @@
-"""Attention in records and pictures, whole program, with methods that look where they are told to."""
+"""Attention in records and pictures, through the command line, with methods of fixed attention."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
 
-# Looks at the second quarter of each frame, from above, and at the first frame twice as much as at any other. Keeps
-# count of its calls in a file.
+# Attends to the second quarter of each frame from the top, and to the first frame with twice the weight of others.
+# Writes a line to a file per call.
 SECOND_QUARTER = """
 attends = True
 
@@ -31,7 +31,7 @@ def attention(self, tracklets):
     from reidbench.plugin import Attention
     with Path("calls").open("a") as file:
         file.write("called\\n")
-    found = []
+    maps = []
     for tracklet in tracklets:
         frames = len(tracklet)
         spatial = torch.zeros(frames, 1, 4, 1)
@@ -39,15 +39,15 @@ def attention(self, tracklets):
         temporal = torch.ones(1, frames)
         temporal[:, 0] = 2
         temporal /= temporal.sum()
-        found.append(Attention(frames=torch.arange(frames), spatial=spatial, temporal=temporal))
-    return found
+        maps.append(Attention(frames=torch.arange(frames), spatial=spatial, temporal=temporal))
+    return maps
 """
 SWITCHED_OFF = """
 attends = True
 
 def attention(self, tracklets):
     from reidbench.plugin import ConfigError
-    raise ConfigError("there is none")
+    raise ConfigError("attention is switched off")
 """
 BROKEN = """
 attends = True
@@ -66,7 +66,7 @@ def alignment(self, query, gallery):
 
 @pytest.fixture(scope="module")
 def masked_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with 12 people, 8 frames each, and masks; not to be changed."""
+    """A data root with 12 people, 8 frames each, and masks; tests do not change it."""
     root = tmp_path_factory.mktemp("masked")
     settings = SyntheticSettings(people=12, frames=8, seed=77, masks=True)
     LAYOUT.synthesize(root, settings, workers=1, progress=False)
@@ -84,8 +84,8 @@ def record(reidbench: Run, tmp_path: Path, masked_root: Path) -> Callable[..., d
             *options,
         )  # fmt: skip
         assert answer.code == 0, answer.err
-        found: dict[str, Any] = json.loads(answer.out)
-        return found
+        written: dict[str, Any] = json.loads(answer.out)
+        return written
 
     return call
 
@@ -94,16 +94,16 @@ def calls(folder: Path) -> int:
     return (folder / "calls").read_text().count("called") if (folder / "calls").exists() else 0
 
 
-def test_a_record_says_where_a_method_looks(
+def test_a_record_contains_the_shares_of_attention(
     record: Callable[..., dict[str, Any]], tmp_path: Path, masked_root: Path
 ) -> None:
-    found = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), "--trials", "2")
+    result = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), "--trials", "2")
 
-    attention = found["attention"]
+    attention = result["attention"]
     figures = attention["figures"]
     assert attention["counts"]["tracklets"] == attention["counts"]["tested_tracklets"] == 2 * 12
     assert attention["counts"]["frames"] == 2 * 12 * 8
-    assert set(figures["person"]) == {"mean", "std", "low", "high"}
+    assert set(figures["person"]) == {"mean", "std", "std_seeds", "low", "high"}
     assert figures["person"]["low"] < figures["person"]["mean"] < figures["person"]["high"]
     for group in (["person", "in_front", "background"], ["person_area", "in_front_area", "background_area"]):
         assert sum(figures[name]["mean"] for name in group) == pytest.approx(1)
@@ -112,11 +112,11 @@ def test_a_record_says_where_a_method_looks(
         pid: [
             read_mask(table.root, file)
             for row in np.flatnonzero(table.pids == pid)
-            for file in table.files(row)
+            for file in table.files(int(row))
         ]
         for pid in set(table.pids.tolist())
     }
-    side = (tmp_path / "runs/records/ilids" / found["per_query"]["file"]).read_text().splitlines()[1:]
+    side = (tmp_path / "runs/records/ilids" / result["per_query"]["file"]).read_text().splitlines()[1:]
     tested = [[int(line.split(",")[1]) for line in side if line.startswith(f"{n},")] for n in range(2)]
     assert figures["person"]["mean"] == pytest.approx(
         np.mean([[(mask[32:64] == 1).mean() for pid in trial for mask in masks[pid]] for trial in tested])
@@ -126,23 +126,23 @@ def test_a_record_says_where_a_method_looks(
     )
 
 
-def test_a_repeated_run_says_the_same_without_looking_again(
+def test_a_repeated_run_reads_attention_from_the_cache(
     record: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
 
     first = record(plugin, "--trials", "2")
-    after_one = calls(tmp_path)
+    first_calls = calls(tmp_path)
     second = record(plugin, "--trials", "2")
-    after_two = calls(tmp_path)
-    anew = record(plugin, "--trials", "2", "--no-resume")
+    second_calls = calls(tmp_path)
+    recomputed = record(plugin, "--trials", "2", "--no-resume")
 
-    assert first["attention"] == second["attention"] == anew["attention"]
-    assert after_one == after_two == 2
+    assert first["attention"] == second["attention"] == recomputed["attention"]
+    assert first_calls == second_calls == 2
     assert calls(tmp_path) == 4
 
 
-def test_what_was_cut_short_in_one_trial_goes_on_with_the_next(
+def test_a_longer_run_measures_only_the_new_trial(
     record: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
@@ -154,7 +154,7 @@ def test_what_was_cut_short_in_one_trial_goes_on_with_the_next(
     assert record(plugin, "--trials", "2", "--no-resume")["attention"] == part["attention"]
 
 
-def test_of_many_tracklets_some_are_looked_at(
+def test_attention_is_measured_on_a_limited_number_of_tracklets(
     record: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reidbench.runner.attention.MOST_TRACKLETS", 5)
@@ -166,7 +166,7 @@ def test_of_many_tracklets_some_are_looked_at(
     assert (counts["tracklets"], counts["tested_tracklets"], counts["frames"]) == (5, 12, 40)
 
 
-def test_nothing_is_said_without_attention_or_without_masks(
+def test_records_without_attention_or_masks_have_no_shares(
     record: Callable[..., dict[str, Any]], tmp_path: Path, small_root: Path
 ) -> None:
     looking = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
@@ -174,7 +174,8 @@ def test_nothing_is_said_without_attention_or_without_masks(
     assert "attention" not in record(looking, "--trials", "1", root=small_root)
     assert "attention" not in record(write_plugin(tmp_path, "blind"), "--trials", "1")
     switched_off = write_plugin(tmp_path, "off", further=SWITCHED_OFF)
-    for _ in range(2):  # from the cache, too
+    # The second run reads the cache.
+    for _ in range(2):
         assert "attention" not in record(switched_off, "--trials", "1")
     assert calls(tmp_path) == 0
 
@@ -194,7 +195,7 @@ def test_nothing_is_said_without_attention_or_without_masks(
         ),
     ],
 )
-def test_attention_that_breaks_the_contract_names_the_plugin(
+def test_attention_of_a_wrong_shape_names_the_method(
     reidbench: Run, masked_root: Path, tmp_path: Path, returned: str, words: str
 ) -> None:
     plugin = write_plugin(tmp_path, "broken", further=BROKEN.format(returned=returned))
@@ -246,7 +247,7 @@ def height(picture: Path) -> int:
     return int(image.shape[0])
 
 
-def test_a_picture_shows_as_many_tracklets_as_asked_for_and_the_alignment(
+def test_a_picture_grows_with_tracklets_and_alignment(
     plot: Callable[..., Answer], tmp_path: Path, small_root: Path
 ) -> None:
     looking = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
@@ -264,8 +265,8 @@ def test_a_picture_shows_as_many_tracklets_as_asked_for_and_the_alignment(
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["0.png", "1.png"]
 
 
-def test_the_heat_lies_where_the_method_looks(plot: Callable[..., Answer], tmp_path: Path) -> None:
-    """The same frames with another map differ; more red lies on the quarter that is looked at."""
+def test_the_heat_map_is_drawn_where_the_method_attends(plot: Callable[..., Answer], tmp_path: Path) -> None:
+    """Pictures of the same frames with two maps differ: the attended quarter of each is redder."""
     upper = write_plugin(tmp_path, "upper", further=SECOND_QUARTER)
     lower = write_plugin(tmp_path, "lower", further=SECOND_QUARTER.replace("[:, :, 1]", "[:, :, 2]"))
     pictures = []
@@ -273,27 +274,28 @@ def test_the_heat_lies_where_the_method_looks(plot: Callable[..., Answer], tmp_p
         assert plot(plugin, "--tracklets", "1", out=f"{name}.png").code == 0
         image = cv2.imread(str(tmp_path / f"{name}.png"))
         assert image is not None
-        pictures.append(image[80:].astype(int))  # below the title, which has the name
+        # Without the title, which has the name of the method.
+        pictures.append(image[80:].astype(int))
 
     redder = (pictures[0] - pictures[1])[:, :, 2]
     rows = np.arange(len(redder))[:, None]
-    centre_above = (rows * (redder > 30)).sum() / (redder > 30).sum()
-    centre_below = (rows * (redder < -30)).sum() / (redder < -30).sum()
-    assert centre_above < centre_below
+    upper_centre = (rows * (redder > 30)).sum() / (redder > 30).sum()
+    lower_centre = (rows * (redder < -30)).sum() / (redder < -30).sum()
+    assert upper_centre < lower_centre
 
 
 @pytest.mark.parametrize(
     ("further", "options", "words"),
     [
-        ("", [], "method 'mine' has no attention to draw"),
-        (SWITCHED_OFF, [], "there is none"),
+        ("", [], "cannot draw attention: method 'mine' has none"),
+        (SWITCHED_OFF, [], "attention is switched off"),
         (SECOND_QUARTER, ["--out", "picture.gif"], "--out must end in .png, .pdf, .svg, got picture.gif"),
         (SECOND_QUARTER, ["--out", "/dev/null/picture.png"], "--out /dev/null cannot be written"),
         (SECOND_QUARTER, ["--preset", "big"], "unknown preset"),
     ],
     ids=["blind", "switched-off", "no-picture", "no-folder", "no-preset"],
 )
-def test_what_cannot_be_drawn_is_one_line_exit_2_and_no_file(
+def test_impossible_pictures_exit_2_in_one_line_and_write_no_file(
     plot: Callable[..., Answer], tmp_path: Path, further: str, options: list[str], words: str
 ) -> None:
     answer = plot(write_plugin(tmp_path, "mine", further=further), *options)
@@ -304,7 +306,7 @@ def test_what_cannot_be_drawn_is_one_line_exit_2_and_no_file(
     assert not [path for path in tmp_path.rglob("*") if "picture" in path.name]
 
 
-def test_without_matplotlib_the_extra_is_named(
+def test_missing_matplotlib_names_the_extra(
     plot: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reidbench.runner.attention_picture.find_spec", lambda name: None)
