@@ -1,26 +1,20 @@
-"""Protocols in words: every rule with its value, the other conventions in use, and where it comes from."""
+"""Explanations of protocols: every rule with its value, the other conventions in use, and its source."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from reidbench.protocols.schema import Conventions, Protocol
+from reidbench.protocols.validation import literals
 
-HEADINGS = (
-    "name",
-    "title",
-    "dataset",
-    "version",
-    "modality",
-    "split_table",
-)  # shown above the rules, or not at all
+# Fields that are printed above the table of rules, or not at all.
+HEADINGS = ("name", "title", "dataset", "version", "modality", "split_table")
 
 
 def explain_protocol(protocol: Protocol) -> list[dict[str, Any]]:
-    """Return one row for each rule that holds: `rule`, `value`, `other conventions`, `source`."""
-    choices = _choices()
+    """Return one row per rule with a value: `rule`, `value`, `other conventions`, `source`."""
+    choices = {f"conventions.{name}": literals(hint) for name, hint in get_type_hints(Conventions).items()}
     return [
         {
             "rule": rule,
@@ -28,28 +22,19 @@ def explain_protocol(protocol: Protocol) -> list[dict[str, Any]]:
             "other conventions": [choice for choice in choices.get(rule, ()) if choice != value],
             "source": _source(protocol.sources, rule),
         }
-        for rule, value in _leaves(protocol.semantics())
+        for rule, value in _rules(protocol.semantics())
         if rule.split(".")[0] not in HEADINGS and value is not None
     ]
 
 
-def _leaves(table: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+def _rules(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of every entry of nested tables."""
     for key, value in table.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{place}{key}.")
+            yield from _rules(value, f"{path}{key}.")
         else:
-            yield f"{place}{key}", value
+            yield f"{path}{key}", value
 
 
 def _source(sources: Mapping[str, str], rule: str) -> str:
     return sources.get(rule) or sources.get(rule.rsplit(".", 1)[0]) or ""
-
-
-def _choices() -> dict[str, tuple[str, ...]]:
-    hints = get_type_hints(Conventions)
-    return {
-        f"conventions.{item.name}": next(
-            get_args(part) for part in get_args(hints[item.name]) if get_origin(part) is Literal
-        )
-        for item in dataclasses.fields(Conventions)
-    }

@@ -1,4 +1,4 @@
-"""Trials: the divisions of a protocol, drawn from a dataset."""
+"""Trials: the train, query and gallery rows of a protocol on a dataset."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ JUNK = -1
 
 @dataclass(frozen=True)
 class Sides:
-    """Who is searched among whom; rows of the tracklet table, ascending.
+    """Queries and gallery of one search, as ascending rows of the tracklet table.
 
     Attributes:
-        query: queries.
-        gallery: what is ranked for each; without junk (person -1), which every evaluation ignores.
-        boxes: further tracklets whose embeddings are pooled into the query of their person and camera.
+        query: rows of the queries.
+        gallery: rows that are ranked for each query; without junk (person -1), which every evaluation ignores.
+        boxes: rows whose embeddings are pooled into the query of their person and camera; None without pooling.
     """
 
     query: IntArray
@@ -30,12 +30,12 @@ class Sides:
 
 @dataclass(frozen=True)
 class Trial:
-    """One train / query / gallery division.
+    """One train / query / gallery split.
 
     Attributes:
         index: 0-based number of the trial.
-        train: rows of the table that is trained on, ascending.
-        sides: one, or two where both directions between two cameras are measured.
+        train: rows of the training table, ascending.
+        sides: one, or two where both directions between two cameras are evaluated.
     """
 
     index: int
@@ -49,31 +49,31 @@ class Trial:
 
     @property
     def gallery(self) -> int:
-        """Number of gallery items, those of both directions together."""
+        """Number of gallery items, summed over both directions."""
         return sum(len(side.gallery) for side in self.sides)
 
 
 def draw_trials(
     protocol: Protocol, contents: DatasetContents, training: DatasetContents | None = None
 ) -> list[Trial]:
-    """Return all trials of a protocol, in order; the same for every run.
+    """Return all trials of a protocol, in order; every call returns the same ones.
 
-    A rendered tree may hold any number of people: the tested share stays that of the protocol, at least
-    two people and not all of them. A real one must hold exactly the people that the protocol names.
+    A rendered tree may have any number of people: the tested share is that of the protocol, at least two people and
+    at most all but one. A real dataset must have exactly the people of the protocol.
 
     Args:
         protocol: the rules.
         contents: the tested dataset.
-        training: the dataset that is trained on, where it is another one.
+        training: the training dataset, if it is another one.
 
     Raises:
-        ProtocolError: the tree has another number of people, or fewer divisions than the protocol has trials; or a
+        ProtocolError: the dataset has another number of people, or fewer splits than the protocol has trials, or a
             side has no tracklet.
-        DatasetError: the dataset has no such part.
+        DatasetError: the dataset does not have a part of the protocol.
     """
     sides = tested_sides(protocol, contents)
     trials = []
-    for index, (train, _) in enumerate(_divisions(protocol, contents)):
+    for index, (train, _) in enumerate(_split_people(protocol, contents)):
         if training is not None:
             rows = _rows(training, protocol.train.part)
             train_rows = rows[training.table.pids[rows] > 0]
@@ -86,14 +86,14 @@ def draw_trials(
 
 
 def tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Sides, ...]]:
-    """Return what each trial of a protocol tests; see `draw_trials`.
+    """Return the sides of each trial of a protocol; see `draw_trials`.
 
     Raises:
         ProtocolError: as `draw_trials`.
         DatasetError: as `draw_trials`.
     """
     trials = []
-    for _, test in _divisions(protocol, contents):
+    for _, test in _split_people(protocol, contents):
         sides = tuple(
             _sides(protocol, contents, query, gallery, test) for query, gallery in _directions(protocol)
         )
@@ -104,15 +104,15 @@ def tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Si
 
 def _directions(protocol: Protocol) -> list[tuple[SideRule, SideRule]]:
     query, gallery = protocol.query, protocol.gallery
-    turned = (
+    swapped = (
         SideRule(part=query.part, camera=gallery.camera),
         SideRule(part=gallery.part, camera=query.camera),
     )
     match protocol.conventions.direction:
         case "reverse":
-            return [turned]
+            return [swapped]
         case "both":
-            return [(query, gallery), turned]
+            return [(query, gallery), swapped]
         case _:
             return [(query, gallery)]
 
@@ -154,14 +154,14 @@ def _check_all_sides(protocol: Protocol, contents: DatasetContents, sides: tuple
         ):
             if rows is not None and not len(rows):
                 raise ProtocolError(
-                    f"protocol '{protocol.name}' finds no {name} below {contents.table.root}; restore the dataset"
+                    f"protocol '{protocol.name}' has no {name} in {contents.table.root}; restore the dataset"
                 )
 
 
-def _divisions(
+def _split_people(
     protocol: Protocol, contents: DatasetContents
 ) -> list[tuple[IntArray | None, IntArray | None]]:
-    """Return the trained and the tested people of each trial; None = the parts say it all."""
+    """Return the training and the tested people of each trial; None = all people of the parts."""
     rule = protocol.trials
     if rule.people is None or rule.test_people is None:
         return [(None, None)] * rule.count
@@ -169,12 +169,12 @@ def _divisions(
     people = orders.shape[1]
     if not contents.is_synthetic and people != rule.people:
         raise ProtocolError(
-            f"protocol '{protocol.name}' divides {rule.people} people, {contents.table.root} has {people}; "
-            "restore the missing or remove the additional person folders"
+            f"protocol '{protocol.name}' splits {rule.people} people, but {contents.table.root} has {people}; "
+            "restore missing person folders or remove additional ones"
         )
     if people < 2:
         raise ProtocolError(
-            f"protocol '{protocol.name}' needs at least 2 people, {contents.table.root} has {people}"
+            f"protocol '{protocol.name}' needs at least 2 people, but {contents.table.root} has {people}; add people"
         )
     tested = min(max(2, people * rule.test_people // rule.people), people - 1)
     if protocol.conventions.tested_half == "first":
@@ -188,41 +188,41 @@ def _orders(protocol: Protocol, contents: DatasetContents) -> IntArray:
     if rule.splits == "official":
         orders = contents.splits
         if orders is None and protocol.split_table is not None:
-            orders = _carried(protocol, protocol.split_table, contents)
+            orders = _table_orders(protocol, protocol.split_table, contents)
         if orders is not None and len(orders) < rule.count:
             raise ProtocolError(
-                f"protocol '{protocol.name}' has {rule.count} trials, the split file below {contents.table.root} "
-                f"has {len(orders)}; restore it from the archive"
+                f"protocol '{protocol.name}' has {rule.count} trials, but the split file in {contents.table.root} has "
+                f"{len(orders)}; restore it from the archive"
             )
         if orders is not None:
             return orders[: rule.count]
         if not contents.is_synthetic and rule.seed is None:
             raise ProtocolError(
-                f"protocol '{protocol.name}' takes the dataset's own divisions, but {contents.table.root} ships none; "
-                "restore the split file from the archive"
+                f"protocol '{protocol.name}' needs the split file of the dataset, but {contents.table.root} has none; "
+                "restore it from the archive"
             )
     people = np.array(contents.people, dtype=np.int64)
     generator = np.random.default_rng(rule.seed or 0)
-    drawn = [generator.permutation(len(people)) for _ in range(rule.count)]
-    return people[np.stack(drawn)]
+    permutations = [generator.permutation(len(people)) for _ in range(rule.count)]
+    return people[np.stack(permutations)]
 
 
-def _carried(protocol: Protocol, table: SplitTable, contents: DatasetContents) -> IntArray | None:
-    """Return the divisions that the protocol carries, or None where they do not fit a rendered tree."""
+def _table_orders(protocol: Protocol, table: SplitTable, contents: DatasetContents) -> IntArray | None:
+    """Return the orders of the protocol's split table, or None where they do not fit a rendered tree."""
     rows, people = np.array(table.rows, dtype=np.int64), np.array(contents.people, dtype=np.int64)
     if table.unit == "people":
         missing = np.setdiff1d(rows[0], people)
         if not len(missing):
             return rows
-        problem = f"names person {missing[0]}, who is not there" + (
-            f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else ""
-        )
+        others = f", nor are {len(missing) - 1} others of its people" if len(missing) > 1 else ""
+        problem = f"person {missing[0]} is not in the dataset{others}"
     else:
         if rows.shape[1] == len(people):
             return people[rows - 1]
-        problem = f"orders {rows.shape[1]} people, {len(people)} are there"
+        problem = f"it orders {rows.shape[1]} people, the dataset has {len(people)}"
     if contents.is_synthetic:
         return None
     raise ProtocolError(
-        f"protocol '{protocol.name}': its table of divisions {problem}, below {contents.table.root}; restore it"
+        f"the split table of protocol '{protocol.name}' does not fit {contents.table.root}: {problem}; "
+        "restore the dataset"
     )

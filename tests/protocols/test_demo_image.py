@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from reidbench.datasets.readers.market1501 import Market1501
@@ -15,7 +15,7 @@ from reidbench.protocols.trials import draw_trials
 from .worlds import protocol
 
 
-def test_half_of_the_people_are_trained_on_and_the_others_asked_for() -> None:
+def test_half_of_the_people_are_trained_on_and_half_queried() -> None:
     rule = protocol("demo-image").synthetic
     assert rule is not None
     jobs = plan_tree(LAYOUT.resolve(SyntheticSettings(**rule.settings()))).jobs
@@ -24,15 +24,15 @@ def test_half_of_the_people_are_trained_on_and_the_others_asked_for() -> None:
     def people(folder: str) -> set[str]:
         return {file.name.split("_")[0] for file in files if file.parent.name == folder}
 
-    trained, asked = people("bounding_box_train"), people("query")
-    assert len(trained) == len(asked) == 100
-    assert not trained & asked
-    assert asked <= people("bounding_box_test")
+    trained, queried = people("bounding_box_train"), people("query")
+    assert len(trained) == len(queried) == 100
+    assert not trained & queried
+    assert queried <= people("bounding_box_test")
     assert 1500 < sum(file.parent.name == "bounding_box_train" for file in files) < 2000
     assert all(job.masks is not None for job in jobs)
 
 
-def test_it_is_one_trial_by_the_rules_of_market_1501(tmp_path: Path) -> None:
+def test_rules_are_those_of_market1501(tmp_path: Path) -> None:
     rule = protocol("demo-image")
     market = protocol("market1501")
     folder = LAYOUT.synthesize(tmp_path, SyntheticSettings(people=8, seed=1), workers=1, progress=False)
@@ -45,7 +45,7 @@ def test_it_is_one_trial_by_the_rules_of_market_1501(tmp_path: Path) -> None:
     np.testing.assert_array_equal(trial.train, same.train)
     for side in ("query", "gallery"):
         np.testing.assert_array_equal(getattr(trial.sides[0], side), getattr(same.sides[0], side))
-    assert dataclasses.replace(rule, synthetic=None).semantics() == {
+    assert msgspec.structs.replace(rule, synthetic=None).semantics() == {
         **market.semantics(),
         "name": "demo-image",
         "version": rule.version,

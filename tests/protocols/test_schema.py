@@ -21,13 +21,13 @@ def with_change(path: str, value: Any) -> dict[str, Any]:
         (files("reidbench_protocols") / "ilids.toml").read_text(encoding="utf-8")
     )
     *parents, last = path.split(".")
-    place = table
+    inner = table
     for parent in parents:
-        place = place.setdefault(parent, {})
+        inner = inner.setdefault(parent, {})
     if value is None:
-        del place[last]
+        del inner[last]
     else:
-        place[last] = value
+        inner[last] = value
     return table
 
 
@@ -35,23 +35,53 @@ def with_change(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         ("trials.count", 0, "trials.count must be at least 1, got 0"),
-        ("trials.count", "ten", "trials.count must be of type int, got 'ten'"),
-        ("trials.count", True, "trials.count must be of type int, got True"),
-        ("trials.people", None, "trials.people must be given where trials divide people"),
+        ("trials.count", "ten", "trials.count must be an integer, got 'ten'"),
+        ("trials.count", True, "trials.count must be an integer, got True"),
+        ("trials.people", None, "trials.people must be given together with trials.test_people"),
         ("trials.test_people", 300, r"trials.test_people must be in 1\.\.299, got 300"),
         (
             "conventions.tested_half",
             "third",
             "conventions.tested_half must be one of 'first', 'second', got 'third'",
         ),
-        ("conventions.tested_half", None, "conventions.tested_half belongs to protocols that divide"),
-        ("conventions.pooling", "mean", "conventions.pooling belongs to protocols with query.pooled_from"),
-        ("conventions.direction", None, "conventions.direction belongs to protocols with query.camera"),
-        ("gallery.camera", None, "query.camera and gallery.camera must be given together"),
+        (
+            "conventions.tested_half",
+            None,
+            "conventions.tested_half must be given together with trials.people",
+        ),
+        ("conventions.pooling", "mean", "query.pooled_from must be given together with conventions.pooling"),
+        ("conventions.direction", None, "conventions.direction must be given together with query.camera"),
+        ("gallery.camera", None, "gallery.camera must be given together with query.camera"),
         ("trials.splits", "drawn", "trials.splits must be one of 'official', 'seeded', got 'drawn'"),
         ("split_table", {}, "unknown key 'split_table'"),
         ("shots", "two", "shots must be one of 'all', 'single', got 'two'"),
-        ("trials.trails", 3, "unknown key 'trials.trails'; the keys are count"),
+        ("name", "y", "unknown key 'name'; a protocol has the name of its file"),
+        (
+            "trials.test_peopel",
+            3,
+            r"unknown key 'trials.test_peopel'; did you mean 'trials.test_people'\?; the keys are count",
+        ),
+        ("modalty", "image", r"unknown key 'modalty'; did you mean 'modality'\?; the keys are conventions"),
+        ("conventions.xyz", "a", "unknown key 'conventions.xyz'; the keys are boxes, direction, pooling"),
+        (
+            "readings",
+            {"direction": "both"},
+            r"the table \[readings\] is now called \[conventions\]; rename it",
+        ),
+        (
+            "conventions.direction",
+            3,
+            "conventions.direction must be one of 'forward', 'reverse', 'both', got 3",
+        ),
+        ("title", 3, "title must be text, got 3"),
+        ("sources.gallery", 3, "sources.gallery must be text, got 3"),
+        ("query.part", ["a"], r"query.part must be text, got \['a'\]"),
+        ("synthetic", {"people": 3}, "key 'synthetic.seed' is missing"),
+        (
+            "train.synthetic",
+            {"people": 3, "seed": 1},
+            "train.dataset must be given together with train.synth",
+        ),
         ("dataset", None, "key 'dataset' is missing"),
         ("query", 1, r"\[query\] must be a table, got 1"),
         ("frames.limit", 0, "frames.limit must be at least 1, got 0"),
@@ -59,14 +89,14 @@ def with_change(path: str, value: Any) -> dict[str, Any]:
         ("unmatched", "forget", "unmatched must be one of 'exclude', 'miss', got 'forget'"),
     ],
 )
-def test_a_file_that_breaks_the_schema_is_refused_with_key_and_value(
+def test_file_that_breaks_the_schema_is_an_error_with_key_and_value(
     path: str, value: Any, message: str
 ) -> None:
     with pytest.raises(ProtocolError, match=f"protocol 'x': {message}"):
         parse_protocol("x", with_change(path, value))
 
 
-def test_the_fingerprint_follows_the_rules_and_not_the_prose() -> None:
+def test_fingerprint_depends_on_rules_and_not_on_prose() -> None:
     def fingerprint(path: str, value: Any) -> str:
         return parse_protocol("ilids", with_change(path, value)).fingerprint(dataset="d", evaluator="1")
 
@@ -81,14 +111,14 @@ def test_the_fingerprint_follows_the_rules_and_not_the_prose() -> None:
     assert parse_protocol("ilids", ILIDS).fingerprint(dataset="d", evaluator="2") != unchanged
 
 
-def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+def test_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("title = ")
 
-    with pytest.raises(ProtocolError, match=r"protocol 'broken' .*cannot be read"):
+    with pytest.raises(ProtocolError, match=r"cannot read protocol 'broken' .*broken\.toml"):
         load_protocol(tmp_path / "broken.toml")
 
 
-def test_a_seed_is_needed_where_divisions_are_drawn() -> None:
+def test_seeded_splits_need_a_seed() -> None:
     table = with_change("trials.splits", "seeded")
     del table["trials"]["seed"]
 
@@ -99,14 +129,14 @@ def test_a_seed_is_needed_where_divisions_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("1,2,3\n", "must name its unit once"),
-        ("# unit: people\n1,2\n1,3\n", "rows that order the same people"),
-        ("# unit: people\n1,1\n", "names a person twice"),
+        ("1,2,3\n", "must have one line '# unit"),
+        ("# unit: people\n1,2\n1,3\n", "must have rows that order the same people"),
+        ("# unit: people\n1,1\n", "must have each person once per row"),
         ("# unit: people\n1,two\n", "cannot be read: invalid literal"),
         (None, "cannot be read: .*No such file"),
     ],
 )
-def test_a_damaged_table_of_divisions_is_refused(tmp_path: Path, table: str | None, message: str) -> None:
+def test_damaged_split_table_is_an_error(tmp_path: Path, table: str | None, message: str) -> None:
     (tmp_path / "x.toml").write_text(
         (files("reidbench_protocols") / "ilids.toml").read_text(encoding="utf-8")
     )
@@ -120,15 +150,15 @@ def test_a_damaged_table_of_divisions_is_refused(tmp_path: Path, table: str | No
         load_protocol(tmp_path / "x.toml")
 
 
-def test_a_table_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_split_table_outside_the_folder_is_an_error(tmp_path: Path) -> None:
     text = (files("reidbench_protocols") / "ilids.toml").read_text(encoding="utf-8")
     (tmp_path / "x.toml").write_text(text.replace("splits/ilids-vid.csv", "../ilids-vid.csv"))
 
-    with pytest.raises(ProtocolError, match="must lie in the folder of the protocol file, or below"):
+    with pytest.raises(ProtocolError, match="must be a path inside the folder of the protocol file"):
         load_protocol(tmp_path / "x.toml")
 
 
-def test_the_table_is_part_of_the_fingerprint() -> None:
+def test_split_table_is_part_of_the_fingerprint() -> None:
     with_table = load_protocol(Plugins().protocol("ilids"))
 
     assert with_table.split_table is not None
@@ -137,7 +167,7 @@ def test_the_table_is_part_of_the_fingerprint() -> None:
     )
 
 
-def test_readings_that_the_protocol_does_not_have_are_refused() -> None:
+def test_unknown_convention_is_an_error() -> None:
     ilids = parse_protocol("ilids", ILIDS)
 
     assert ilids.with_conventions({}) == ilids
@@ -152,42 +182,43 @@ def test_readings_that_the_protocol_does_not_have_are_refused() -> None:
         ilids.with_conventions({"tested_half": "last"})
 
 
-def leaves(table: dict[str, Any], place: str = "") -> Iterator[str]:
+def rules(table: dict[str, Any], path: str = "") -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from leaves(value, f"{place}{key}.")
-        elif place and place not in ("sources.", "synthetic.") and key != "splits":
-            yield f"{place}{key}"
+            yield from rules(value, f"{path}{key}.")
+        elif path and path not in ("sources.", "synthetic.") and key != "splits":
+            yield f"{path}{key}"
 
 
 @pytest.mark.parametrize("name", sorted(Plugins().protocols))
-def test_every_protocol_says_where_each_of_its_rules_comes_from(name: str) -> None:
+def test_every_rule_of_every_protocol_has_a_source(name: str) -> None:
     file = Plugins().protocol(name)
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     protocol = load_protocol(file)
 
     stated = set(protocol.sources)
-    for rule in leaves(table):
-        sides = ("frames.query", "frames.gallery")  # what frames.limit says, says it of both
+    for rule in rules(table):
+        # The source of frames.limit covers both sides.
+        sides = ("frames.query", "frames.gallery")
         assert rule in stated or rule.split(".")[0] in stated or rule in sides or rule == "train.dataset", (
             rule
         )
     assert all(protocol.sources.values())
-    assert stated <= {*leaves(table), *table}, "a source of a rule that is not there"
+    assert stated <= {*rules(table), *table}, "a source without a rule"
 
 
 @pytest.mark.parametrize("name", ["demo", "demo-image"])
-def test_protocols_that_need_no_files_render_masks(name: str) -> None:
+def test_protocols_without_files_render_masks(name: str) -> None:
     rule = load_protocol(Plugins().protocol(name)).synthetic
 
     assert rule is not None
     assert rule.settings()["masks"] is True
 
 
-def test_a_rendered_tree_has_no_masks_unless_a_protocol_asks_for_them() -> None:
+def test_masks_are_off_by_default() -> None:
     rule = parse_protocol("x", with_change("synthetic", {"people": 300, "seed": 1})).synthetic
 
     assert rule is not None
     assert not rule.masks
-    with pytest.raises(ProtocolError, match=r"synthetic\.masks must be of type bool, got 1"):
+    with pytest.raises(ProtocolError, match=r"synthetic\.masks must be true or false, got 1"):
         parse_protocol("x", with_change("synthetic", {"people": 300, "seed": 1, "masks": 1}))

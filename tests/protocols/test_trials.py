@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,10 +13,10 @@ from reidbench.protocols.trials import draw_trials, tested_sides
 
 from .worlds import MARKER, labels, parted, protocol, two_cameras
 
-tested_sides.__test__ = False  # type: ignore[attr-defined]  # a function that is tested, no test
+tested_sides.__test__ = False  # type: ignore[attr-defined]  # not a test function
 
 
-def test_ilids_is_ten_trials_of_150_against_150_from_camera_1_to_camera_2() -> None:
+def test_ilids_is_ten_trials_of_150_people_from_camera_1_to_2() -> None:
     split = 3 * np.stack([np.random.default_rng(n).permutation(300) for n in range(10)]) + 1
     contents = two_cameras(300, splits=split)
     trials = draw_trials(protocol("ilids"), contents)
@@ -30,7 +31,7 @@ def test_ilids_is_ten_trials_of_150_against_150_from_camera_1_to_camera_2() -> N
         assert sorted(pids[trial.train]) == sorted(np.repeat(row[150:], 2))
 
 
-def test_the_other_half_is_tested_in_the_other_reading() -> None:
+def test_tested_half_second_tests_the_other_half() -> None:
     split = np.stack([3 * np.arange(300) + 1] * 10)
     contents = two_cameras(300, splits=split)
 
@@ -38,7 +39,7 @@ def test_the_other_half_is_tested_in_the_other_reading() -> None:
     assert contents.table.pids[trial.sides[0].query].tolist() == split[0, 150:].tolist()
 
 
-def test_the_direction_is_a_reading() -> None:
+def test_direction_convention_chooses_query_and_gallery_cameras() -> None:
     contents = two_cameras(300)
 
     def cameras(direction: str) -> list[tuple[set[int], set[int]]]:
@@ -53,7 +54,7 @@ def test_the_direction_is_a_reading() -> None:
     assert cameras("both") == [({1}, {2}), ({2}, {1})]
 
 
-def test_without_a_split_file_the_table_of_the_protocol_gives_the_same_divisions() -> None:
+def test_split_table_replaces_a_missing_split_file() -> None:
     rule = protocol("ilids")
     table = rule.split_table
     assert table is not None
@@ -65,7 +66,7 @@ def test_without_a_split_file_the_table_of_the_protocol_gives_the_same_divisions
         assert np.array_equal(ours.sides[0].query, theirs.sides[0].query)
 
 
-def test_the_table_of_prid_2011_names_178_people_of_200_and_halves_them_ten_times() -> None:
+def test_prid2011_table_splits_178_of_200_people_ten_times() -> None:
     table = protocol("prid2011").split_table
     assert table is not None
     missing = set(range(1, 201)) - set(table.rows[0])
@@ -75,50 +76,51 @@ def test_the_table_of_prid_2011_names_178_people_of_200_and_halves_them_ten_time
     assert len({frozenset(row[:89]) for row in table.rows}) == 10
 
 
-def test_divisions_are_drawn_the_same_every_time_and_in_every_release() -> None:
+def test_seeded_splits_never_change() -> None:
     trials = [trial.sides[0].query.tolist() for trial in draw_trials(protocol("demo"), two_cameras(160))]
 
     assert trials == [
         trial.sides[0].query.tolist() for trial in draw_trials(protocol("demo"), two_cameras(160))
     ]
     assert len({tuple(trial) for trial in trials}) == 3
-    # What NumPy draws for this seed today; if it ever draws otherwise, published figures change their meaning.
+    # The draw of NumPy for this seed; if it changes, published figures are no longer comparable.
     assert trials[0][:6] == [1, 6, 15, 25, 27, 28]
 
 
-def test_a_rendered_tree_may_be_smaller_and_keeps_the_share_of_tested_people() -> None:
+def test_smaller_rendered_tree_keeps_the_share_of_tested_people() -> None:
     trials = draw_trials(protocol("ilids"), two_cameras(9, synthetic=True))
 
     assert all((t.queries, t.gallery, len(t.train)) == (4, 4, 10) for t in trials)
 
 
 @pytest.mark.parametrize("people", [299, 301])
-def test_a_real_tree_with_another_number_of_people_is_refused(people: int) -> None:
-    with pytest.raises(ProtocolError, match=rf"orders 300 people, {people} are there"):
+def test_real_tree_with_another_number_of_people_is_an_error(people: int) -> None:
+    with pytest.raises(ProtocolError, match=rf"orders 300 people, the dataset has {people}"):
         draw_trials(protocol("ilids"), two_cameras(people))
-    with pytest.raises(ProtocolError, match=rf"divides 160 people, nowhere has {people}"):
+    with pytest.raises(ProtocolError, match=rf"splits 160 people, but nowhere has {people}"):
         draw_trials(protocol("demo"), two_cameras(people))
 
 
-def test_a_division_that_names_a_person_who_is_not_there_is_refused() -> None:
+def test_split_table_with_an_unknown_person_is_an_error() -> None:
     contents = replace(two_cameras(200), people=tuple(range(2, 202)))
 
     with pytest.raises(
-        ProtocolError, match=r"table of divisions names person 1, who is not there, below nowhere"
+        ProtocolError,
+        match="the split table of protocol 'prid2011' does not fit nowhere: person 1 is not in the",
     ):
         draw_trials(protocol("prid2011"), contents)
 
 
-def test_a_split_file_with_too_few_rows_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="has 10 trials, the split file below nowhere has 1"):
+def test_split_file_with_too_few_rows_is_an_error() -> None:
+    with pytest.raises(ProtocolError, match="has 10 trials, but the split file in nowhere has 1"):
         draw_trials(protocol("ilids"), two_cameras(300, splits=np.arange(300)[None]))
 
 
-def test_a_real_dataset_without_its_own_divisions_is_refused_where_there_is_no_other_source() -> None:
+def test_missing_split_file_is_an_error_without_table_and_seed() -> None:
     contents = two_cameras(1467)
     contents = replace(contents, parts={"detected": np.arange(len(contents.table))})
 
-    with pytest.raises(ProtocolError, match="takes the dataset's own divisions, but nowhere ships none"):
+    with pytest.raises(ProtocolError, match="needs the split file of the dataset, but nowhere has none"):
         draw_trials(protocol("cuhk03-classic"), contents)
     assert len(draw_trials(protocol("cuhk03-classic"), replace(contents, marker=MARKER))) == 20
 
@@ -130,7 +132,7 @@ MARS = {
 }
 
 
-def test_mars_keeps_the_queries_in_the_gallery_and_ignores_junk() -> None:
+def test_mars_gallery_has_the_queries_and_no_junk() -> None:
     contents = parted(**MARS, queries_in_gallery=True)
     (trial,) = draw_trials(protocol("mars"), contents)
 
@@ -141,14 +143,14 @@ def test_mars_keeps_the_queries_in_the_gallery_and_ignores_junk() -> None:
 
 
 @pytest.mark.parametrize("rule", [protocol("mars-9330"), protocol("mars", query_tracklets="removed")])
-def test_mars_9330_takes_them_out(rule: object) -> None:
+def test_mars_9330_gallery_has_no_queries(rule: object) -> None:
     contents = parted(**MARS, queries_in_gallery=True)
     (trial,) = draw_trials(rule, contents)  # type: ignore[arg-type]
 
     assert labels(contents, trial.sides[0].gallery) == [(0, 3), (2, 3), (4, 1)]
 
 
-def test_multi_query_takes_the_boxes_of_the_queried_people_only() -> None:
+def test_multi_query_pools_boxes_of_queried_people_only() -> None:
     contents = parted([(9, 1)], [(2, 1)], [(2, 2)], boxes=[(2, 1), (2, 1), (9, 1)])
     (trial,) = draw_trials(protocol("market1501-multiquery"), contents)
 
@@ -156,21 +158,21 @@ def test_multi_query_takes_the_boxes_of_the_queried_people_only() -> None:
     assert labels(contents, trial.sides[0].boxes) == [(2, 1), (2, 1)]
 
 
-def test_a_part_that_the_dataset_lacks_is_named() -> None:
+def test_missing_part_is_named() -> None:
     contents = replace(parted([(1, 1)], [(2, 1)], [(2, 2)]), parts={"train": np.arange(1)})
 
     with pytest.raises(DatasetError, match=r"nowhere has no part 'query'; it has train"):
         draw_trials(protocol("market1501"), contents)
 
 
-def test_an_empty_gallery_is_refused() -> None:
+def test_empty_gallery_is_an_error() -> None:
     contents = parted([(1, 1)], [(2, 1)], [(-1, 2)])
 
-    with pytest.raises(ProtocolError, match="protocol 'market1501' finds no gallery tracklets below nowhere"):
+    with pytest.raises(ProtocolError, match="protocol 'market1501' has no gallery tracklets in nowhere"):
         draw_trials(protocol("market1501"), contents)
 
 
-def test_transfer_trains_on_the_other_dataset_once_for_all_trials() -> None:
+def test_transfer_has_the_same_training_rows_in_all_trials() -> None:
     mars, ilids = parted(**MARS), two_cameras(300)
     trials = draw_trials(protocol("mars-to-ilids"), ilids, mars)
     plain = draw_trials(protocol("ilids"), ilids)
@@ -180,7 +182,7 @@ def test_transfer_trains_on_the_other_dataset_once_for_all_trials() -> None:
         assert np.array_equal(trial.sides[0].query, same.sides[0].query)
 
 
-def test_any_protocol_can_be_trained_on_another_dataset_but_not_on_its_own() -> None:
+def test_training_data_comes_from_another_dataset_only() -> None:
     general = protocol("prid2011").with_training_data(protocol("market1501"))
     assert (general.train.dataset, general.train.part) == ("market1501", "train")
     assert "trained on market1501" in general.title
@@ -197,14 +199,16 @@ def test_any_protocol_can_be_trained_on_another_dataset_but_not_on_its_own() -> 
         protocol("viper").with_training_data(protocol("mars-to-ilids"))
 
 
-def test_sides_can_be_had_without_the_training_data() -> None:
+def test_tested_sides_need_no_training_data() -> None:
     sides = tested_sides(protocol("mars-to-ilids"), two_cameras(300))
 
     assert len(sides) == 10
     assert len(sides[0][0].query) == 150
 
 
-def test_a_table_in_positions_that_fits_no_rendered_tree_gives_way_to_drawing() -> None:
-    rule = replace(protocol("ilids"), split_table=SplitTable(unit="positions", rows=((1, 2, 3),) * 10))
+def test_split_table_that_does_not_fit_a_rendered_tree_is_ignored() -> None:
+    rule = msgspec.structs.replace(
+        protocol("ilids"), split_table=SplitTable(unit="positions", rows=((1, 2, 3),) * 10)
+    )
 
     assert len(draw_trials(rule, two_cameras(6, synthetic=True))) == 10
