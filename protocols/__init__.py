@@ -1,4 +1,4 @@
-"""The protocols reidbench brings, registered as a third party's would be."""
+"""The protocols of reidbench, registered like those of third-party plugins."""
 
 from __future__ import annotations
 
