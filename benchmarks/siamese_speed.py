@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import torch
 from reidbench_plugins.siamese_convgru.config import PRESETS
-from reidbench_plugins.siamese_convgru.frames import as_input, load_size
+from reidbench_plugins.siamese_convgru.frames import load_size, normalize_clips
 from reidbench_plugins.siamese_convgru.network import SiameseConvGRU
 from reidbench_plugins.siamese_convgru.training import PairObjective
 
@@ -65,7 +65,7 @@ def main() -> None:
 
     @torch.inference_mode()
     def embed() -> None:
-        network(as_input(clips, config))
+        network(normalize_clips(clips, config))
 
     training = sorted(1000 * seconds / pairs for seconds in timed(step, arguments.repeats, arguments.device))
     network.eval()

@@ -1,1 +1,1 @@
-"""The first-party methods, one package each; registered as third parties' are."""
+"""The first-party methods, one package each, registered in the same way as third-party methods."""

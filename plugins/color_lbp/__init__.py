@@ -9,11 +9,11 @@ from reidbench.plugin import MethodSpec, hookimpl
 
 @hookimpl
 def reidbench_methods() -> Sequence[MethodSpec]:
-    """Return the one method of this plugin."""
+    """Return the method of this plugin."""
     return [
         MethodSpec(
             name="color-lbp",
             target=f"{__name__}.method:ColorLbp",
-            summary="striped colour histograms + LBP, mean over frames (Xiong et al., ECCV 2014)",
+            summary="Colour histograms and LBP in stripes, averaged over frames (Xiong et al., ECCV 2014)",
         )
     ]

@@ -1,9 +1,9 @@
 """The descriptor `hist_lbp` of Xiong, Gou, Camps and Sznaier (ECCV 2014), averaged over the frames of a tracklet.
 
-Six horizontal stripes; in each, histograms of 16 bins of R, G, B, H, S, V, Y and Cb (128 numbers, each
-histogram sums to 1) and histograms of uniform LBP with 8 neighbours at radius 1 and 16 at radius 2 (59 + 243
-numbers). The colour part and the LBP part of the whole descriptor are L2-normalised separately, as in the
-benchmark of Karanam et al. (TPAMI 2018).
+A frame has six horizontal stripes. A stripe has histograms of 16 bins of R, G, B, H, S, V, Y and Cb (128 numbers, each
+histogram sums to 1) and histograms of uniform LBP with 8 neighbours at radius 1 and 16 at radius 2 (59 + 243 numbers).
+The colour part and the LBP part of the descriptor are L2-normalised separately, as in the benchmark of Karanam et al.
+(TPAMI 2018).
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from reidbench.datasets import TrackletView, stream_frames
 from reidbench.plugin import ConfigError, Embeddings, FixedMethod, check_settings, setting
 
 Array = npt.NDArray[Any]
-GRAY = np.array([0.2989, 0.5870, 0.1140])  # MATLAB's weights, as the published figures
-PATTERNS = ((8, 1, 59), (16, 2, 243))  # neighbours, radius, uniform codes
+# The weights of MATLAB, which computed the published figures.
+GRAY = np.array([0.2989, 0.5870, 0.1140])
+# Neighbours, radius and number of uniform codes of each LBP.
+PATTERNS = ((8, 1, 59), (16, 2, 243))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorLbpConfig:
     """Settings of color-lbp; the defaults are those of Karanam et al. 2018."""
 
-    stripes: int = setting(6, "horizontal stripes", stage="embed", ge=1, le=64)
-    bins: int = setting(16, "bins of each colour histogram", stage="embed", ge=2, le=256)
-    lbp: bool = setting(True, "whether texture counts; false: colour only", stage="embed")
-    hellinger: bool = setting(False, "square root of the histograms before the L2 norm", stage="embed")
-    height: int = setting(128, "frames are resized to this height", stage="embed", ge=16, le=2048)
-    width: int = setting(64, "frames are resized to this width", stage="embed", ge=16, le=2048)
+    stripes: int = setting(6, "number of horizontal stripes", stage="embed", ge=1, le=64)
+    bins: int = setting(16, "bins per colour histogram", stage="embed", ge=2, le=256)
+    lbp: bool = setting(True, "include LBP histograms; false: colour only", stage="embed")
+    hellinger: bool = setting(False, "square root of the histograms before L2 normalisation", stage="embed")
+    height: int = setting(128, "height of the resized frames, in pixels", stage="embed", ge=16, le=2048)
+    width: int = setting(64, "width of the resized frames, in pixels", stage="embed", ge=16, le=2048)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -46,7 +48,7 @@ class ColorLbpConfig:
 
 
 class ColorLbp(FixedMethod[ColorLbpConfig]):
-    """Colour and texture histograms in stripes; nothing is learned."""
+    """Colour and texture histograms in stripes, without learning."""
 
     name = "color-lbp"
     version = "1"
@@ -60,9 +62,8 @@ class ColorLbp(FixedMethod[ColorLbpConfig]):
     def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
         """Return the mean descriptor of each tracklet, float32 (N, D); D = 2580 by default."""
         size = (self.config.height, self.config.width)
-        with ThreadPoolExecutor(
-            os.cpu_count()
-        ) as pool:  # the pattern codes are computed outside Python's lock
+        # LBP codes are computed without the GIL.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = list(pool.map(self._mean_descriptor, stream_frames(tracklets, size)))
         return Embeddings(values=torch.from_numpy(np.stack(rows).astype(np.float32)))
 
@@ -72,24 +73,24 @@ class ColorLbp(FixedMethod[ColorLbpConfig]):
 
 def describe(frames: Array, config: ColorLbpConfig) -> Array:
     """Return the descriptors (T, D) of frames (T, H, W, 3), RGB uint8."""
-    stripe = stripe_of_rows(frames.shape[1], config.stripes)
+    stripe = stripe_indices(frames.shape[1], config.stripes)
     parts = [color_histograms(frames, stripe, config)]
     if config.lbp:
         parts.append(lbp_histograms(frames, stripe, config))
     if config.hellinger:
         parts = [np.sqrt(part) for part in parts]
-    # Stripe by stripe, colour before texture, as published; the norms run over the parts of all stripes.
+    # As published: per stripe, colour before texture; each norm is over all stripes.
     normalised = [part / np.sqrt(np.square(part).sum((1, 2), keepdims=True)) for part in parts]
     return np.concatenate(normalised, axis=2).reshape(len(frames), -1)
 
 
-def stripe_of_rows(height: int, stripes: int) -> Array:
-    """Return the stripe (H,) of every pixel row; heights differ by at most one row."""
+def stripe_indices(height: int, stripes: int) -> Array:
+    """Return the stripe index (H,) of every pixel row; stripe heights differ by at most one row."""
     return np.arange(height) * stripes // height
 
 
 def color_histograms(frames: Array, stripe: Array, config: ColorLbpConfig) -> Array:
-    """Return (T, stripes, 8 * bins): R G B H S V Y Cb, each histogram of a stripe sums to 1."""
+    """Return (T, stripes, 8 * bins): histograms of R G B H S V Y Cb that each sum to 1."""
     hsv = rgb2hsv(frames)
     luma = rgb2ycbcr(frames)
     unit = [*np.moveaxis(frames / 255.0, -1, 0), *np.moveaxis(hsv, -1, 0)]
@@ -99,22 +100,23 @@ def color_histograms(frames: Array, stripe: Array, config: ColorLbpConfig) -> Ar
 
 
 def lbp_histograms(frames: Array, stripe: Array, config: ColorLbpConfig) -> Array:
-    """Return (T, stripes, 302): histograms of both uniform LBPs, codes computed on the whole image."""
-    gray = np.round(frames @ GRAY).astype(np.uint8)  # on floats, noise would change the codes of flat areas
+    """Return (T, stripes, 302): histograms of both uniform LBPs, with codes computed on the complete image."""
+    # Integers, because rounding errors of floats would change the codes of flat areas.
+    gray = np.round(frames @ GRAY).astype(np.uint8)
     parts = []
     for neighbours, radius, codes in PATTERNS:
-        patterns = np.stack([_patterns(image, neighbours, radius) for image in gray])
+        patterns = np.stack([_lbp_codes(image, neighbours, radius) for image in gray])
         parts.append(histograms(patterns.astype(np.int64), stripe, config.stripes, codes))
     return np.concatenate(parts, axis=2)
 
 
-def _patterns(image: Array, neighbours: int, radius: int) -> Array:
+def _lbp_codes(image: Array, neighbours: int, radius: int) -> Array:
     codes: Array = local_binary_pattern(image, neighbours, radius, "nri_uniform")  # type: ignore[no-untyped-call]
     return codes
 
 
 def histograms(codes: Array, stripe: Array, stripes: int, bins: int) -> Array:
-    """Return (T, stripes, bins): the shares of the codes (T, H, W) of each stripe."""
+    """Return (T, stripes, bins): the relative frequencies of the codes (T, H, W) per stripe."""
     frame = np.arange(len(codes))[:, None, None]
     cell = (frame * stripes + stripe[None, :, None]) * bins + codes
     counts = np.bincount(cell.ravel(), minlength=len(codes) * stripes * bins).reshape(

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from reidbench.nn import ConvLSTMCell, full_precision
+from reidbench.nn import ConvLSTMCell, upcast_half
 
 from .config import ConvAttentionConfig
 
@@ -72,13 +72,13 @@ class AttentiveConvLSTM(nn.Module):
     def forward(self, maps: Tensor) -> AttentionSteps:
         """Run one step on each of the maps (B, N, C, h, w), in this order."""
         batch, steps, _, height, width = maps.shape
-        state = self.cell.start(batch, (height, width))
+        state = self.cell.initial_state(batch, (height, width))
         seen = self.from_input(maps.flatten(0, 1))  # needs no state, so all steps at once
         seen = seen.view(batch, steps, *seen.shape[1:])
         hidden, attended, attention = [], [], []
         for step in range(steps):
             logits = self.to_logits(torch.tanh(self.from_state(state[0]) + seen[:, step]))  # CA-1
-            weights = full_precision(logits).flatten(1).softmax(1).view(batch, 1, height, width)  # CA-2
+            weights = upcast_half(logits).flatten(1).softmax(1).view(batch, 1, height, width)  # CA-2
             weighted = weights * maps[:, step]  # CA-3
             if self.scale == "grid":
                 weighted = weighted * (height * width)

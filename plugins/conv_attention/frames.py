@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidbench.training import view_changes
+from reidbench.training import view_augmentations
 
 from .config import ConvAttentionConfig, FrameNorm
 
@@ -44,7 +44,7 @@ def crops_at_test(config: ConvAttentionConfig) -> list[Crop]:
     plain = central_crop(config)
     return [
         Crop(top=plain.top + change.dy, left=plain.left + change.dx, mirror=change.mirror)
-        for change in view_changes(config.test_aug)
+        for change in view_augmentations(config.test_aug)
     ]
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision, halve_stride, small_body, valid_frames
+from reidbench.nn import map_side, small_body, upcast_half, valid_frames
 
 from .attention import AttentionModule
 from .config import ConvAttentionConfig
@@ -89,7 +89,7 @@ class ConvAttentionNetwork(nn.Module):
             self.backbone, channels, self.grid = rcn_body(config.channels, config.crop_size)
         else:
             self.backbone, channels = small_body(config.channels)
-            self.grid = (halve_stride(config.crop_height, 3), halve_stride(config.crop_width, 3))
+            self.grid = (map_side(config.crop_height, 3), map_side(config.crop_width, 3))
         self.attention = AttentionModule(config, channels) if config.attention_filters else None
         flat = (self.attention.out_channels if self.attention else channels) * self.grid[0] * self.grid[1]
         self.length = config.embedding_dim or flat
@@ -139,9 +139,9 @@ class ConvAttentionNetwork(nn.Module):
         if self.recurrence is not None:
             vectors = self.recurrence(vectors)
         valid = valid_frames(lengths, vectors.shape[1])
-        return (full_precision(vectors) * valid[:, :, None]).sum(1) / lengths[:, None]
+        return (upcast_half(vectors) * valid[:, :, None]).sum(1) / lengths[:, None]
 
     def _normalised(self, mean: Tensor) -> Tensor:
         if self.config.normalisation == "l2":
             return F.normalize(mean, dim=1)
-        return mean if self.batch_norm is None else full_precision(self.batch_norm(mean))
+        return mean if self.batch_norm is None else upcast_half(self.batch_norm(mean))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
-from reidbench.training import PairBatch, TrainingTask, draw_clip, long_enough, sample_pairs
+from reidbench.training import PairBatch, TrainingTask, draw_clip, sample_pairs, select_sequences
 
 from .config import ConvAttentionConfig
 from .flow import read_frames
@@ -63,7 +63,7 @@ class PairTraining(TrainingTask):
         self.module = PairObjective(network, len(everybody))
         self.optimizer = _optimizer(self.module.parameters(), self.config)
         lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
-        rows = long_enough(lengths, self.config.clip_len, self.config.short)
+        rows = select_sequences(lengths, self.config.clip_len, self.config.short)
         self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
         self.camids, self.people = train.camids[rows], people[rows]
 

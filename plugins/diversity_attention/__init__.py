@@ -9,12 +9,12 @@ from reidbench.plugin import MethodSpec, hookimpl
 
 @hookimpl
 def reidbench_methods() -> Sequence[MethodSpec]:
-    """Return the one method of this plugin."""
+    """Return the method of this plugin."""
     return [
         MethodSpec(
             name="diversity-attention",
             target=f"{__name__}.method:DiversityAttention",
-            summary="Several spatial attentions kept apart, temporal attention for each (Li et al., CVPR 2018)",
+            summary="Diversity-regularised spatial and temporal attention (Li et al., CVPR 2018)",
             modality="video",
         )
     ]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision
+from reidbench.nn import upcast_half
 
 from .config import Diversity, Reduction, TableInit
 
@@ -107,7 +107,7 @@ class OnlineInstanceMatching(nn.Module):
 
     def forward(self, descriptors: Tensor, people: Tensor) -> Tensor:
         """Return the mean loss of descriptors (B, D) of unit length and people (B,), rows of the table."""
-        descriptors = full_precision(descriptors)
+        descriptors = upcast_half(descriptors)
         if self.training and self.init == "first_feature":
             self._fill(descriptors.detach(), people)
         # a copy, since the rows change before the backward pass reads what they were

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
-from reidbench.nn import as_input, imagenet_weights, weights_digest
+from reidbench.nn import imagenet_weights, normalize_clips, weights_digest
 from reidbench.plugin import Attention, Embeddings
 from reidbench.training import (
     NetworkMethod,
     TestClip,
-    change_clip,
-    chunk_frames,
+    augment_clip,
     embed_clips,
-    view_changes,
+    sample_chunks,
+    view_augmentations,
 )
 
 from .config import PRESETS, DiversityConfig
@@ -75,20 +75,20 @@ class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
         return found
 
     def _encode(self, clips: Tensor) -> ClipEncoding:
-        encoding: ClipEncoding = self.network(as_input(clips, self.config.input_size))
+        encoding: ClipEncoding = self.network(normalize_clips(clips, self.config.input_size))
         return encoding
 
     def _test_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
-        changes = view_changes(self.config.test_aug)
+        changes = view_augmentations(self.config.test_aug)
         for number, (_, clip) in enumerate(self._plain_clips(tracklets)):
             for view, change in enumerate(changes):
-                yield TestClip(number, view, change_clip(clip, change, "replicate"))
+                yield TestClip(number, view, augment_clip(clip, change, "replicate"))
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[tuple[Tensor, Tensor]]:
         """Return the positions (N,) of the first frame of each chunk of a tracklet, and these frames (N, H, W, 3)."""
 
         def read(tracklet: TrackletView) -> tuple[Tensor, Tensor]:
-            chosen = chunk_frames(len(tracklet), self.config.frames, chunks=self.config.chunk)
+            chosen = sample_chunks(len(tracklet), self.config.frames, chunks=self.config.chunk)
             return torch.from_numpy(chosen), torch.from_numpy(
                 tracklet.frames(self.config.input_size, chosen, enlarge=False)
             )

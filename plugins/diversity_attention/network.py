@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import Backbone, full_precision, halve_stride, resnet50_body, small_body
+from reidbench.nn import Backbone, map_side, resnet50_body, small_body, upcast_half
 
 from .config import DiversityConfig, SpatialPool, TemporalPool
 
@@ -55,7 +55,7 @@ class SpatialAttention(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Return weights (F, K, h, w) that sum to 1 over the cells for maps (F, C, h, w) of frames."""
         scores = self.score_norm(self.scores(self.hidden_norm(self.hidden(maps)).relu()))
-        return full_precision(scores).flatten(2).softmax(2).view(scores.shape)
+        return upcast_half(scores).flatten(2).softmax(2).view(scores.shape)
 
 
 class RegionLinear(nn.Module):
@@ -133,13 +133,13 @@ class DiversityNetwork(nn.Module):
         maps = self.backbone(clips.flatten(0, 1))  # (BN, C, h, w)
         regions, weights = self._regions(maps, spatial or self.config.spatial)
         enhanced = regions if self.enhance is None else self.enhance(regions)
-        vectors = F.normalize(full_precision(enhanced), dim=-1)  # DA-3
+        vectors = F.normalize(upcast_half(enhanced), dim=-1)  # DA-3
         videos, times = self._videos(
             vectors.view(batch, frames, *vectors.shape[1:]), temporal or self.config.temporal
         )
         descriptor = videos.flatten(1)
         if self.final is not None:
-            descriptor = full_precision(self.final(descriptor))
+            descriptor = upcast_half(self.final(descriptor))
         return ClipEncoding(
             descriptor=F.normalize(descriptor, dim=1),  # DA-7
             spatial=None if weights is None else weights.view(batch, frames, *weights.shape[1:]),
@@ -154,10 +154,10 @@ class DiversityNetwork(nn.Module):
     def _regions(self, maps: Tensor, pool: SpatialPool) -> tuple[Tensor, Tensor | None]:
         """Return the vectors of the regions of each frame, DA-2, (BN, K, C), and the weights (BN, K, h, w)."""
         if pool == "avg" or self.attention is None:
-            mean = full_precision(maps).mean((2, 3))
+            mean = upcast_half(maps).mean((2, 3))
             return mean[:, None].expand(-1, self.config.spatial_models, -1), None
         weights = self.attention(maps)
-        return torch.einsum("fkl,fcl->fkc", weights.flatten(2), full_precision(maps).flatten(2)), weights
+        return torch.einsum("fkl,fcl->fkc", weights.flatten(2), upcast_half(maps).flatten(2)), weights
 
     def _videos(self, vectors: Tensor, pool: TemporalPool) -> tuple[Tensor, Tensor | None]:
         """Return one vector for each region, (B, K, E), of those of N frames, (B, N, K, E), and the weights of DA-6."""
@@ -165,7 +165,7 @@ class DiversityNetwork(nn.Module):
             return vectors.amax(1), None
         if pool == "avg" or self.frame_scores is None:
             return vectors.mean(1), None
-        weights = full_precision(self.frame_scores(vectors)).softmax(1)  # (B, N, K, 1)
+        weights = upcast_half(self.frame_scores(vectors)).softmax(1)  # (B, N, K, 1)
         return (weights * vectors).sum(1), weights[..., 0]
 
     def _start_small(self) -> None:
@@ -189,5 +189,5 @@ def _backbone(config: DiversityConfig, load_weights: bool) -> Backbone:
             config.weights, last_stride=config.last_stride, load_weights=load_weights
         )
         halvings = 5 if config.last_stride == 2 else 4
-    grid = halve_stride(config.input_height, halvings), halve_stride(config.input_width, halvings)
+    grid = map_side(config.input_height, halvings), map_side(config.input_width, halvings)
     return Backbone(body, channels, grid, trainable=True)

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidbench.datasets import TrainingSet
-from reidbench.nn import as_input, stack_clips
+from reidbench.nn import normalize_clips, stack_clips
 from reidbench.training import (
-    ClipChange,
+    ClipAugmentation,
     TrainingTask,
-    change_clip,
-    chunk_frames,
-    draw_change,
+    augment_clip,
+    draw_augmentation,
     pk_batches,
+    sample_chunks,
     triplet_loss,
 )
 
@@ -85,7 +85,7 @@ class ClipObjective(nn.Module):
         clips, people = batch
         config = self.network.config
         encoding: ClipEncoding = self.network(
-            as_input(clips, config.input_size),
+            normalize_clips(clips, config.input_size),
             spatial="avg" if self.step == CNN else None,
             temporal="avg" if self.step in (CNN, SPATIAL) else None,
         )
@@ -157,14 +157,14 @@ class StagedTraining(TrainingTask):
     def _clip(self, row: int, generator: np.random.Generator) -> Tensor:
         config = self.config
         frames = self.tracklets[row].frames(config.input_size, enlarge=False)
-        chosen = chunk_frames(len(frames), config.frames, generator, chunks=config.chunk)
+        chosen = sample_chunks(len(frames), config.frames, generator, chunks=config.chunk)
         clip = torch.from_numpy(frames[chosen])
         if config.crop == "resized":
             clip = resized_crop(clip, generator)
         shift = config.translation if config.crop == "shift" else 0.0
-        drawn = draw_change(clip.shape[1], clip.shape[2], shift, generator)
-        change = ClipChange(dy=drawn.dy, dx=drawn.dx, mirror=drawn.mirror and config.flip)
-        return change_clip(clip, change, "replicate")
+        drawn = draw_augmentation(clip.shape[1], clip.shape[2], shift, generator)
+        change = ClipAugmentation(dy=drawn.dy, dx=drawn.dx, mirror=drawn.mirror and config.flip)
+        return augment_clip(clip, change, "replicate")
 
     def _optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         config = self.config

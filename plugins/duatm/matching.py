@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision, map_pair_blocks
+from reidbench.nn import map_pair_blocks, upcast_half
 
 from .config import IntraPairing, Matching
 
@@ -84,7 +84,7 @@ class SequenceMatching(nn.Module):
 
         Each row sums to 1.
         """
-        scores = full_precision(filters @ vectors.mT) * self.scale
+        scores = upcast_half(filters @ vectors.mT) * self.scale
         return scores.softmax(-1)
 
     def prepared(self, vectors: Tensor) -> Prepared:
@@ -137,5 +137,5 @@ class SequenceMatching(nn.Module):
         return local.view(len(second), count, length).mean(-1).T
 
     def _norms(self, differences: Tensor) -> Tensor:
-        squares = full_precision(differences).square().sum(-1)
+        squares = upcast_half(differences).square().sum(-1)
         return (squares + self.eps).sqrt() if torch.is_grad_enabled() else squares.sqrt()

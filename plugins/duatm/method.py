@@ -10,9 +10,16 @@ import torch
 from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
-from reidbench.nn import as_input, imagenet_weights, weights_digest
+from reidbench.nn import imagenet_weights, normalize_clips, weights_digest
 from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob, Runtime
-from reidbench.training import ClipChange, NetworkMethod, TestClip, change_clip, embed_clips, loop_frames
+from reidbench.training import (
+    ClipAugmentation,
+    NetworkMethod,
+    TestClip,
+    augment_clip,
+    embed_clips,
+    loop_frames,
+)
 
 from .config import PRESETS, DuAtmConfig, SequenceKind
 from .matching import Prepared
@@ -75,7 +82,7 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
         matching = self.network.matching
 
         def describe(clips: Tensor, lengths: Tensor) -> Tensor:
-            sequences: Tensor = self.network(as_input(clips, self._size))
+            sequences: Tensor = self.network(normalize_clips(clips, self._size))
             return sequences.mean(1) if matching.gives_vectors else sequences
 
         return embed_clips(
@@ -150,7 +157,7 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
         """Return the sequence (1, S, D) of the plain test view."""
         frames = tracklet.frames(self._size, self._windows(tracklet.id, len(tracklet))[0])
         clip = torch.from_numpy(frames)[None].to(self.runtime.device)
-        sequence: Tensor = self.network(as_input(clip, self._size))
+        sequence: Tensor = self.network(normalize_clips(clip, self._size))
         return sequence
 
     def _prepared(self, side: Embeddings) -> Prepared:
@@ -169,7 +176,7 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
         for number, windows in enumerate(stream_tracklets(tracklets, self._read)):
             conditions = [(window, mirror) for window in windows for mirror in mirrors]
             for view, (window, mirror) in enumerate(conditions):
-                yield TestClip(number, view, change_clip(window, ClipChange(mirror=mirror), "zeros"))
+                yield TestClip(number, view, augment_clip(window, ClipAugmentation(mirror=mirror), "zeros"))
 
     def _read(self, tracklet: TrackletView) -> list[Tensor]:
         """Return the frames of each test window; those outside of all are not decoded."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import Backbone, densenet121_body, full_precision, halve_stride, small_body
+from reidbench.nn import Backbone, densenet121_body, map_side, small_body, upcast_half
 
 from .config import DuAtmConfig, Recurrent, SequenceKind
 from .matching import SequenceMatching
@@ -72,7 +72,7 @@ class DuAtmNetwork(nn.Module):
             body, channels = densenet121_body(config.weights, load_weights=load_weights)
             strides = 5
         height, width = config.size(kind)
-        grid = (halve_stride(height, strides), halve_stride(width, strides))
+        grid = (map_side(height, strides), map_side(width, strides))
         self.backbone = Backbone(body, channels, grid, trainable=True)
         self.extraction: nn.Module = (
             PlaceSequence(channels, config.feat_dim) if kind == "spatial" else FrameSequence(channels, config)
@@ -92,7 +92,7 @@ class DuAtmNetwork(nn.Module):
         """
         maps = self.backbone(clips.flatten(0, 1))
         sequences = self.extraction(maps.view(*clips.shape[:2], *maps.shape[1:]))
-        return F.normalize(full_precision(sequences), dim=2)
+        return F.normalize(upcast_half(sequences), dim=2)
 
     def sequence_length(self, frames: int) -> int:
         """Return S for clips of so many frames."""

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
-from reidbench.nn import as_input
+from reidbench.nn import normalize_clips
 from reidbench.training import (
-    ClipChange,
+    ClipAugmentation,
     TrainingTask,
-    change_clip,
+    augment_clip,
     draw_clip,
     pk_batches,
     triplet_loss,
@@ -40,7 +40,7 @@ class DuAtmObjective(nn.Module):
         """Return the loss to minimise and its terms."""
         clips, people = batch
         config = self.network.config
-        sequences = self.network(as_input(clips, config.size(self.network.kind)))
+        sequences = self.network(normalize_clips(clips, config.size(self.network.kind)))
         prepared = self.network.matching.prepared(sequences)
         distances = self.network.matching.distances(prepared, prepared)
         triplet = triplet_loss(distances, people, margin=config.margin, mining=config.mining)
@@ -113,14 +113,14 @@ class DuAtmTraining(TrainingTask):
             chosen = draw_clip(len(tracklet), config.clip_len, config.short, generator)
             clip = torch.from_numpy(tracklet.frames(size)[chosen])
             mirror = config.video_flip and bool(generator.random() < 0.5)
-            return change_clip(clip, ClipChange(mirror=mirror), "zeros")
+            return augment_clip(clip, ClipAugmentation(mirror=mirror), "zeros")
         mirror = config.flip and bool(generator.random() < 0.5)
         if config.crop == "resize9_8":
             larger = (size[0] * 9 // 8, size[1] * 9 // 8)
             frames = tracklet.frames(larger)
             top, left = (int(generator.integers(9 * side // 8 - side + 1)) for side in size)
             image = torch.tensor(frames[:, top : top + size[0], left : left + size[1]])
-            return change_clip(image, ClipChange(mirror=mirror), "zeros")
+            return augment_clip(image, ClipAugmentation(mirror=mirror), "zeros")
         image = torch.tensor(tracklet.frames(size))
         dy, dx = generator.integers(-PAD, PAD + 1, size=2).tolist() if config.crop == "pad10" else (0, 0)
-        return change_clip(image, ClipChange(dy=dy, dx=dx, mirror=mirror), "zeros")
+        return augment_clip(image, ClipAugmentation(dy=dy, dx=dx, mirror=mirror), "zeros")

@@ -9,7 +9,7 @@ from reidbench.plugin import MethodSpec, hookimpl
 
 @hookimpl
 def reidbench_methods() -> Sequence[MethodSpec]:
-    """Return the one method of this plugin."""
+    """Return the method of this plugin."""
     return [
         MethodSpec(
             name="siamese-convgru",

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet, stream_tracklets
-from reidbench.nn import as_input, mean_over_views, weights_digest
+from reidbench.nn import mean_over_views, normalize_clips, weights_digest
 from reidbench.plugin import Attention, ConfigError, Embeddings, FitJob
 from reidbench.training import (
-    ClipChange,
+    ClipAugmentation,
     NetworkMethod,
     TestClip,
-    change_clip,
-    clip_batches,
+    augment_clip,
+    batch_clips,
     cut_window,
     embed_clips,
     pad_clips,
-    view_changes,
+    view_augmentations,
 )
 
 from .backbones import published_weights
@@ -112,7 +112,7 @@ class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
                 f"to be attention, got {self.config.spatial_attention} and {self.config.temporal_pool}"
             )
         found: dict[int, Attention] = {}
-        for batch in clip_batches(self._plain_clips(tracklets), pixels=self._pixels):
+        for batch in batch_clips(self._plain_clips(tracklets), pixels=self._pixels):
             frames, lengths = pad_clips(batch, self.runtime.device)
             encoding = network(self._input(frames), lengths)
             maps = encoding.attention.unflatten(2, (1, *network.stack.grid)).cpu()
@@ -138,7 +138,7 @@ class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
             for row, frames in enumerate(stream_tracklets(train.tracklets, self._read))
         ]
         vectors = []
-        for batch in clip_batches(clips, pixels=self._pixels):
+        for batch in batch_clips(clips, pixels=self._pixels):
             frames, lengths = pad_clips(batch, self.runtime.device)
             vectors.append(network.frame_vectors(self._input(frames), lengths).cpu())
         network.fisher.take(fit_fisher(torch.cat(vectors), self.config.fv_components, job.seed % 2**32))
@@ -146,7 +146,7 @@ class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
     def _test_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
         for plain in self._plain_clips(tracklets):
             for view, change in enumerate(shown_under(len(tracklets[plain.tracklet]), self.config)):
-                changed = change_clip(plain.frames, change, self.config.crop_pad_mode)
+                changed = augment_clip(plain.frames, change, self.config.crop_pad_mode)
                 yield TestClip(plain.tracklet, view, changed)
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
@@ -159,14 +159,14 @@ class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
         return tracklet.frames(self.config.input_size, enlarge=False)
 
     def _input(self, clips: Tensor) -> Tensor:
-        return as_input(clips, self.config.input_size)
+        return normalize_clips(clips, self.config.input_size)
 
     @property
     def _pixels(self) -> int:
         return self.config.input_height * self.config.input_width
 
 
-def shown_under(length: int, config: SiameseConfig) -> list[ClipChange]:
+def shown_under(length: int, config: SiameseConfig) -> list[ClipAugmentation]:
     """Return the conditions under which a test sequence of `length` frames is shown; distances are averaged."""
     is_long = length >= SHORT_SEQUENCE and not config.test_aug_always
-    return view_changes("none" if is_long else config.test_aug)
+    return view_augmentations("none" if is_long else config.test_aug)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import ConvGRUCell, full_precision, valid_frames
+from reidbench.nn import ConvGRUCell, upcast_half, valid_frames
 from reidbench.plugin import ConfigError
 
 from .backbones import build_backbone
@@ -82,7 +82,7 @@ class LocationSoftmax(nn.Module):
             logits = self.scores(state.flatten(2).mT)[..., 0]
         else:
             logits = self.scores(state.flatten(1) if self.reads == "flatten" else state.mean((2, 3)))
-        return full_precision(logits).softmax(1)
+        return upcast_half(logits).softmax(1)
 
 
 class AttentiveStack(nn.Module):
@@ -242,7 +242,7 @@ class SiameseConvGRU(nn.Module):
         states, attention, valid = self._encode(clips, lengths)
         frames = F.normalize(states.flatten(2), dim=2).view_as(states) if self._norms_frames else states
         pooled, frame_weights = self.pooling(frames, valid)
-        descriptor = full_precision(pooled).flatten(1)
+        descriptor = upcast_half(pooled).flatten(1)
         if self.fisher is not None and not self.training:
             descriptor = self.fisher(self._frame_vectors(states), valid)
         if self.config.video_norm == "l2":

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidbench.nn import full_precision
+from reidbench.nn import upcast_half
 from reidbench.plugin import ConfigError, WeightsError
 
 from .config import FisherNorm
@@ -45,7 +45,7 @@ class TemporalPooling(nn.Module):
             The pooled state (B, C, h, w) and the weights of the frames (B, T), equal ones for "max".
         """
         logits = states.mean((3, 4)) @ self.u if self.mode == "attention" else states.new_zeros(valid.shape)
-        alpha = full_precision(logits).masked_fill(~valid, -math.inf).softmax(1)
+        alpha = upcast_half(logits).masked_fill(~valid, -math.inf).softmax(1)
         if self.mode == "max":
             return states.masked_fill(~valid[:, :, None, None, None], -math.inf).amax(1), alpha
         return torch.einsum("bt,btchw->bchw", alpha, states), alpha

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.datasets import TrackletView, TrainingSet
-from reidbench.nn import as_input, stack_clips
+from reidbench.nn import normalize_clips, stack_clips
 from reidbench.training import (
     PairBatch,
     TrainingTask,
-    change_clip,
-    draw_change,
+    augment_clip,
+    draw_augmentation,
     draw_clip,
-    long_enough,
     sample_pairs,
+    select_sequences,
 )
 
 from .config import SiameseConfig
@@ -37,7 +37,7 @@ class PairObjective(nn.Module):
         """Return the loss to minimise and its two terms; both branches run in one batch."""
         clips, same = batch
         config = self.network.config
-        encoding: ClipEncoding = self.network(as_input(clips, config.input_size))
+        encoding: ClipEncoding = self.network(normalize_clips(clips, config.input_size))
         first, second = encoding.descriptor.chunk(2)
         terms = siamese_loss(
             self.network.similarity(first, second),
@@ -62,7 +62,7 @@ class PairTraining(TrainingTask):
             weight_decay=self.config.weight_decay,
         )
         lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
-        rows = long_enough(lengths, self.config.clip_len, self.config.short)
+        rows = select_sequences(lengths, self.config.clip_len, self.config.short)
         self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
         self.pids, self.camids = train.pids[rows], train.camids[rows]
 
@@ -87,5 +87,5 @@ class PairTraining(TrainingTask):
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
         chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
         clip = torch.from_numpy(tracklet.frames(self.config.input_size, enlarge=False)[chosen])
-        change = draw_change(clip.shape[1], clip.shape[2], self.config.translation, generator)
-        return change_clip(clip, change, self.config.crop_pad_mode)
+        change = draw_augmentation(clip.shape[1], clip.shape[2], self.config.translation, generator)
+        return augment_clip(clip, change, self.config.crop_pad_mode)

@@ -23,12 +23,12 @@ def mean_over_views(
 ) -> Tensor:
     """Return distances (Q, G) averaged over test-time views.
 
-    View a of a query is compared with view a of a gallery item: both were shown under the same condition
-    (the 16 conditions of McLaughlin et al. 2016 are summed in this way). Where one side has fewer views, its
-    last one stands in for the rest, so an item without views is compared with every view of the other.
+    View a of a query is compared with view a of a gallery item, which has the same test-time augmentation
+    (McLaughlin et al. 2016 sum over 16 augmentations in this way). If one side has fewer views, its last view is
+    repeated, so an item with one view is compared with every view of the other.
 
     Args:
-        distance: distances (Q, G) of vectors (Q, D) and (G, D).
+        distance: function of vectors (Q, D) and (G, D) to distances (Q, G).
         query: (Q, D), or (Q, A, D) with `query_views` (Q,).
         query_views: number of views of each query; None for plain vectors.
         gallery: (G, D), or (G, B, D) with `gallery_views` (G,).
@@ -36,22 +36,24 @@ def mean_over_views(
     """
     if query_views is None and gallery_views is None:
         return distance(query, gallery)
-    query, query_views = _with_views(query, query_views)
-    gallery, gallery_views = _with_views(gallery, gallery_views)
+    query, query_views = _add_view_axis(query, query_views)
+    gallery, gallery_views = _add_view_axis(gallery, gallery_views)
     count = torch.maximum(query_views[:, None], gallery_views[None, :])  # (Q, G)
     total = query.new_zeros(count.shape, dtype=torch.float64)
     for view in range(int(count.max()) if count.numel() else 0):
-        distances = distance(_view(query, query_views, view), _view(gallery, gallery_views, view))
+        distances = distance(
+            _select_view(query, query_views, view), _select_view(gallery, gallery_views, view)
+        )
         total += torch.where(view < count, distances, 0)
     return total / count
 
 
-def _with_views(values: Tensor, views: Tensor | None) -> tuple[Tensor, Tensor]:
+def _add_view_axis(values: Tensor, views: Tensor | None) -> tuple[Tensor, Tensor]:
     if views is None:
         return values[:, None], torch.ones(len(values), dtype=torch.long, device=values.device)
     return values, views.to(values.device)
 
 
-def _view(values: Tensor, views: Tensor, view: int) -> Tensor:
+def _select_view(values: Tensor, views: Tensor, view: int) -> Tensor:
     rows = torch.arange(len(values), device=values.device)
     return values[rows, torch.clamp(views - 1, max=view)]

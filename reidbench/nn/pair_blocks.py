@@ -1,4 +1,4 @@
-"""Running a function of pairs over blocks of both axes, so that memory stays bounded."""
+"""Block-wise evaluation of a function of pairs, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Of the largest thing that exists for the pairs of a block. On a CPU it should stay in the cache and be memory that the
-# allocator hands out again: 2 MB took half of the time of 16 MB.
+# Size of the largest intermediate tensor of a block. On a CPU it should fit in the cache and reuse allocated memory:
+# 2 MB took half of the time of 16 MB.
 _BYTES = {"cpu": 1 << 21, "cuda": 1 << 28}
 
 
 def map_pair_blocks(
     block: Callable[[slice, slice], Tensor], rows: int, columns: int, *, cells: int, like: Tensor
 ) -> Tensor:
-    """Return (rows, columns) values of all pairs, computed block by block.
+    """Return the values (rows, columns) of all pairs, computed in blocks.
 
-    With gradients there is one block: all of it has to be held for the way back.
+    With gradients enabled there is a single block, because the backward pass needs all intermediate values.
 
     Args:
-        block: rows and columns to values (r, c).
+        block: function of a slice of rows and one of columns to values (r, c).
         rows: number of rows, at least 1.
         columns: number of columns, at least 1.
-        cells: numbers that the block holds for each pair.
-        like: a tensor whose device and type the numbers have.
+        cells: numbers per pair in the largest intermediate tensor.
+        like: a tensor with the device and dtype of the intermediate tensors.
     """
     if torch.is_grad_enabled():
         return block(slice(0, rows), slice(0, columns))
-    room = max(1, _BYTES.get(like.device.type, _BYTES["cpu"]) // (cells * like.element_size()))  # pairs
-    height = min(rows, max(1, int(room**0.5)))
-    width = min(columns, max(1, room // height))
+    pairs = max(1, _BYTES.get(like.device.type, _BYTES["cpu"]) // (cells * like.element_size()))
+    height = min(rows, max(1, int(pairs**0.5)))
+    width = min(columns, max(1, pairs // height))
     return torch.cat(
         [
             torch.cat(

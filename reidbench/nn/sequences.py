@@ -1,4 +1,4 @@
-"""Small helpers for padded sequences of frames."""
+"""Masks of padded sequences, and sums in mixed precision."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def valid_frames(lengths: Tensor, frames: int) -> Tensor:
-    """Return which frames are no padding: bool (B, T) for lengths (B,)."""
+    """Return the mask of the frames that are not padding: bool (B, T) for lengths (B,)."""
     return torch.arange(frames, device=lengths.device) < lengths[:, None]
 
 
-def full_precision(values: Tensor) -> Tensor:
-    """Return float32 for the half precisions of mixed training, whose sums lose too much; others as they are."""
+def upcast_half(values: Tensor) -> Tensor:
+    """Convert float16 and bfloat16 to float32, because sums in half precision are inexact; others stay as they are."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

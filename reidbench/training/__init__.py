@@ -1,24 +1,24 @@
 """The training loop, batch sampling, clips, augmentation, losses, and the embedding of clips."""
 
 from reidbench.training.augment import (
-    ClipChange,
+    ClipAugmentation,
     PadMode,
     TestAugmentation,
-    change_clip,
-    draw_change,
-    view_changes,
+    augment_clip,
+    draw_augmentation,
+    view_augmentations,
 )
 from reidbench.training.clips import (
     Chunks,
     Short,
     WindowSide,
-    chunk_frames,
     cut_window,
     draw_clip,
-    long_enough,
     loop_frames,
+    sample_chunks,
+    select_sequences,
 )
-from reidbench.training.embedding import TestClip, clip_batches, embed_clips, pad_clips
+from reidbench.training.embedding import TestClip, batch_clips, embed_clips, pad_clips
 from reidbench.training.loop import Precision, TrainingSettings, TrainingTask, train
 from reidbench.training.network_method import NetworkConfig, NetworkMethod
 from reidbench.training.pairs import PairBatch, sample_pairs
@@ -27,7 +27,7 @@ from reidbench.training.triplets import Mining, triplet_loss
 
 __all__ = [
     "Chunks",
-    "ClipChange",
+    "ClipAugmentation",
     "Mining",
     "NetworkConfig",
     "NetworkMethod",
@@ -40,19 +40,19 @@ __all__ = [
     "TrainingSettings",
     "TrainingTask",
     "WindowSide",
-    "change_clip",
-    "chunk_frames",
-    "clip_batches",
+    "augment_clip",
+    "batch_clips",
     "cut_window",
-    "draw_change",
+    "draw_augmentation",
     "draw_clip",
     "embed_clips",
-    "long_enough",
     "loop_frames",
     "pad_clips",
     "pk_batches",
+    "sample_chunks",
     "sample_pairs",
+    "select_sequences",
     "train",
     "triplet_loss",
-    "view_changes",
+    "view_augmentations",
 ]

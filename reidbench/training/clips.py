@@ -1,4 +1,4 @@
-"""Which frames of a sequence make a clip, in training and at test."""
+"""Selection of the frames of a clip, in training and at test."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ WindowSide = Literal["first", "last", "center"]
 Chunks = Literal["floor", "ceil_pad"]
 
 
-def long_enough(lengths: IntArray, clip_len: int, short: Short) -> IntArray:
-    """Return the rows of the sequences that are trained on: all, or with short=skip those of a clip or more.
+def select_sequences(lengths: IntArray, clip_len: int, short: Short) -> IntArray:
+    """Return the rows of the training sequences: all, or with short=skip those with at least `clip_len` frames.
 
     Raises:
-        ConfigError: none is.
+        ConfigError: no sequence remains.
     """
     rows = np.flatnonzero(lengths >= (clip_len if short == "skip" else 1))
     if len(rows) == 0:
@@ -31,16 +31,15 @@ def long_enough(lengths: IntArray, clip_len: int, short: Short) -> IntArray:
 
 
 def draw_clip(length: int, clip_len: int, short: Short, rng: np.random.Generator) -> IntArray:
-    """Draw which frames of a sequence make a clip: `clip_len` consecutive ones, their start uniform.
+    """Draw the frame indices of a clip: `clip_len` consecutive frames from a uniformly drawn start.
 
-    Of a sequence that is shorter, all frames from the first, then again from the first (short=loop) or the last
-    one repeated (pad_last).
+    A shorter sequence gives all its frames, then starts over (short=loop) or repeats its last frame (pad_last).
 
     Args:
-        length: frames of the sequence, at least 1.
-        clip_len: frames of the clip.
-        short: loop or pad_last; skip is as loop.
-        rng: source of randomness; one number is drawn whatever the length.
+        length: number of frames of the sequence, at least 1.
+        clip_len: number of frames of the clip.
+        short: loop or pad_last; skip acts like loop.
+        rng: source of randomness; one number is drawn for any length.
     """
     start = int(rng.integers(max(length - clip_len, 0) + 1))
     frames = start + np.arange(clip_len)
@@ -48,31 +47,31 @@ def draw_clip(length: int, clip_len: int, short: Short, rng: np.random.Generator
 
 
 def cut_window(length: int, limit: int, side: WindowSide) -> slice:
-    """Return which frames of a test sequence are embedded: all, or the first, last or middle `limit`."""
+    """Return the slice of the frames of a test sequence that are embedded: the first, last or middle `limit`."""
     if length <= limit or side == "first":
         return slice(0, min(length, limit))
     start = length - limit if side == "last" else (length - limit) // 2
     return slice(start, start + limit)
 
 
-def chunk_frames(
+def sample_chunks(
     length: int, count: int, rng: np.random.Generator | None = None, *, chunks: Chunks = "floor"
 ) -> IntArray:
-    """Return one frame of each of `count` chunks of equal duration, in order of time: (count,).
+    """Return the index of one frame per chunk, for `count` chunks of equal duration in temporal order: (count,).
 
-    Restricted random sampling (Li et al., CVPR 2018). A sequence of fewer frames than chunks has its last frame
-    repeated.
+    Restricted random sampling (Li et al., CVPR 2018). A sequence with fewer frames than chunks repeats its last
+    frame.
 
     Args:
-        length: frames of the sequence, at least 1.
-        count: number of chunks.
-        rng: draws a frame of each chunk; None takes the first one.
-        chunks: chunk i holds the frames floor(i F/N) to floor((i+1) F/N) - 1 ("floor"), or ceil(F/N) frames from
-            i ceil(F/N), the sequence padded by its last frame ("ceil_pad").
+        length: number F of frames of the sequence, at least 1.
+        count: number N of chunks.
+        rng: draws a frame per chunk; None selects the first one.
+        chunks: chunk i contains the frames floor(i F/N) to floor((i+1) F/N) - 1 ("floor"), or ceil(F/N) frames from
+            i ceil(F/N) of the sequence padded by its last frame ("ceil_pad").
     """
     if chunks == "floor":
-        padded = max(length, count)
-        borders = np.arange(count + 1) * padded // count
+        padded_length = max(length, count)
+        borders = np.arange(count + 1) * padded_length // count
     else:
         borders = np.arange(count + 1) * -(-length // count)
     first, last = borders[:-1], borders[1:] - 1
@@ -81,5 +80,5 @@ def chunk_frames(
 
 
 def loop_frames(length: int, count: int, start: int = 0) -> IntArray:
-    """Return `count` consecutive frames from `start`; after the last frame comes the first again."""
+    """Return the indices of `count` consecutive frames from `start`; the first frame follows the last."""
     return (start + np.arange(count)) % length

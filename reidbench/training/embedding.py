@@ -1,4 +1,4 @@
-"""From test-time clips to embeddings: batches of like length, as large as the memory of a forward pass allows."""
+"""Embedding of test-time clips, in batches of similar length and bounded memory."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from torch import Tensor
 
 from reidbench.plugin import Embeddings
 
-PIXELS = 1 << 24  # of a forward pass without gradients; bounds the memory of embedding
+# Pixels per forward pass without gradients; bounds the memory of embedding.
+PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
 class TestClip:
-    """One test-time view of one tracklet: number of the tracklet, number of the view, (T, H, W, C) frames."""
+    """One test-time view of a tracklet: index of the tracklet, index of the view, frames (T, H, W, C)."""
 
-    __test__ = False  # no test, whatever pytest may think of the name
+    # The name would make pytest collect the class as a test.
+    __test__ = False
 
     tracklet: int
     view: int
     frames: Tensor
 
 
-def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[TestClip]]:
-    """Yield clips of like length and one frame size together, longest first.
+def batch_clips(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[TestClip]]:
+    """Yield batches of clips of similar length and equal frame size, longest first.
 
     Args:
         clips: in any order.
-        pixels: of a frame as the network reads it.
+        pixels: number of pixels of a frame of the network's input.
     """
-    room = max(PIXELS // pixels, 1)  # frames
+    limit = max(PIXELS // pixels, 1)
     batch: list[TestClip] = []
     for clip in sorted(clips, key=lambda clip: (clip.frames.shape[1:], len(clip.frames)), reverse=True):
         is_other = bool(batch) and clip.frames.shape[1:] != batch[0].frames.shape[1:]
-        if is_other or (batch and len(batch[0].frames) * (len(batch) + 1) > room):
+        if is_other or (batch and len(batch[0].frames) * (len(batch) + 1) > limit):
             yield batch
             batch = []
         batch.append(clip)
@@ -44,7 +46,7 @@ def clip_batches(clips: Iterable[TestClip], *, pixels: int) -> Iterator[list[Tes
 
 
 def pad_clips(batch: Sequence[TestClip], device: str) -> tuple[Tensor, Tensor]:
-    """Return the frames (B, T, H, W, C) of clips of one frame size, padded to the longest, and their lengths (B,)."""
+    """Pad clips of equal frame size to the longest: frames (B, T, H, W, C) and lengths (B,)."""
     lengths = torch.tensor([len(clip.frames) for clip in batch])
     frames = torch.nn.utils.rnn.pad_sequence([clip.frames for clip in batch], batch_first=True)
     return frames.to(device), lengths.to(device)
@@ -53,35 +55,35 @@ def pad_clips(batch: Sequence[TestClip], device: str) -> tuple[Tensor, Tensor]:
 def embed_clips(
     clips: Iterable[TestClip],
     tracklets: int,
-    describe: Callable[[Tensor, Tensor], Tensor],
+    encode: Callable[[Tensor, Tensor], Tensor],
     *,
     device: str,
     pixels: int,
     sequences: bool = False,
 ) -> Embeddings:
-    """Embed all clips of some tracklets.
+    """Embed all test-time clips of N tracklets.
 
     Args:
-        clips: of all tracklets, their views numbered from 0.
+        clips: clips of all tracklets, with views numbered from 0.
         tracklets: number N of tracklets.
-        describe: clips (B, T, H, W, C) and their lengths (B,) to vectors (B, D), or sequences (B, S, D).
-        device: where `describe` wants its clips.
-        pixels: of a frame as the network reads it.
-        sequences: whether `describe` returns sequences, all of one length S.
+        encode: function of clips (B, T, H, W, C) and lengths (B,) to vectors (B, D) or sequences (B, S, D).
+        device: device of the inputs of `encode`.
+        pixels: number of pixels of a frame of the network's input.
+        sequences: whether `encode` returns sequences, all of the same length S.
 
     Returns:
-        Vectors (N, D) or sequences (N, S, D); with a leading axis of views where a tracklet has several.
+        Vectors (N, D) or sequences (N, S, D); with an axis of views after the first if a tracklet has several.
     """
-    described: dict[tuple[int, int], Tensor] = {}
-    for batch in clip_batches(clips, pixels=pixels):
-        rows = describe(*pad_clips(batch, device)).cpu()
-        described.update({(clip.tracklet, clip.view): row for clip, row in zip(batch, rows, strict=True)})
+    encoded: dict[tuple[int, int], Tensor] = {}
+    for batch in batch_clips(clips, pixels=pixels):
+        rows = encode(*pad_clips(batch, device)).cpu()
+        encoded.update({(clip.tracklet, clip.view): row for clip, row in zip(batch, rows, strict=True)})
     views = torch.zeros(tracklets, dtype=torch.long)
-    for tracklet, view in described:
+    for tracklet, view in encoded:
         views[tracklet] = max(int(views[tracklet]), view + 1)
-    first = next(iter(described.values()))
+    first = next(iter(encoded.values()))
     values = first.new_zeros(tracklets, int(views.max()), *first.shape)
-    for (tracklet, view), row in described.items():
+    for (tracklet, view), row in encoded.items():
         values[tracklet, view] = row
     lengths = torch.full((tracklets,), len(first)) if sequences else None
     if values.shape[1] == 1:

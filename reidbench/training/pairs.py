@@ -1,4 +1,4 @@
-"""Which pairs of sequences an epoch shows; all randomness comes from one generator."""
+"""Sampling of the pairs of sequences of an epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatch:
-    """P pairs: rows of the training table, (P,) each, and whether a pair shows one person."""
+    """P pairs: row indices of the training table, (P,) each, and whether a pair shows the same person."""
 
     row_a: IntArray
     row_b: IntArray
@@ -23,38 +23,38 @@ class PairBatch:
 
 
 class _People:
-    """The rows of every person, by camera."""
+    """The rows of every person, grouped by camera."""
 
     def __init__(self, pids: IntArray, camids: IntArray) -> None:
         rows: dict[int, dict[int, list[int]]] = {}
         for row, (pid, camid) in enumerate(zip(pids.tolist(), camids.tolist(), strict=True)):
             rows.setdefault(pid, {}).setdefault(camid, []).append(row)
         self.rows = rows
-        self.all = sorted(rows)
-        self.seen_twice = [pid for pid in self.all if len(rows[pid]) > 1]
+        self.pids = sorted(rows)
+        self.multi_camera = [pid for pid in self.pids if len(rows[pid]) > 1]
 
-    def positive(self, pid: int, rng: np.random.Generator) -> tuple[int, int]:
-        """Draw two sequences of a person, from two cameras."""
+    def draw_positive(self, pid: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw two sequences of a person from different cameras."""
         first, second = rng.permutation(sorted(self.rows[pid]))[:2].tolist()
         return self._row(pid, first, rng), self._row(pid, second, rng)
 
-    def anybody_else(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
-        """Draw a sequence of a person and one of somebody else, cameras as they fall; None if there is nobody else."""
-        others = [other for other in self.all if other != pid]
+    def draw_negative(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
+        """Draw a sequence of a person and one of another person, from any cameras; None without another person."""
+        others = [other for other in self.pids if other != pid]
         if not others:
             return None
         other = others[rng.integers(len(others))]
         cameras = [sorted(self.rows[person]) for person in (pid, other)]
-        first, second = (seen[rng.integers(len(seen))] for seen in cameras)
+        first, second = (choices[rng.integers(len(choices))] for choices in cameras)
         return self._row(pid, first, rng), self._row(other, second, rng)
 
-    def negative(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
-        """Draw a sequence of a person and one of somebody else from another camera; None if nobody else has one."""
+    def draw_negative_across_cameras(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
+        """Draw a sequence of a person and one of another person from another camera; None if there is none."""
         for camid in rng.permutation(sorted(self.rows[pid])).tolist():
-            for other in rng.permutation(self.all).tolist():
-                elsewhere = [camera for camera in sorted(self.rows[other]) if camera != camid]
-                if other != pid and elsewhere:
-                    camera = elsewhere[rng.integers(len(elsewhere))]
+            for other in rng.permutation(self.pids).tolist():
+                cameras = [camera for camera in sorted(self.rows[other]) if camera != camid]
+                if other != pid and cameras:
+                    camera = cameras[rng.integers(len(cameras))]
                     return self._row(pid, camid, rng), self._row(other, camera, rng)
         return None
 
@@ -73,31 +73,31 @@ def sample_pairs(
     rng: np.random.Generator,
     negatives_across_cameras: bool = True,
 ) -> list[PairBatch]:
-    """Draw the pairs of an epoch; the two sequences of a positive pair always come from different cameras.
+    """Draw the pairs of an epoch; the two sequences of a positive pair come from different cameras.
 
-    People take turns: each gets a positive pair before any gets a second one, and likewise each is the first of
-    a negative pair. Cameras and partners are drawn uniformly.
+    Every person gets a positive pair before any person gets a second one, and likewise for the first sequence of
+    negative pairs. Cameras and partners are drawn uniformly.
 
     Args:
         pids: (N,) person of each training sequence.
-        camids: (N,) camera of each.
-        batch_pairs: pairs in a batch; the last batch may be smaller.
-        pos_fraction: fraction of positive pairs, of every batch up to rounding and of the epoch.
-        pairs_per_epoch: pairs in all; None takes two for every person seen by two cameras.
+        camids: (N,) camera of each training sequence.
+        batch_pairs: pairs per batch; the last batch may be smaller.
+        pos_fraction: fraction of positive pairs, of the epoch and, up to rounding, of every batch.
+        pairs_per_epoch: number of pairs; None draws two pairs per person seen by two cameras.
         rng: the epoch's source of randomness.
-        negatives_across_cameras: whether the sequences of a negative pair come from different cameras too.
+        negatives_across_cameras: whether the sequences of a negative pair come from different cameras.
 
     Raises:
-        ConfigError: no person is seen by two cameras, or there is no pair of different people.
+        ConfigError: no person is seen by two cameras, or no pair of different people exists.
     """
     people = _People(pids, camids)
-    if not people.seen_twice:
+    if not people.multi_camera:
         raise ConfigError(
-            f"training pairs must come from two cameras, but none of {len(people.all)} people is seen by two: "
-            f"train on another protocol"
+            f"cannot draw training pairs: no person of {len(people.pids)} is seen by two cameras. "
+            "Train on another protocol."
         )
-    total = 2 * len(people.seen_twice) if pairs_per_epoch is None else pairs_per_epoch
-    # the k-th pair is positive when the running count of positive ones steps up, so batches share them evenly
+    total = 2 * len(people.multi_camera) if pairs_per_epoch is None else pairs_per_epoch
+    # Pair k is positive if the rounded running count of positive pairs increases, which spreads them evenly.
     steps = np.floor(np.arange(total + 1) * pos_fraction + 0.5)
     same = steps[1:] > steps[:-1]
     positives, negatives = _positives(people, rng), _negatives(people, rng, across=negatives_across_cameras)
@@ -114,20 +114,21 @@ def sample_pairs(
 
 def _positives(people: _People, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
     while True:
-        for pid in rng.permutation(people.seen_twice).tolist():
-            yield people.positive(pid, rng)
+        for pid in rng.permutation(people.multi_camera).tolist():
+            yield people.draw_positive(pid, rng)
 
 
 def _negatives(people: _People, rng: np.random.Generator, *, across: bool) -> Iterator[tuple[int, int]]:
-    draw = people.negative if across else people.anybody_else
+    draw = people.draw_negative_across_cameras if across else people.draw_negative
     while True:
-        drawn = (draw(pid, rng) for pid in rng.permutation(people.all).tolist())
-        found = False
-        for pair in drawn:
+        has_pair = False
+        for pid in rng.permutation(people.pids).tolist():
+            pair = draw(pid, rng)
             if pair is not None:
-                found = True
+                has_pair = True
                 yield pair
-        if not found:
+        if not has_pair:
             raise ConfigError(
-                "negative training pairs need two people seen by different cameras, got only one person"
+                "cannot draw negative training pairs: no two people are seen by different cameras. "
+                "Train on another protocol."
             )

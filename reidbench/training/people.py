@@ -1,4 +1,4 @@
-"""Batches of P people with V sequences each, as batch-hard mining needs them."""
+"""PK sampling: batches of P people with V sequences each, for triplet losses."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ IntArray = npt.NDArray[np.int64]
 
 
 def pk_batches(pids: IntArray, *, people: int, samples: int, rng: np.random.Generator) -> list[IntArray]:
-    """Draw the batches of an epoch, in which every person has one turn (Hermans et al., arXiv:1703.07737).
+    """Draw the batches of one pass over all people (Hermans et al., arXiv:1703.07737).
 
-    A last batch that is not full is filled with other people. A person with fewer sequences than `samples` shows
-    some of them again; the others show different ones.
+    An incomplete last batch is filled with other people. Sequences of a person repeat in a batch only if the person
+    has fewer than `samples`.
 
     Args:
         pids: (N,) person of each training sequence.
-        people: P, people in a batch.
-        samples: V, sequences of a person in a batch.
+        people: P, people per batch.
+        samples: V, sequences per person in a batch.
         rng: the epoch's source of randomness.
 
     Returns:
-        Rows (P * V,) of each batch, person by person.
+        Row indices (P * V,) of each batch, grouped by person.
 
     Raises:
-        ConfigError: fewer people than a batch shows.
+        ConfigError: the training data has fewer than P people.
     """
     rows = {pid: np.flatnonzero(pids == pid) for pid in np.unique(pids).tolist()}
     if len(rows) < people:
         raise ConfigError(
-            f"a batch shows {people} people, but the training data has {len(rows)}: take fewer with "
-            "--set batch_people, or train on another protocol"
+            f"batch_people must be at most the {len(rows)} training people, got {people}. Use --set batch_people="
+            f"{len(rows)} or train on another protocol."
         )
     order = rng.permutation(sorted(rows)).tolist()
     batches = []
     for start in range(0, len(order), people):
-        shown = order[start : start + people]
-        if len(shown) < people:
-            others = [pid for pid in order if pid not in set(shown)]
-            shown = [*shown, *rng.choice(others, people - len(shown), replace=False).tolist()]
-        batches.append(np.concatenate([_sampled(rows[pid], samples, rng) for pid in shown]))
+        chosen = order[start : start + people]
+        if len(chosen) < people:
+            others = [pid for pid in order if pid not in set(chosen)]
+            chosen = [*chosen, *rng.choice(others, people - len(chosen), replace=False).tolist()]
+        batches.append(np.concatenate([_sample(rows[pid], samples, rng) for pid in chosen]))
     return batches
 
 
-def _sampled(rows: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """Draw rows; none comes a second time before all have come."""
+def _sample(rows: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+    """Draw rows; a row repeats only after all rows were drawn."""
     rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
     return np.concatenate(rounds)[:count]

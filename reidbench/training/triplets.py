@@ -1,4 +1,4 @@
-"""Triplet losses on a matrix of distances, learned or plain."""
+"""Triplet losses on a matrix of distances."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Mining = Literal["batch_hard", "batch_all"]
 def triplet_loss(distances: Tensor, pids: Tensor, *, margin: float, mining: Mining = "batch_hard") -> Tensor:
     """Return the mean of max(0, margin + d(anchor, positive) - d(anchor, negative)) over the mined triplets.
 
-    Every item is an anchor. "batch_hard" takes its farthest positive and its nearest negative (Hermans et al.,
-    arXiv:1703.07737); "batch_all" all pairs of a positive and a negative. Items without a positive or without a
-    negative are no anchors; with no anchor at all the loss is 0 and its gradient too.
+    Every item with a positive and a negative is an anchor. "batch_hard" selects its farthest positive and nearest
+    negative (Hermans et al., arXiv:1703.07737), "batch_all" all pairs of a positive and a negative. Without anchors,
+    the loss and its gradient are 0.
 
     Args:
-        distances: (B, B), with gradient.
-        pids: (B,).
-        margin: gamma.
-        mining: which triplets count.
+        distances: (B, B), with gradients.
+        pids: (B,) person of each item.
+        margin: the margin of the loss.
+        mining: selection of the triplets.
     """
     same = pids[:, None] == pids[None, :]
     positive = same & ~torch.eye(len(pids), dtype=torch.bool, device=pids.device)

@@ -10,7 +10,7 @@ from reidbench.nn import ConvGRUCell
 
 
 def literal_step(cell: ConvGRUCell, x: Tensor, h: Tensor) -> Tensor:
-    """W-5 with six convolutions, one after the other."""
+    """Compute W-5 with six separate convolutions."""
     W_z, W_r, W = cell.input_kernels.chunk(3)
     U_z, U_r = cell.gate_kernels.chunk(2)
     b_z, b_r, b = [0.0] * 3 if cell.bias is None else [bias[:, None, None] for bias in cell.bias.chunk(3)]
@@ -34,7 +34,7 @@ def random_cell(*sizes: int, bias: bool = True) -> ConvGRUCell:
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("kernel", [1, 3, 5, 9])
-def test_a_sequence_equals_six_convolutions_a_step(kernel: int, bias: bool) -> None:
+def test_sequence_equals_six_convolutions_per_step(kernel: int, bias: bool) -> None:
     torch.manual_seed(kernel)
     cell = random_cell(5, 4, kernel, bias=bias)
     inputs, state = torch.randn(2, 3, 5, 7, 4).double(), torch.rand(2, 4, 7, 4).double()
@@ -47,7 +47,7 @@ def test_a_sequence_equals_six_convolutions_a_step(kernel: int, bias: bool) -> N
         torch.testing.assert_close(states[:, t], state, rtol=0, atol=1e-12)
 
 
-def test_one_by_one_kernels_on_one_location_are_a_fully_connected_gru() -> None:
+def test_1x1_kernels_on_one_location_are_a_fully_connected_gru() -> None:
     torch.manual_seed(0)
     cell = random_cell(6, 3, 1, bias=False)
     x, h = torch.randn(2, 6).double(), torch.rand(2, 3).double()
@@ -64,23 +64,23 @@ def test_one_by_one_kernels_on_one_location_are_a_fully_connected_gru() -> None:
     torch.testing.assert_close(after[:, 0, :, 0, 0], expected, rtol=0, atol=1e-12)
 
 
-def test_an_open_update_gate_takes_the_candidate_and_a_closed_one_keeps_the_state() -> None:
+def test_open_update_gate_changes_and_closed_gate_keeps_the_state() -> None:
     cell = ConvGRUCell(1, 1, 1)
     assert cell.bias is not None
     state, inputs = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1, 1)
     with torch.no_grad():
         cell.bias[0] = 100.0
-        opened = cell(inputs, state)
+        open_state = cell(inputs, state)
         cell.bias[0] = -100.0
-        closed = cell(inputs, state)
+        closed_state = cell(inputs, state)
 
-    assert closed.item() == state.item()
-    assert opened.item() != state.item()
+    assert closed_state.item() == state.item()
+    assert open_state.item() != state.item()
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_weighted_inputs_are_projected_as_if_weighted_first(kernel: int, bias: bool) -> None:
+def test_project_weighted_equals_projecting_weighted_inputs(kernel: int, bias: bool) -> None:
     torch.manual_seed(1)
     cell = random_cell(5, 4, kernel, bias=bias)
     inputs, weights = torch.randn(2, 3, 5, 4, 3).double(), torch.rand(2, 1, 4, 3).double()
@@ -92,7 +92,7 @@ def test_weighted_inputs_are_projected_as_if_weighted_first(kernel: int, bias: b
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_multiplications_and_weights_are_those_the_paper_gives(kernel: int) -> None:
+def test_multiplications_and_parameters_match_the_paper(kernel: int) -> None:
     T, H1, H2, Cx, Ch = 3, 7, 7, 6, 4
     cell = ConvGRUCell(Cx, Ch, kernel, bias=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -100,10 +100,11 @@ def test_multiplications_and_weights_are_those_the_paper_gives(kernel: int) -> N
 
     weights = 3 * kernel * kernel * (Cx * Ch + Ch**2)
     assert sum(parameter.numel() for parameter in cell.parameters()) == weights
-    assert counter.get_total_flops() == 2 * T * H1 * H2 * weights  # a multiplication and an addition
+    # A multiplication and an addition each.
+    assert counter.get_total_flops() == 2 * T * H1 * H2 * weights
 
 
-def test_the_fully_connected_gru_on_flattened_maps_costs_what_the_paper_gives() -> None:
+def test_fully_connected_gru_multiplications_match_the_paper() -> None:
     T, H1, H2, Cx, Ch = 2, 3, 2, 5, 4
     cell = ConvGRUCell(Cx * H1 * H2, Ch * H1 * H2, 1, bias=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -112,7 +113,7 @@ def test_the_fully_connected_gru_on_flattened_maps_costs_what_the_paper_gives() 
     assert counter.get_total_flops() == 2 * 3 * T * H1**2 * H2**2 * (Cx * Ch + Ch**2)
 
 
-def test_uniform_kernels_fill_the_range_and_biases_start_at_zero() -> None:
+def test_uniform_init_fills_the_range_and_biases_are_zero() -> None:
     torch.manual_seed(0)
     cell = ConvGRUCell(8, 8, 5, init="uniform")
     assert cell.bias is not None
@@ -123,7 +124,7 @@ def test_uniform_kernels_fill_the_range_and_biases_start_at_zero() -> None:
     assert not cell.bias.any()
 
 
-def test_xavier_gives_each_gate_orthogonal_state_kernels_and_bounded_input_kernels() -> None:
+def test_xavier_state_kernels_are_orthogonal_and_input_kernels_bounded() -> None:
     torch.manual_seed(0)
     cell = ConvGRUCell(6, 4, 3, init="xavier")
 
@@ -134,7 +135,7 @@ def test_xavier_gives_each_gate_orthogonal_state_kernels_and_bounded_input_kerne
     assert 0.9 * bound < cell.input_kernels.abs().max() <= bound
 
 
-def test_xavier_makes_up_for_small_inputs() -> None:
+def test_xavier_divides_input_kernels_by_the_input_scale() -> None:
     torch.manual_seed(3)
     plain = ConvGRUCell(6, 4, 3)
     torch.manual_seed(3)

@@ -15,12 +15,12 @@ def test_euclidean_is_the_norm_of_the_difference() -> None:
     torch.testing.assert_close(euclidean(query, gallery), expected)
 
 
-def test_views_of_one_condition_are_compared_and_a_missing_one_is_stood_in_for() -> None:
+def test_views_are_paired_and_the_last_view_is_repeated() -> None:
     generator = torch.Generator().manual_seed(1)
     query, gallery = (torch.randn(3, 4, 5, generator=generator) for _ in range(2))
     query_views, gallery_views = torch.tensor([4, 1, 2]), torch.tensor([4, 4, 1])
 
-    found = mean_over_views(euclidean, query, query_views, gallery, gallery_views)
+    distances = mean_over_views(euclidean, query, query_views, gallery, gallery_views)
 
     for q in range(3):
         for g in range(3):
@@ -29,10 +29,10 @@ def test_views_of_one_condition_are_compared_and_a_missing_one_is_stood_in_for()
             expected = sum(float(torch.linalg.norm(query[q, x] - gallery[g, y])) for x, y in pairs) / len(
                 pairs
             )
-            assert float(found[q, g]) == pytest.approx(expected, rel=1e-5)
+            assert float(distances[q, g]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_padding_behind_the_counted_views_changes_nothing() -> None:
+def test_padded_views_do_not_change_distances() -> None:
     query, gallery = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
     views = torch.tensor([1, 2])
     before = mean_over_views(euclidean, query, views, gallery, views)
@@ -41,10 +41,10 @@ def test_padding_behind_the_counted_views_changes_nothing() -> None:
     assert torch.equal(mean_over_views(euclidean, query, views, gallery, views), before)
 
 
-def test_plain_vectors_against_views_are_compared_with_each() -> None:
+def test_plain_vectors_are_compared_with_every_view() -> None:
     query, gallery = torch.randn(2, 4), torch.randn(3, 2, 4)
 
-    found = mean_over_views(euclidean, query, None, gallery, torch.full((3,), 2))
+    distances = mean_over_views(euclidean, query, None, gallery, torch.full((3,), 2))
 
     expected = (euclidean(query, gallery[:, 0]) + euclidean(query, gallery[:, 1])) / 2
-    torch.testing.assert_close(found.float(), expected)
+    torch.testing.assert_close(distances.float(), expected)

@@ -9,27 +9,27 @@ from reidbench.nn import map_pair_blocks, pair_blocks
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 50), st.integers(1, 400))
-def test_every_pair_is_asked_once_in_blocks_of_bounded_size(
-    rows: int, columns: int, cells: int, room: int
+def test_every_pair_is_computed_once_in_bounded_blocks(
+    rows: int, columns: int, cells: int, limit: int
 ) -> None:
-    asked = torch.zeros(rows, columns)
-    names = torch.arange(rows * columns).view(rows, columns)
+    visits = torch.zeros(rows, columns)
+    expected = torch.arange(rows * columns).view(rows, columns)
 
     def block(row: slice, column: slice) -> torch.Tensor:
-        asked[row, column] += 1
-        part = names[row, column]
-        assert part.numel() * cells * 4 <= max(room, cells * 4)
-        return part
+        visits[row, column] += 1
+        values = expected[row, column]
+        assert values.numel() * cells * 4 <= max(limit, cells * 4)
+        return values
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(pair_blocks, "_BYTES", {"cpu": room})
-        whole = map_pair_blocks(block, rows, columns, cells=cells, like=torch.zeros(1))
+        patch.setattr(pair_blocks, "_BYTES", {"cpu": limit})
+        result = map_pair_blocks(block, rows, columns, cells=cells, like=torch.zeros(1))
 
-    assert torch.equal(whole, names)
-    assert (asked == 1).all()
+    assert torch.equal(result, expected)
+    assert (visits == 1).all()
 
 
-def test_with_gradients_there_is_one_block() -> None:
+def test_gradients_use_a_single_block() -> None:
     calls = []
 
     def block(row: slice, column: slice) -> torch.Tensor:

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.training import chunk_frames, loop_frames
+from reidbench.training import loop_frames, sample_chunks
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 99))
 def test_each_chunk_gives_one_frame_in_order(length: int, count: int, seed: int) -> None:
     for chunks in ("floor", "ceil_pad"):
         for rng in (None, np.random.default_rng(seed)):
-            frames = chunk_frames(length, count, rng, chunks=chunks)
+            frames = sample_chunks(length, count, rng, chunks=chunks)
 
             assert len(frames) == count
             assert (np.diff(frames) >= 0).all()
@@ -32,17 +32,17 @@ def test_each_chunk_gives_one_frame_in_order(length: int, count: int, seed: int)
         ("ceil_pad", 4, [0, 1, 2, 3, 3, 3]),
     ],
 )
-def test_at_test_the_first_frame_of_each_chunk_is_taken(
+def test_sampling_without_rng_selects_first_frames_of_chunks(
     chunks: str, length: int, expected: list[int]
 ) -> None:
-    assert chunk_frames(length, 6, chunks=chunks).tolist() == expected  # type: ignore[arg-type]
+    assert sample_chunks(length, 6, chunks=chunks).tolist() == expected  # type: ignore[arg-type]
 
 
-def test_drawn_frames_reach_every_frame() -> None:
+def test_random_sampling_reaches_every_frame() -> None:
     rng = np.random.default_rng(0)
 
-    assert {int(frame) for _ in range(300) for frame in chunk_frames(13, 6, rng)} == set(range(13))
+    assert {int(frame) for _ in range(300) for frame in sample_chunks(13, 6, rng)} == set(range(13))
 
 
-def test_loops_begin_again_after_the_last_frame() -> None:
+def test_loop_starts_over_after_the_last_frame() -> None:
     assert loop_frames(3, 7, start=1).tolist() == [1, 2, 0, 1, 2, 0, 1]

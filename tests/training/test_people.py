@@ -12,16 +12,16 @@ from reidbench.training import pk_batches
 
 
 @given(st.lists(st.integers(0, 12), min_size=20, max_size=80), st.integers(1, 4), st.integers(1, 5))
-def test_every_person_has_a_turn_in_batches_of_p_by_v(pids: list[int], people: int, samples: int) -> None:
+def test_every_person_appears_in_batches_of_p_by_v(pids: list[int], people: int, samples: int) -> None:
     labels = np.array(pids)
-    known = set(pids)
-    if len(known) < people:
+    people_of_data = set(pids)
+    if len(people_of_data) < people:
         return
 
     batches = pk_batches(labels, people=people, samples=samples, rng=np.random.default_rng(0))
 
-    assert len(batches) == -(-len(known) // people)
-    assert {pid for batch in batches for pid in labels[batch].tolist()} == known
+    assert len(batches) == -(-len(people_of_data) // people)
+    assert {pid for batch in batches for pid in labels[batch].tolist()} == people_of_data
     for batch in batches:
         assert set(Counter(labels[batch].tolist()).values()) == {samples}
         for pid in set(labels[batch].tolist()):
@@ -30,6 +30,6 @@ def test_every_person_has_a_turn_in_batches_of_p_by_v(pids: list[int], people: i
             assert max(times.values()) - min(times.values()) <= 1
 
 
-def test_too_few_people_are_refused_with_both_numbers() -> None:
-    with pytest.raises(ConfigError, match=r"shows 3 people.*has 2"):
+def test_too_few_people_raise_config_error() -> None:
+    with pytest.raises(ConfigError, match=r"batch_people must be at most the 2 training people, got 3"):
         pk_batches(np.array([1, 1, 2]), people=3, samples=2, rng=np.random.default_rng(0))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reidbench.training import triplet_loss
 
 
-def by_hand(distances: torch.Tensor, pids: list[int], margin: float, mining: str) -> float:
+def loop_loss(distances: torch.Tensor, pids: list[int], margin: float, mining: str) -> float:
     losses = []
     for anchor in range(len(pids)):
         positives = [n for n, pid in enumerate(pids) if pid == pids[anchor] and n != anchor]
@@ -20,21 +20,21 @@ def by_hand(distances: torch.Tensor, pids: list[int], margin: float, mining: str
         far = [float(distances[anchor, n]) for n in positives]
         near = [float(distances[anchor, n]) for n in negatives]
         pairs = [(max(far), min(near))] if mining == "batch_hard" else list(itertools.product(far, near))
-        losses += [max(0.0, margin + one - other) for one, other in pairs]
+        losses += [max(0.0, margin + positive - negative) for positive, negative in pairs]
     return sum(losses) / len(losses) if losses else 0.0
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=9), st.integers(0, 1000))
 @pytest.mark.parametrize("mining", ["batch_hard", "batch_all"])
-def test_it_agrees_with_loops(mining: str, pids: list[int], seed: int) -> None:
+def test_triplet_loss_equals_plain_loops(mining: str, pids: list[int], seed: int) -> None:
     distances = torch.rand(len(pids), len(pids), generator=torch.Generator().manual_seed(seed))
 
     loss = triplet_loss(distances, torch.tensor(pids), margin=0.3, mining=mining)  # type: ignore[arg-type]
 
-    assert float(loss) == pytest.approx(by_hand(distances, pids, 0.3, mining), abs=1e-6)
+    assert float(loss) == pytest.approx(loop_loss(distances, pids, 0.3, mining), abs=1e-6)
 
 
-def test_a_batch_without_anchors_has_no_loss_and_no_gradient() -> None:
+def test_batch_without_anchors_has_zero_loss_and_gradient() -> None:
     distances = torch.rand(3, 3).requires_grad_()
 
     loss = triplet_loss(distances, torch.tensor([1, 2, 3]), margin=0.3)

@@ -14,9 +14,9 @@ from reidbench_plugins.siamese_convgru.method import SiameseConvGru, shown_under
 from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.errors import ConfigError
-from reidbench.nn import as_input
+from reidbench.nn import normalize_clips
 from reidbench.plugin import Embeddings, FitJob, Runtime
-from reidbench.training import ClipChange
+from reidbench.training import ClipAugmentation
 
 TINY = dataclasses.replace(PRESETS["small"], channels=(4, 4, 4), batch_pairs=4, epochs=1, clip_len=3)
 
@@ -176,7 +176,7 @@ def test_attention_is_what_the_network_weighs_the_plain_view_with(
         assert item.temporal is not None
         clip = torch.tensor(view.frames(config.input_size)[item.frames])
         with torch.no_grad():
-            expected = method.network(as_input(clip[None], config.input_size))
+            expected = method.network(normalize_clips(clip[None], config.input_size))
         torch.testing.assert_close(item.spatial.flatten(1), expected.attention[0], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(item.temporal, expected.frame_weights, atol=1e-5, rtol=1e-4)
         assert item.spatial.shape == (len(item.frames), 1, *method.network.stack.grid)
@@ -222,7 +222,7 @@ def test_short_sequences_have_the_views_of_the_settings(test_aug: str, views: in
     changes = shown_under(127, config)
 
     assert len(set(changes)) == len(changes) == views
-    assert shown_under(128, config) == [ClipChange()]
+    assert shown_under(128, config) == [ClipAugmentation()]
     assert shown_under(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
 
 
