@@ -122,15 +122,16 @@ def test_reranking_is_marked_and_needs_features(reidbench: Run) -> None:
     assert "hold distances; re-ranking needs those between all items" in answer.err
 
 
-def test_cameras_counted_from_another_number_and_another_order_agree(
+def test_renumbered_cameras_and_reordered_rows_agree_with_the_protocol(
     reidbench: Run, small_root: Path, saved: dict[str, Any]
 ) -> None:
     with h5py.File("f.h5", "a") as file:
-        del file.attrs["digest"]  # as in a file made elsewhere
+        # As in a file of another program.
+        del file.attrs["digest"]
         for trial in file.values():
             for side in ("query", "gallery"):
                 group = trial[side]
-                group["camid"][...] = group["camid"][()] - 1
+                group["camid"][...] = 7 - 3 * group["camid"][()]
                 order = np.random.default_rng(0).permutation(len(group["pid"]))
                 for name in group:
                     group[name][...] = group[name][()][order]
@@ -164,11 +165,14 @@ def drop_a_row(file: Any) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (drop_a_trial, "hold 9 searches, the protocol has 10"),
-        (drop_a_row, "trial 0, gallery: 5 tracklets that are not junk, the protocol has 6"),
-        (change("query/pid", 999), "trial 3, query: person 999 has 1 tracklets in camera number 0"),
+        (
+            drop_a_trial,
+            "f.h5 must have 10 searches, one per trial and direction in the groups trial_00, trial_01, ..., got 9",
+        ),
+        (drop_a_row, "trial 0, gallery must have 6 tracklets that are not junk, got 5"),
+        (change("query/pid", 999), "trial 3, query: person 999 must have 0 tracklets, got 1"),
         (change("gallery/features", np.nan), "gallery features: row 0, column 0 is nan"),
-        (change("query/pid", 0), "trial 3, query: person 0 has 1 tracklets"),
+        (change("query/pid", 0), "trial 3, query: person 0 must have 0 tracklets, got 1"),
     ],
 )
 def test_features_that_are_not_those_of_the_protocol_are_refused_and_nothing_is_written(
