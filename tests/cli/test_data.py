@@ -57,10 +57,10 @@ def test_withdrawn_datasets_say_so(reidbench: Run, dataset: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("market1501", "--frames", "3"), "'market1501' holds still images; leave out frames"),
-        (("ilids-vid", "--people", "3", "--labels", "."), "labels fix the people"),
-        (("viper", "--labels", "."), "the writer of 'viper' follows no label files"),
-        (("mars", "--labels", "."), "cannot be read"),
+        (("market1501", "--frames", "3"), "layout 'market1501' has still images: leave out frames"),
+        (("ilids-vid", "--people", "3", "--labels", "."), "cannot combine people with labels"),
+        (("viper", "--labels", "."), "layout 'viper' does not support labels"),
+        (("mars", "--labels", "."), "cannot read label file"),
         (("nonesuch",), "unknown dataset 'nonesuch'"),
     ],
 )

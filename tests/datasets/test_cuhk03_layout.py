@@ -26,7 +26,7 @@ from tests.datasets.trees import LABELS, frames_of, labels, names, needs, planne
 SMALL = SyntheticSettings(people=5, seed=8, masks=True)
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     plan = layout.plan_tree(SMALL)
 
     check_images_are_those_planned(Cuhk03(), rendered, plan)
@@ -34,7 +34,7 @@ def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
     assert len({job.size for job in plan.jobs}) > 4
 
 
-def test_a_rendered_release_holds_the_images(rendered: Path, tmp_path: Path) -> None:
+def test_rendered_release_contains_the_images(rendered: Path, tmp_path: Path) -> None:
     tree = shutil.copytree(rendered, tmp_path / "copy", ignore=shutil.ignore_patterns("images_*", "masks"))
     assert (tree / RELEASE).read_bytes().startswith(b"MATLAB 7.3 MAT-file")
 
@@ -49,28 +49,28 @@ def test_a_rendered_release_holds_the_images(rendered: Path, tmp_path: Path) -> 
             np.testing.assert_array_equal(decode(tree / f"images_{kind}" / file.name), decode(file))
 
 
-def test_the_same_settings_write_the_same_release(rendered: Path, tmp_path: Path) -> None:
-    again = layout.LAYOUT.synthesize(tmp_path, SMALL, workers=1, progress=False)
+def test_equal_settings_write_equal_release_files(rendered: Path, tmp_path: Path) -> None:
+    second = layout.LAYOUT.synthesize(tmp_path, SMALL, workers=1, progress=False)
 
     for file in (RELEASE, config_file("detected"), config_file("labeled")):
-        assert (again / file).read_bytes() == (rendered / file).read_bytes()
+        assert (second / file).read_bytes() == (rendered / file).read_bytes()
 
 
-def names_of(plan: TreePlan) -> dict[str, list[str]]:
-    found = defaultdict(list)
+def planned_names(plan: TreePlan) -> dict[str, list[str]]:
+    names_of_kind = defaultdict(list)
     for frame in sorted(frames_of(plan)):
         folder, _, name = frame.partition("/")
-        found[folder.removeprefix("images_")].append(name)
-    return found
+        names_of_kind[folder.removeprefix("images_")].append(name)
+    return names_of_kind
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_full_tree_has_the_official_counts(tmp_path: Path) -> None:
+def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(seed=3))
     contents = Cuhk03().read(written(plan, tmp_path))
 
     check_counts_are_official_but_for_single_cameras(Cuhk03(), contents)
-    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == names_of(plan)
+    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == planned_names(plan)
     people = {name[:5] for name in names(contents, "detected")}
     assert Counter(name[0] for name in people) == {"1": 843, "2": 440, "3": 77, "4": 58, "5": 49}
     assert len(plan.finish.keywords["test_sets"]) == 20  # type: ignore[union-attr]
@@ -79,7 +79,7 @@ def test_a_full_tree_has_the_official_counts(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 30])
-def test_trees_of_any_size_play_every_role(people: int, tmp_path: Path) -> None:
+def test_trees_of_any_size_fill_every_part(people: int, tmp_path: Path) -> None:
     contents = Cuhk03().read(written(layout.plan_tree(SyntheticSettings(people=people)), tmp_path))
     tested = {}
     for kind in ("detected", "labeled"):
@@ -94,12 +94,12 @@ def test_trees_of_any_size_play_every_role(people: int, tmp_path: Path) -> None:
     assert len(tested["detected"] - tested["labeled"]) == 1
 
 
-def test_both_kinds_of_boxes_of_a_person_and_view_come_from_one_walk() -> None:
+def test_detected_and_labeled_boxes_of_a_view_show_one_track() -> None:
     plan = layout.plan_tree(SyntheticSettings(people=4))
 
-    walks = [{frame.split("/")[-1][:8] for frame in job.frames} for job in plan.jobs]
-    assert {len(walk) for walk in walks} == {1}
-    assert len(walks) == 8
+    tracks = [{frame.split("/")[-1][:8] for frame in job.frames} for job in plan.jobs]
+    assert {len(track) for track in tracks} == {1}
+    assert len(tracks) == 8
     assert all(
         {frame.split("/")[0] for frame in job.frames} == {"images_detected", "images_labeled"}
         for job in plan.jobs
@@ -108,27 +108,27 @@ def test_both_kinds_of_boxes_of_a_person_and_view_come_from_one_walk() -> None:
 
 
 @pytest.mark.parametrize("people", [3, 1_701])
-def test_numbers_of_people_that_do_not_fit_are_refused(people: int) -> None:
+def test_number_of_people_must_be_in_range(people: int) -> None:
     with pytest.raises(ConfigError, match=r"people must be a whole number in \[4, 1700\]"):
         layout.plan_tree(SyntheticSettings(people=people))
 
 
 @needs("cuhk03")
 @pytest.mark.usefixtures("cheap_people")
-def test_a_tree_of_the_official_labels_has_exactly_their_rows(tmp_path: Path) -> None:
+def test_tree_of_the_official_labels_has_their_rows(tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS))
     contents = Cuhk03().read(written(plan, tmp_path))
 
     assert not list(count_differences(Cuhk03(), contents))
-    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == names_of(plan)
+    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == planned_names(plan)
     for kind in ("detected", "labeled"):
         official = read_config(LABELS / "cuhk03" / config_file(kind))
         assert official is not None
         assert contents.table.pids[contents.part(kind)].tolist() == official.labels.tolist()
-        for part, places in official.parts.items():
-            assert names(contents, f"{kind}-{part}") == [official.names[place] for place in places]
+        for part, rows in official.parts.items():
+            assert names(contents, f"{kind}-{part}") == [official.names[row] for row in rows]
 
 
-def test_a_label_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"label file .*config_detected\.mat cannot be read"):
+def test_missing_label_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot read label file .*config_detected\.mat"):
         layout.plan_tree(SyntheticSettings(labels=tmp_path))

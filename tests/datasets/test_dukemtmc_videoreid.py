@@ -252,5 +252,5 @@ def test_a_number_of_people_that_the_layout_cannot_hold_is_refused(people: int) 
 
 
 def test_label_files_are_refused_since_none_are_published(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="follows no label files"):
+    with pytest.raises(ConfigError, match="does not support labels"):
         layout.LAYOUT.resolve(SyntheticSettings(labels=tmp_path))

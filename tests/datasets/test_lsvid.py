@@ -12,7 +12,7 @@ from reidbench.datasets.readers import lsvid as reader
 from reidbench.datasets.readers.lsvid import LsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import lsvid as layout
-from reidbench.datasets.synthetic.layouts.lsvid import query_bytes
+from reidbench.datasets.synthetic.layouts.lsvid import format_query_file
 from reidbench.datasets.verify import check_official, count_differences, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
@@ -49,7 +49,7 @@ def put_queries(*rows: float) -> Callable[[Path], object]:
     def put(tree: Path) -> None:
         file = tree / "LS-VID/test/data/info_test.mat"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(query_bytes(np.array(rows) - 1))
+        file.write_bytes(format_query_file(np.array(rows) - 1))
 
     return put
 
@@ -283,5 +283,5 @@ def test_a_number_of_people_that_the_layout_cannot_hold_is_refused(people: int) 
 
 
 def test_label_files_are_refused_since_none_are_published(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="follows no label files"):
+    with pytest.raises(ConfigError, match="does not support labels"):
         layout.LAYOUT.resolve(SyntheticSettings(labels=tmp_path))

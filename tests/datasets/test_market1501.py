@@ -258,10 +258,10 @@ def differ_in_length(file: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (lambda file: None, r"label file .*names\.npz cannot be read"),
-        (damage, r"label file .*names\.npz cannot be used"),
-        (shorten, r"label file .*names\.npz cannot be used \(.*train_pid"),
-        (differ_in_length, r"label file .*names\.npz cannot be used \(zip"),
+        (lambda file: None, r"cannot read label file .*names\.npz"),
+        (damage, r"cannot use label file .*names\.npz"),
+        (shorten, r"cannot use label file .*names\.npz: .*train_pid"),
+        (differ_in_length, r"cannot use label file .*names\.npz: zip"),
     ],
     ids=["missing", "damaged", "lacks an array", "arrays of different lengths"],
 )

@@ -154,7 +154,7 @@ def test_more_people_than_three_digits_number_are_refused() -> None:
 
 
 def test_labels_cannot_be_followed_since_the_dataset_has_none(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"writer of 'viper' follows no label files"):
+    with pytest.raises(ConfigError, match="layout 'viper' does not support labels"):
         layout.LAYOUT.resolve(SyntheticSettings(labels=tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Renders walking pedestrians in official layouts, so that readers and methods run without real data."""
+"""Renderer of synthetic pedestrians in official layouts, for readers and methods without real data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays the same about a person in every camera."""
+"""Appearance of a person, equal in all cameras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reidbench.datasets.synthetic.palette import Colour
 
 
 class Top(StrEnum):
-    """Layout of the upper garment."""
+    """Pattern of the upper garment."""
 
     PLAIN = "plain"
     BANDS = "horizontal stripes"
@@ -29,7 +29,7 @@ class Bottom(StrEnum):
 
 
 class Bag(StrEnum):
-    """What is carried, and how."""
+    """Kind of bag."""
 
     NONE = "none"
     BACKPACK = "backpack"
@@ -38,7 +38,7 @@ class Bag(StrEnum):
 
 
 class Hair(StrEnum):
-    """How the head is covered."""
+    """Hair style or hat."""
 
     SHORT = "short"
     LONG = "long"
@@ -48,15 +48,20 @@ class Hair(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outfit:
-    """The clothes."""
+    """Clothes.
+
+    Attributes:
+        pattern_count: number of stripes or squares on the garment.
+        hem: lower edge of the top, in body heights from the crown.
+    """
 
     top: Top
     upper: Colour
     accent: Colour
-    pattern_count: int  # stripes or squares over the garment
+    pattern_count: int
     long_sleeves: bool
     sleeves_in_accent: bool
-    hem: float  # lower edge of the top, in body heights below the crown
+    hem: float
     bottom: Bottom
     lower: Colour
     shoes: Colour
@@ -64,12 +69,12 @@ class Outfit:
 
 @dataclass(frozen=True, kw_only=True)
 class Luggage:
-    """The bag."""
+    """Bag; `side` is 1 for the left side and -1 for the right side."""
 
     kind: Bag
     colour: Colour
     size: float
-    side: int  # 1 = left, -1 = right
+    side: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +89,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """Proportions, as factors on the usual ones."""
+    """Body proportions, as factors of the average."""
 
     height: float
     width: float
@@ -92,20 +97,26 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class Gait:
-    """How a person walks."""
+    """Gait.
 
-    rate: float  # full cycles per second
-    stride: float  # largest angle of the thigh, radians
-    arm_swing: float  # largest angle of the upper arm, radians
+    Attributes:
+        rate: cycles per second.
+        stride: largest angle of the thigh, in radians.
+        arm_swing: largest angle of the upper arm, in radians.
+    """
+
+    rate: float
+    stride: float
+    arm_swing: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Appearance:
-    """One identity."""
+    """Appearance of one identity; `group` is the number of its look-alike group."""
 
     outfit: Outfit
     luggage: Luggage
     head: Head
     build: Build
     gait: Gait
-    group: int | None = None  # number of the look-alike group
+    group: int | None = None

@@ -1,4 +1,4 @@
-"""The cameras: where they look from and what they do to colour, tone and detail."""
+"""Cameras: viewing direction, colour, tone, resolution and noise."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.synthetic.difficulty import DIFFICULTY
-from reidbench.datasets.synthetic.seeding import Stream, stream
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 
-class Place(Enum):
-    """What a camera looks at."""
+class Location(Enum):
+    """Background of a camera."""
 
     CORRIDOR = "panelled wall, posters and doors"
     HALL = "window front, columns and desks"
@@ -23,38 +23,49 @@ class Place(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """One fixed camera; the same in every tree, so that what it does to colour can be learned."""
+    """One fixed camera, equal in all trees, so that its colour response can be learned.
 
-    number: int  # as the layouts count, from 1
-    place: Place
-    heading: (
-        float  # usual walking direction in degrees; 0 = towards the camera, 90 = to the right, 180 = away
-    )
-    pitch: float  # how far nearer points appear lower
-    mixing: Matrix  # colour mixing of sensor and lamps, rows = output channels
-    gains: tuple[float, float, float]  # red, green, blue
-    haze: float  # level that black has, in 8-bit levels
-    gamma: float  # tone curve; above 1 darkens the middle
-    detail: float  # share of the output resolution that the sensor really has
-    noise: float  # sensor noise, in 8-bit levels
+    Attributes:
+        number: number in the layouts, from 1.
+        location: background of the camera.
+        heading: usual walking direction in degrees; 0: towards the camera, 90: to the right, 180: away.
+        pitch: downward shift of nearer points.
+        mixing: colour mixing of sensor and lamps, rows: output channels.
+        gains: gains of red, green and blue.
+        haze: output value of black, in 8-bit levels.
+        gamma: exponent of the tone curve; values above 1 darken the midtones.
+        detail: sensor resolution as a fraction of the output resolution.
+        noise: standard deviation of the sensor noise, in 8-bit levels.
+    """
+
+    number: int
+    location: Location
+    heading: float
+    pitch: float
+    mixing: Matrix
+    gains: tuple[float, float, float]
+    haze: float
+    gamma: float
+    detail: float
+    noise: float
 
     def colour_matrix(self) -> npt.NDArray[np.float64]:
-        """Return the (3, 3) matrix from scene to camera colour, weakened by `Difficulty.camera_strength`."""
+        """Return the (3, 3) matrix from scene to camera colour, scaled by `Difficulty.camera_strength`."""
         full = np.diag(self.gains) @ np.array(self.mixing)
         return np.asarray(np.eye(3) + DIFFICULTY.camera_strength * (full - np.eye(3)))
 
     def tone_curve(self) -> npt.NDArray[np.uint8]:
-        """Return the table (256,) of tone curve and haze."""
+        """Return the lookup table (256,) of tone curve and haze."""
         strength = DIFFICULTY.camera_strength
         gamma, haze = self.gamma**strength, self.haze * strength
         level = (np.arange(256) / 255) ** gamma
         return np.asarray(np.rint(haze + (255 - haze) * level), dtype=np.uint8)
 
 
-# A corridor under white lamps: people come towards the camera; a fairly clear picture.
+# Corridor with white lamps. People walk towards the camera, and the images are sharp.
 CORRIDOR = Camera(
     number=1,
-    place=Place.CORRIDOR,
+    location=Location.CORRIDOR,
     heading=22.0,
     pitch=0.14,
     mixing=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -64,10 +75,11 @@ CORRIDOR = Camera(
     detail=0.60,
     noise=1.5,
 )
-# A hall under sodium lamps, an older sensor: orange, pale and coarse; people pass from the side and walk away.
+# Hall with sodium lamps and an older sensor. People pass sideways or walk away, and the images are orange, pale and
+# coarse.
 HALL = Camera(
     number=2,
-    place=Place.HALL,
+    location=Location.HALL,
     heading=118.0,
     pitch=0.22,
     mixing=((0.94, 0.05, 0.01), (0.03, 0.94, 0.03), (0.02, 0.04, 0.94)),
@@ -80,26 +92,27 @@ HALL = Camera(
 CAMERAS = (CORRIDOR, HALL)
 
 
-def camera(number: int) -> Camera:
-    """Return one camera of a large network, drawn by its number.
+def draw_camera(number: int) -> Camera:
+    """Draw the camera with this number of a large network.
 
-    Such cameras are of one make, look at stretches of one building and differ less than CORRIDOR and HALL: in
-    galleries that also show other people in the camera of the query, a strong cast or another kind of wall would put
-    all of these before any match, whatever people look like.
+    All of them have the same background and differ less than CORRIDOR and HALL. Galleries of large datasets contain
+    other people in the camera of the query. A strong colour cast or a distinct background would rank all of them
+    above the matches, whatever they look like.
     """
-    rng = stream(Stream.CAMERA, number)
-    leak = 0.02 * rng.random((3, 2))  # of each output channel into the two others
+    rng = make_rng(Stream.CAMERA, number)
+    # Leak of each output channel into the two others.
+    leak = 0.02 * rng.random((3, 2))
     low, high = leak.min(axis=1).tolist(), leak.max(axis=1).tolist()
-    rest = [1 - a - b for a, b in zip(low, high, strict=True)]
+    own = [1 - a - b for a, b in zip(low, high, strict=True)]
     return Camera(
         number=number,
-        place=Place.CORRIDOR,
+        location=Location.CORRIDOR,
         heading=float(rng.uniform(0, 180)),
         pitch=float(rng.uniform(0.12, 0.24)),
         mixing=(
-            (rest[0], high[0], low[0]),
-            (low[1], rest[1], high[1]),
-            (low[2], high[2], rest[2]),
+            (own[0], high[0], low[0]),
+            (low[1], own[1], high[1]),
+            (low[2], high[2], own[2]),
         ),
         gains=(float(rng.uniform(0.97, 1.05)), 1.0, float(rng.uniform(0.94, 1.02))),
         haze=float(rng.uniform(1.5, 2.5)),

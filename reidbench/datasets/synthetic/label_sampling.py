@@ -1,4 +1,4 @@
-"""Who is seen by which camera how often: label structures in the proportions of a real dataset."""
+"""Random label structures with the camera statistics of a real dataset."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Seen = npt.NDArray[np.bool_]
+Visibility = npt.NDArray[np.bool_]
 Tracks = npt.NDArray[np.int64]
-_SWAPS = 5  # for each person; after as many, little of the first order is left
+# Swaps per person, enough to remove the order of the construction.
+_SWAPS = 5
 
 
 def scale_counts(counts: Sequence[int], total: int) -> list[int]:
-    """Return whole numbers in the proportions of `counts` with the sum `total`, by largest remainder.
+    """Scale `counts` to whole numbers with the sum `total`, by largest remainder.
 
-    Equal remainders favour the earlier one. With `total` = sum(counts) the counts come back as they are.
+    Among equal remainders the earlier count is rounded up. With `total` = sum(counts) the counts do not change.
     """
-    shares = [count * total for count in counts]
-    whole = sum(counts)
-    rounded = [share // whole for share in shares]
-    by_remainder = sorted(range(len(counts)), key=lambda index: -(shares[index] % whole))
+    numerators = [count * total for count in counts]
+    denominator = sum(counts)
+    rounded = [numerator // denominator for numerator in numerators]
+    by_remainder = sorted(range(len(counts)), key=lambda index: -(numerators[index] % denominator))
     for index in by_remainder[: total - sum(rounded)]:
         rounded[index] += 1
     return rounded
@@ -28,34 +29,35 @@ def scale_counts(counts: Sequence[int], total: int) -> list[int]:
 
 def draw_visibility(
     rng: np.random.Generator, people_by_cameras: Sequence[int], people_of_camera: Sequence[int]
-) -> Seen:
-    """Draw which cameras see which people.
+) -> Visibility:
+    """Draw which camera sees which person.
 
     Args:
-        rng: source of chance.
-        people_by_cameras: number of people seen by exactly one camera, by exactly two, ...; never by more than
-            there are cameras.
-        people_of_camera: people that each camera sees.
+        rng: random generator.
+        people_by_cameras: number of people seen by exactly one camera, by exactly two, ...; at most one entry per
+            camera.
+        people_of_camera: number of people seen by each camera.
 
     Returns:
-        bool (people, cameras) in random order of people. The first numbers hold exactly; so do the second where
-        some matrix has both, as those counted in a real dataset do.
+        bool (people, cameras), people in random order. `people_by_cameras` holds exactly; so does `people_of_camera`
+        if a matrix with both exists, as for numbers counted in a real dataset.
     """
-    wanted = np.repeat(np.arange(1, len(people_by_cameras) + 1), people_by_cameras)[::-1]
-    left = np.array(people_of_camera, dtype=np.int64)
-    seen = np.zeros((len(wanted), len(left)), dtype=np.bool_)
-    for person, number in enumerate(wanted):  # the fullest rows first: Gale and Ryser's construction
-        cameras = np.argsort(-left, kind="stable")[:number]
+    camera_counts = np.repeat(np.arange(1, len(people_by_cameras) + 1), people_by_cameras)[::-1]
+    remaining = np.array(people_of_camera, dtype=np.int64)
+    seen = np.zeros((len(camera_counts), len(remaining)), dtype=np.bool_)
+    # Rows with the most cameras first: the construction of Gale and Ryser.
+    for person, number in enumerate(camera_counts):
+        cameras = np.argsort(-remaining, kind="stable")[:number]
         seen[person, cameras] = True
-        left[cameras] -= 1
-    _mix(rng, seen)
+        remaining[cameras] -= 1
+    _shuffle(rng, seen)
     return seen[rng.permutation(len(seen))]
 
 
 def draw_scaled_visibility(
     rng: np.random.Generator, people: int, people_by_cameras: Sequence[int], people_of_camera: Sequence[int]
-) -> Seen:
-    """Draw which cameras see how many people, in the proportions of numbers counted in a real dataset.
+) -> Visibility:
+    """Draw which camera sees which person, with counts of a real dataset scaled to `people`.
 
     With the real number of people both counts hold exactly.
     """
@@ -64,13 +66,13 @@ def draw_scaled_visibility(
     return draw_visibility(rng, numbers, scale_counts(people_of_camera, sightings))
 
 
-def draw_track_counts(rng: np.random.Generator, seen: Seen, tracks_of_camera: Sequence[int]) -> Tracks:
-    """Draw how many tracks each camera has of each person it sees: at least one, few of most, many of some.
+def draw_track_counts(rng: np.random.Generator, seen: Visibility, tracks_of_camera: Sequence[int]) -> Tracks:
+    """Draw the number of tracks per person and camera: at least one, with an exponential spread between people.
 
     Args:
-        rng: source of chance.
+        rng: random generator.
         seen: bool (people, cameras).
-        tracks_of_camera: tracks of each camera; raised to one for each person it sees.
+        tracks_of_camera: tracks of each camera, raised to at least one per person that it sees.
 
     Returns:
         int64 (people, cameras).
@@ -78,22 +80,22 @@ def draw_track_counts(rng: np.random.Generator, seen: Seen, tracks_of_camera: Se
     tracks = seen.astype(np.int64)
     for camera, total in enumerate(tracks_of_camera):
         people = np.flatnonzero(seen[:, camera])
-        more = total - len(people)
-        if more > 0 and len(people):
-            liveliness = rng.exponential(size=len(people))
-            tracks[people, camera] += rng.multinomial(more, liveliness / liveliness.sum())
+        extra = total - len(people)
+        if extra > 0 and len(people):
+            weights = rng.exponential(size=len(people))
+            tracks[people, camera] += rng.multinomial(extra, weights / weights.sum())
     return tracks
 
 
-def _mix(rng: np.random.Generator, seen: Seen) -> None:
-    """Let random pairs of people exchange a camera that only one of them is seen by; all sums stay."""
+def _shuffle(rng: np.random.Generator, seen: Visibility) -> None:
+    """Swap cameras between random pairs of people; all row and column sums stay the same."""
     if len(seen) < 2:
         return
     for _ in range(_SWAPS * len(seen)):
-        one, other = rng.choice(len(seen), 2, replace=False)
-        gives = np.flatnonzero(seen[one] & ~seen[other])
-        takes = np.flatnonzero(seen[other] & ~seen[one])
-        if len(gives) and len(takes):
-            exchanged = [rng.choice(gives), rng.choice(takes)]
-            seen[one, exchanged] ^= True
-            seen[other, exchanged] ^= True
+        first, second = rng.choice(len(seen), 2, replace=False)
+        only_first = np.flatnonzero(seen[first] & ~seen[second])
+        only_second = np.flatnonzero(seen[second] & ~seen[first])
+        if len(only_first) and len(only_second):
+            swapped = [rng.choice(only_first), rng.choice(only_second)]
+            seen[first, swapped] ^= True
+            seen[second, swapped] ^= True

@@ -1,4 +1,4 @@
-"""Layouts that can be rendered: what a dataset's writer says, and how a tree of it comes to be."""
+"""Layouts that can be rendered, and the rendering of a tree."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from typing import Any
 
 from reidbench.datasets.marker import marker_digest, write_marker
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.placing import placed_tree
 from reidbench.datasets.synthetic.rendering import TrackJob, render_tracks
 from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.tree_folder import create_tree
 from reidbench.errors import ConfigError, DatasetError
 
-_MAT_TEXT = b"MATLAB 5.0 MAT-file, written by reidbench".ljust(116)  # scipy's text holds the time
+# Replaces the header text of scipy, which contains the current time.
+_MAT_HEADER = b"MATLAB 5.0 MAT-file, written by reidbench".ljust(116)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TreePlan:
-    """What a tree will hold.
+    """Contents of a tree to be rendered.
 
     Attributes:
-        jobs: the tracks; their paths are relative to the dataset folder.
+        jobs: the tracks, with paths relative to the dataset folder.
         files: label and split files by path relative to the dataset folder.
-        finish: called with the folder when all tracks are rendered, for files that hold pictures themselves.
+        finish: called with the dataset folder after all tracks are rendered, to write files made from the images.
     """
 
     jobs: Sequence[TrackJob]
@@ -39,15 +40,14 @@ class Layout:
     """An official on-disk layout that can be rendered.
 
     Attributes:
-        name: of the dataset.
-        folder: of the dataset, below a data root.
-        people: of the official dataset; the number that is rendered when the settings name none.
+        name: name of the dataset.
+        folder: folder of the dataset in a data root.
+        people: people of the official dataset, and default of `SyntheticSettings.people`.
         lengths: natural track lengths; None for still images.
-        run_frames: frames of every track where a run asks for a stand-in of the whole dataset; None takes
-            natural lengths, which is affordable for small datasets only.
-        plan: from settings whose `people` and, for videos, lengths are filled in, to what the tree will hold.
-        labels: official label files, relative to the folder of `SyntheticSettings.labels`, that the writer can
-            follow; with them a full tree has exactly the real labels.
+        plan: function from resolved settings to the contents of the tree.
+        run_frames: frames per track with `reidbench run --synthetic`; None: natural lengths, for small datasets.
+        labels: official label files that the layout can follow, relative to `SyntheticSettings.labels`. A tree that
+            follows them has exactly the official labels.
     """
 
     name: str
@@ -59,37 +59,39 @@ class Layout:
     labels: tuple[str, ...] = ()
 
     def run_settings(self) -> SyntheticSettings:
-        """Return the settings of the tree that `--synthetic` takes in place of the dataset."""
+        """Return the settings of the tree that `reidbench run --synthetic` renders."""
         return SyntheticSettings(frames=self.run_frames)
 
     def resolve(self, settings: SyntheticSettings) -> SyntheticSettings:
-        """Return the settings with nothing left open.
+        """Return the settings with the defaults of this layout filled in.
 
         Raises:
-            ConfigError: lengths out of order, labels together with a number of people, or labels that this layout
-                cannot follow.
+            ConfigError: lengths out of order, labels together with a number of people, labels that this layout cannot
+                follow, or lengths for a layout of still images.
         """
         if settings.labels is not None and settings.people is not None:
-            raise ConfigError("labels fix the people: leave out --people or --labels")
+            raise ConfigError(
+                "cannot combine people with labels, which fix the people: leave out --people or --labels"
+            )
         if settings.labels is not None and not self.labels:
-            raise ConfigError(f"the writer of '{self.name}' follows no label files; leave out --labels")
-        chosen = asdict(settings) | {"people": settings.people or self.people}
+            raise ConfigError(f"layout '{self.name}' does not support labels: leave out --labels")
+        resolved = asdict(settings) | {"people": settings.people or self.people}
         if self.lengths is None:
             names = ("frames", "min_frames", "max_frames", "mean_frames")
             if given := [name for name in names if getattr(settings, name) is not None]:
-                raise ConfigError(f"'{self.name}' holds still images; leave out {given[0]}")
+                raise ConfigError(f"layout '{self.name}' has still images: leave out {given[0]}")
         else:
-            lengths = self.lengths.chosen_by(settings)
-            chosen |= {
+            lengths = self.lengths.override(settings)
+            resolved |= {
                 "min_frames": lengths.shortest,
                 "max_frames": lengths.longest,
                 "mean_frames": lengths.mean,
             }
-        return SyntheticSettings(**chosen)
+        return SyntheticSettings(**resolved)
 
     def digest(self, settings: SyntheticSettings) -> str:
-        """Return the digest that a tree of these settings has in its marker: SHA-256 in hexadecimal."""
-        return marker_digest(self._description(settings))
+        """Return the marker digest of a tree with these settings: SHA-256 in hexadecimal."""
+        return marker_digest(self._describe(settings))
 
     def synthesize(
         self,
@@ -101,26 +103,25 @@ class Layout:
     ) -> Path:
         """Render a synthetic dataset in this layout.
 
-        The tree appears whole under its final name or not at all, and holds the same bytes whatever the number of
-        workers. An equal tree that is there already is left as it is.
+        The tree is created atomically, and its bytes do not depend on the number of workers. An existing tree with
+        the same settings is reused.
 
         Args:
-            data_root: folder that receives the dataset folder.
-            settings: size and seed.
-            workers: processes; None = as many as there are processors, fewer for small trees.
-            progress: show a progress bar on stderr; None = when stderr is a terminal.
+            data_root: directory that will contain the dataset folder.
+            settings: size, seed and contents of the tree.
+            workers: number of processes; None: one per CPU core, fewer for small trees.
+            progress: whether to show a progress bar on stderr; None: if stderr is a terminal.
 
         Returns:
             The dataset folder.
 
         Raises:
-            DatasetError: something else than an equal tree lies at the destination, or a label file is missing or
-                damaged.
-            ConfigError: settings that do not fit the layout, or `workers` below 1.
+            DatasetError: the destination holds other files, or a label file is missing or damaged.
+            ConfigError: the settings do not fit the layout, or `workers` is less than 1.
         """
         destination = data_root / self.folder
-        description = self._description(settings)
-        with placed_tree(destination, marker_digest(description)) as unfinished:
+        description = self._describe(settings)
+        with create_tree(destination, marker_digest(description)) as unfinished:
             if unfinished is not None:
                 plan = self.plan(self.resolve(settings))
                 for name, contents in plan.files.items():
@@ -133,12 +134,12 @@ class Layout:
                 write_marker(unfinished, description)
         return destination
 
-    def _description(self, settings: SyntheticSettings) -> dict[str, Any]:
+    def _describe(self, settings: SyntheticSettings) -> dict[str, Any]:
         parameters = asdict(self.resolve(settings))
-        parameters["labels"] = None if settings.labels is None else self._labels_digest(settings.labels)
+        parameters["labels"] = None if settings.labels is None else self._hash_labels(settings.labels)
         return {"layout": self.name, "parameters": parameters}
 
-    def _labels_digest(self, folder: Path) -> str:
+    def _hash_labels(self, folder: Path) -> str:
         digest = hashlib.sha256()
         for name in self.labels:
             digest.update(read_label_file(folder / name))
@@ -146,23 +147,23 @@ class Layout:
 
 
 def read_label_file(path: Path) -> bytes:
-    """Return the bytes of a label file.
+    """Read the bytes of a label file.
 
     Raises:
-        DatasetError: it cannot be read.
+        DatasetError: the file cannot be read.
     """
     try:
         return path.read_bytes()
     except OSError as error:
         raise DatasetError(
-            f"label file {path} cannot be read: {error.strerror}; give the folder that holds it"
+            f"cannot read label file {path}: {error.strerror}. Set labels to the directory that contains it."
         ) from error
 
 
-def mat_bytes(**arrays: Any) -> bytes:
-    """Return a MATLAB 5 file, the same bytes for the same arrays."""
+def format_mat(**arrays: Any) -> bytes:
+    """Return the arrays as a MATLAB 5 file, with the same bytes for the same arrays."""
     import scipy.io
 
     buffer = io.BytesIO()
     scipy.io.savemat(buffer, arrays)
-    return _MAT_TEXT + buffer.getvalue()[len(_MAT_TEXT) :]
+    return _MAT_HEADER + buffer.getvalue()[len(_MAT_HEADER) :]

@@ -1,4 +1,4 @@
-"""How many frames tracks have."""
+"""Track lengths in frames."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reidbench.datasets.synthetic.settings import LONGEST_TRACK, SyntheticSettings, check_integer
+from reidbench.datasets.synthetic.settings import MAX_FRAMES, SyntheticSettings, check_integer
 from reidbench.errors import ConfigError
 
-_CONCENTRATION = 5.0  # of the beta distribution; larger ones crowd around the mean
+# Concentration of the beta distribution; larger values give lengths closer to the mean.
+_CONCENTRATION = 5.0
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Natural track lengths: a beta distribution between the shortest and the longest, around a mean."""
+    """Natural track lengths: a beta distribution in [shortest, longest] with the given mean."""
 
     shortest: int
     longest: int
     mean: float
 
     def __post_init__(self) -> None:
-        """Check the order.
+        """Check the range and order of the lengths.
 
         Raises:
-            ConfigError: a length is out of range, or the mean is not between the ends.
+            ConfigError: a length is out of range, or the mean is not between shortest and longest.
         """
-        check_integer("min_frames", self.shortest, 1, LONGEST_TRACK)
-        check_integer("max_frames", self.longest, self.shortest + 1, LONGEST_TRACK)
+        check_integer("min_frames", self.shortest, 1, MAX_FRAMES)
+        check_integer("max_frames", self.longest, self.shortest + 1, MAX_FRAMES)
         if not self.shortest < self.mean < self.longest:
             raise ConfigError(
-                f"synthetic setting mean_frames must lie between min_frames {self.shortest} and "
+                f"synthetic setting mean_frames must be between min_frames {self.shortest} and "
                 f"max_frames {self.longest}, got {self.mean}"
             )
 
-    def chosen_by(self, settings: SyntheticSettings) -> Lengths:
-        """Return these lengths with what the settings say in their place."""
+    def override(self, settings: SyntheticSettings) -> Lengths:
+        """Return these lengths, replaced by the lengths that the settings give."""
         return Lengths(
             self.shortest if settings.min_frames is None else settings.min_frames,
             self.longest if settings.max_frames is None else settings.max_frames,
@@ -43,7 +44,7 @@ class Lengths:
         )
 
     def draw(self, rng: np.random.Generator) -> int:
-        """Draw one length."""
-        share = (self.mean - self.shortest) / (self.longest - self.shortest)
-        drawn = rng.beta(share * _CONCENTRATION, (1 - share) * _CONCENTRATION)
-        return self.shortest + round(drawn * (self.longest - self.shortest))
+        """Draw the length of one track."""
+        mean = (self.mean - self.shortest) / (self.longest - self.shortest)
+        fraction = rng.beta(mean * _CONCENTRATION, (1 - mean) * _CONCENTRATION)
+        return self.shortest + round(fraction * (self.longest - self.shortest))

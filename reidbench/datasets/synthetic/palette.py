@@ -1,4 +1,4 @@
-"""The colours people wear: a limited palette in which dark and grey dominate, as in an airport."""
+"""Colours of clothes, hair and skin: a limited palette of mostly dark and grey colours, as in an airport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 Colour = tuple[int, int, int]
-"""Red, green, blue in 0..255, as the cloth looks under neutral light."""
+"""Red, green and blue in 0..255, under neutral light."""
 
 CLOTHES: Mapping[str, Colour] = {
     "black": (30, 30, 32),
@@ -34,7 +34,7 @@ CLOTHES: Mapping[str, Colour] = {
     "teal": (36, 112, 116),
 }
 
-# Weights in the order of CLOTHES; each list is normalised where it is used.
+# Weights in the order of CLOTHES; `pick` normalises them.
 UPPER_WEIGHTS = (22, 13, 9, 5, 9, 14, 7, 4, 2, 4, 3, 2, 2, 2, 1, 4, 3, 1, 1, 1, 1, 1)
 LOWER_WEIGHTS = (26, 13, 8, 2, 2, 14, 3, 1, 18, 4, 5, 4, 2, 1, 0, 1, 1, 0, 0, 0, 0, 0)
 ACCENT_WEIGHTS = (8, 4, 5, 5, 14, 5, 6, 6, 1, 3, 5, 2, 2, 2, 4, 9, 3, 4, 3, 4, 6, 3)
@@ -49,29 +49,29 @@ SKIN_WEIGHTS = (30, 28, 18, 14, 10)
 
 def pick(rng: np.random.Generator, colours: tuple[Colour, ...], weights: tuple[int, ...]) -> Colour:
     """Draw one of `colours` in proportion to `weights`."""
-    share = np.asarray(weights, dtype=np.float64)
-    return colours[int(rng.choice(len(colours), p=share / share.sum()))]
+    probabilities = np.asarray(weights, dtype=np.float64)
+    return colours[int(rng.choice(len(colours), p=probabilities / probabilities.sum()))]
 
 
 def pick_cloth(rng: np.random.Generator, weights: tuple[int, ...], sigma: float) -> Colour:
-    """Draw a clothes colour and vary it by `sigma` levels, so that two navy jackets are not one colour."""
-    return vary(rng, pick(rng, tuple(CLOTHES.values()), weights), sigma)
+    """Draw a colour of clothes and vary it by `sigma` levels, so that two navy jackets differ in colour."""
+    return vary_colour(rng, pick(rng, tuple(CLOTHES.values()), weights), sigma)
 
 
 def pick_contrast(rng: np.random.Generator, base: Colour, sigma: float) -> Colour:
-    """Draw an accent that is visible on `base`; the nearest of some draws to being so when none is."""
+    """Draw an accent colour with enough contrast to `base`, or the one of six draws with the most contrast."""
     candidates = [pick_cloth(rng, ACCENT_WEIGHTS, sigma) for _ in range(6)]
     visible = [colour for colour in candidates if contrast(colour, base) > 0.45]
     return visible[0] if visible else max(candidates, key=lambda colour: contrast(colour, base))
 
 
 def contrast(first: Colour, second: Colour) -> float:
-    """Distance of two colours, 0 for equal ones and 1 for black against white."""
+    """Return the contrast of two colours, proportional to their L1 distance; 0 for equal colours."""
     return float(np.abs(np.subtract(first, second)).sum() / (3 * 255) * 1.5)
 
 
-def vary(rng: np.random.Generator, colour: Colour, sigma: float) -> Colour:
-    """Move a colour by Gaussian steps: half of the change is common to the channels, as with fading."""
+def vary_colour(rng: np.random.Generator, colour: Colour, sigma: float) -> Colour:
+    """Add Gaussian noise to a colour; half of the variance is common to all channels, as with fading."""
     steps = rng.normal(0, sigma * 0.7, 3) + rng.normal(0, sigma * 0.7)
     red, green, blue = np.clip(np.rint(np.asarray(colour) + steps), 8, 245).astype(int).tolist()
     return red, green, blue

@@ -1,4 +1,4 @@
-"""The numbers that shapes write on a canvas, and the colours behind them."""
+"""Part numbers on a canvas, and their colours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.appearance import Appearance, Hair
 from reidbench.datasets.synthetic.palette import Colour, shade
 
-PARTS_PER_PERSON = 24  # distance between the part numbers of two people on one canvas
+# Offset between the part numbers of two people on one canvas.
+PARTS_PER_PERSON = 24
 
 
 class Part(IntEnum):
-    """Part of a person; 0 is the background."""
+    """Number of a body part; 0 is the background."""
 
     SKIN = 1
     HAIR = 2
@@ -32,8 +33,8 @@ class Part(IntEnum):
     STRAP = 14
 
 
-def part_colours(person: Appearance) -> npt.NDArray[np.uint8]:
-    """Return the colour of every part of a person: (PARTS_PER_PERSON, 3), RGB."""
+def make_colour_table(person: Appearance) -> npt.NDArray[np.uint8]:
+    """Return the RGB colour of each part of a person: uint8 (PARTS_PER_PERSON, 3)."""
     outfit, head = person.outfit, person.head
     sleeve = outfit.accent if outfit.sleeves_in_accent else outfit.upper
     colours: dict[Part, Colour] = {

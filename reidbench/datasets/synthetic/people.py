@@ -1,4 +1,4 @@
-"""Draws the people of a tree, some of them hard to tell apart on purpose."""
+"""Random people of a tree, most of them in look-alike groups."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from reidbench.datasets.synthetic.appearance import (
     Top,
 )
 from reidbench.datasets.synthetic.difficulty import DIFFICULTY
-from reidbench.datasets.synthetic.seeding import Stream, stream
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
 
 
 def draw_people(seed: int, count: int) -> tuple[Appearance, ...]:
-    """Return the people of a tree, in the order of their folders.
+    """Draw the people of a tree, in the order of their folders.
 
     Args:
         seed: seed of the tree.
         count: number of people, at least 1.
 
     Returns:
-        `count` appearances. A share of them (`Difficulty.lookalike_share`) belongs to groups of three to six
-        (two or three of whom meet in a test set of half the people) that share the colours of their clothes within
-        small differences, and differ in bag, hair, build, shoes or pattern.
+        `count` appearances. A fraction of them (`Difficulty.lookalike_share`) is in groups of three to six people,
+        with clothes of nearly equal colours and a difference in bag, hair, build, shoes or pattern. A test set of
+        half of the people contains two or three people per group.
     """
     people: list[Appearance | None] = [None] * count
-    for number, members in enumerate(_lookalike_groups(seed, count)):
-        lookalikes = draw_lookalikes(stream(Stream.GROUP, seed, number), len(members))
+    for number, members in enumerate(_draw_groups(seed, count)):
+        lookalikes = draw_lookalikes(make_rng(Stream.GROUP, seed, number), len(members))
         for index, person in zip(members, lookalikes, strict=True):
             people[index] = replace(person, group=number)
     return tuple(
-        person or draw_appearance(stream(Stream.PERSON, seed, index)) for index, person in enumerate(people)
+        person or draw_appearance(make_rng(Stream.PERSON, seed, index)) for index, person in enumerate(people)
     )
 
 
 def draw_appearance(rng: np.random.Generator) -> Appearance:
-    """Draw one person who resembles nobody on purpose."""
+    """Draw one person independently of all others."""
     return Appearance(
         outfit=_draw_outfit(rng),
         luggage=_draw_luggage(rng, tuple(Bag)),
@@ -65,25 +65,25 @@ def draw_appearance(rng: np.random.Generator) -> Appearance:
 
 
 def draw_lookalikes(rng: np.random.Generator, count: int) -> list[Appearance]:
-    """Draw one to six people in like clothes; any two differ in at least one trait besides small shades.
+    """Draw one to six people with clothes of nearly equal colours; any two differ in at least one trait.
 
-    The first is the model; every other one changes a trait that nobody else changes.
+    The first person is the model; each other person changes one trait, different for each.
     """
     model = draw_appearance(rng)
     changes = [_CHANGES[int(index)] for index in rng.permutation(len(_CHANGES))[: count - 1]]
-    return [_fade(rng, model), *(change(rng, _fade(rng, model)) for change in changes)]
+    return [_vary_colours(rng, model), *(change(rng, _vary_colours(rng, model)) for change in changes)]
 
 
-def _lookalike_groups(seed: int, count: int) -> list[list[int]]:
-    rng = stream(Stream.CAST, seed)
+def _draw_groups(seed: int, count: int) -> list[list[int]]:
+    rng = make_rng(Stream.GROUPING, seed)
     order: list[int] = rng.permutation(count).tolist()
-    wanted = round(DIFFICULTY.lookalike_share * count)
+    remaining = round(DIFFICULTY.lookalike_share * count)
     groups = []
-    while wanted >= 2:
-        size = min(int(rng.integers(3, 7)), wanted)
+    while remaining >= 2:
+        size = min(int(rng.integers(3, 7)), remaining)
         groups.append(order[:size])
         order = order[size:]
-        wanted -= size
+        remaining -= size
     return groups
 
 
@@ -110,14 +110,14 @@ def _draw_top(rng: np.random.Generator) -> Top:
     return Top.PLAIN if rng.random() < DIFFICULTY.plain_share else choice
 
 
-_BAG_SHARE = {Bag.NONE: 0.3, Bag.BACKPACK: 0.28, Bag.SHOULDER: 0.25, Bag.HAND: 0.17}
-_HAIR_SHARE = {Hair.SHORT: 0.5, Hair.LONG: 0.3, Hair.BALD: 0.07, Hair.HAT: 0.13}
+_BAG_KIND_WEIGHTS = {Bag.NONE: 0.3, Bag.BACKPACK: 0.28, Bag.SHOULDER: 0.25, Bag.HAND: 0.17}
+_HAIR_KIND_WEIGHTS = {Hair.SHORT: 0.5, Hair.LONG: 0.3, Hair.BALD: 0.07, Hair.HAT: 0.13}
 
 
 def _draw_luggage(rng: np.random.Generator, kinds: tuple[Bag, ...]) -> Luggage:
-    share = np.array([_BAG_SHARE[kind] for kind in kinds])
+    weights = np.array([_BAG_KIND_WEIGHTS[kind] for kind in kinds])
     return Luggage(
-        kind=kinds[int(rng.choice(len(kinds), p=share / share.sum()))],
+        kind=kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))],
         colour=palette.pick_cloth(rng, palette.BAG_WEIGHTS, DIFFICULTY.clothes_colour_sigma),
         size=float(rng.uniform(0.8, 1.3)),
         side=int(rng.choice([-1, 1])),
@@ -125,30 +125,30 @@ def _draw_luggage(rng: np.random.Generator, kinds: tuple[Bag, ...]) -> Luggage:
 
 
 def _draw_head(rng: np.random.Generator, kinds: tuple[Hair, ...]) -> Head:
-    share = np.array([_HAIR_SHARE[kind] for kind in kinds])
+    weights = np.array([_HAIR_KIND_WEIGHTS[kind] for kind in kinds])
     return Head(
-        hair=kinds[int(rng.choice(len(kinds), p=share / share.sum()))],
+        hair=kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))],
         hair_colour=palette.pick(rng, palette.HAIR, palette.HAIR_WEIGHTS),
         hat_colour=palette.pick_cloth(rng, palette.ACCENT_WEIGHTS, DIFFICULTY.clothes_colour_sigma),
-        skin=palette.vary(rng, palette.pick(rng, palette.SKIN, palette.SKIN_WEIGHTS), 4),
+        skin=palette.vary_colour(rng, palette.pick(rng, palette.SKIN, palette.SKIN_WEIGHTS), 4),
     )
 
 
-def _fade(rng: np.random.Generator, person: Appearance) -> Appearance:
-    """Shift the colours of clothes and bag a little: the same shop, another wash."""
+def _vary_colours(rng: np.random.Generator, person: Appearance) -> Appearance:
+    """Vary the colours of clothes and bag slightly."""
     sigma = DIFFICULTY.lookalike_colour_sigma
     outfit = replace(
         person.outfit,
-        upper=palette.vary(rng, person.outfit.upper, sigma),
-        accent=palette.vary(rng, person.outfit.accent, sigma),
-        lower=palette.vary(rng, person.outfit.lower, sigma),
+        upper=palette.vary_colour(rng, person.outfit.upper, sigma),
+        accent=palette.vary_colour(rng, person.outfit.accent, sigma),
+        lower=palette.vary_colour(rng, person.outfit.lower, sigma),
     )
-    luggage = replace(person.luggage, colour=palette.vary(rng, person.luggage.colour, sigma))
+    luggage = replace(person.luggage, colour=palette.vary_colour(rng, person.luggage.colour, sigma))
     return replace(person, outfit=outfit, luggage=luggage)
 
 
 def _change_bag(rng: np.random.Generator, person: Appearance) -> Appearance:
-    """Give another bag: of another kind, or of the same kind in another colour."""
+    """Replace the bag by another kind, or by the same kind in another colour."""
     kind = person.luggage.kind
     if kind is Bag.NONE or rng.random() < 0.4:
         return replace(person, luggage=_draw_luggage(rng, tuple(other for other in Bag if other is not kind)))
@@ -173,7 +173,7 @@ def _change_shoes(rng: np.random.Generator, person: Appearance) -> Appearance:
 
 
 def _change_pattern(rng: np.random.Generator, person: Appearance) -> Appearance:
-    """Cut the same colours in another way: a finer or coarser pattern; plain tops get a print, jackets close."""
+    """Change the pattern with the same colours: finer or coarser; plain tops get a print, open jackets become plain."""
     outfit = person.outfit
     other = {Top.PLAIN: Top.PRINT, Top.OPEN_JACKET: Top.PLAIN}
     count = outfit.pattern_count + (2 if outfit.pattern_count < 5 else -2)

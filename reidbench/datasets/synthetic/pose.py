@@ -1,4 +1,4 @@
-"""Where a person stands on the canvas, which way they face, and how body coordinates become pixels."""
+"""Position and heading of a person, and the projection of body coordinates to pixels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import math
 class Pose:
     """Projection of one figure in one frame.
 
-    Body coordinates are shares of the body height: forward, lateral (positive = the person's left) and height
-    (down from the crown). A heading of 0 walks towards the camera, 90 degrees to the right of the picture, 180
+    Body coordinates are fractions of the body height: forward, lateral (positive: to the left of the person) and
+    height (downwards from the crown). Heading 0 is towards the camera, 90 degrees to the right of the image, 180
     degrees away from the camera.
     """
 
@@ -24,7 +24,7 @@ class Pose:
         pitch: float,
         lean: float = 0.0,
     ) -> None:
-        """Place a figure.
+        """Set the position and pose of a figure.
 
         Args:
             x: pixel column of the body axis.
@@ -32,14 +32,14 @@ class Pose:
             unit: pixels per body height.
             heading: radians.
             phase: radians of the gait cycle.
-            pitch: how far nearer points appear lower, as the camera looks down.
-            lean: sideways shift of the shoulders against the hips, in body heights.
+            pitch: downward shift of nearer points, since the camera looks down.
+            lean: sideways shift of the shoulders relative to the hips, in body heights.
         """
         self.x, self.y, self.unit, self.phase, self.pitch, self.lean = x, y, unit, phase, pitch, lean
         self.cos, self.sin = math.cos(heading), math.sin(heading)
 
-    def point(self, forward: float, lateral: float, height: float) -> tuple[float, float]:
-        """Return the pixel of a body point."""
+    def project(self, forward: float, lateral: float, height: float) -> tuple[float, float]:
+        """Return the pixel (x, y) of a body point."""
         near = self.nearness(forward, lateral)
         return (
             self.x + self.unit * (lateral * self.cos + forward * self.sin),
@@ -47,9 +47,9 @@ class Pose:
         )
 
     def nearness(self, forward: float, lateral: float) -> float:
-        """Return how much nearer to the camera than the body axis a point is, in body heights."""
+        """Return how much nearer to the camera a point is than the body axis, in body heights."""
         return forward * self.cos - lateral * self.sin
 
     def sides_far_first(self) -> tuple[int, int]:
-        """Return the two sides of the body, the one away from the camera first (1 = left, -1 = right)."""
+        """Return the two sides of the body, the far one first (1: left, -1: right)."""
         return (1, -1) if self.sin >= 0 else (-1, 1)

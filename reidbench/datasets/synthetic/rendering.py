@@ -1,4 +1,4 @@
-"""Renders tracks to PNG files, on several processors when that pays."""
+"""Rendering of tracks to image files, in parallel processes for large trees."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.errors import ConfigError, DatasetError
 
-_FRAMES_PER_WORKER = 2_000  # fewer are rendered before another process has started
+# Fewer frames take less time than the start of another process.
+_FRAMES_PER_WORKER = 2_000
 
-_BATCH = 8  # tracks that travel to a process together: still images are tiny jobs
+# Tracks per task, since tracks of still images are short.
+_BATCH_SIZE = 8
 _Batch = tuple[Path, Sequence["TrackJob"]]
 
-_OPTIONS: dict[str, list[int]] = {
-    # The least effort of the compressor with the filter that suits noise: the encoder takes a quarter of the time.
+_ENCODER_OPTIONS: dict[str, list[int]] = {
+    # Fastest compression with a filter that suits noise: encoding takes a quarter of the default time.
     ".png": [
         *(cv2.IMWRITE_PNG_COMPRESSION, 1),
         *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
@@ -41,18 +43,17 @@ _OPTIONS: dict[str, list[int]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrackJob:
-    """One track and the files it becomes.
+    """One track to render, and its files.
 
     Attributes:
-        person: who walks.
-        camera: who watches.
-        index: number that, with seed and camera, names the random stream of the track; no two tracks of a camera
-            may share it.
-        seed: of the tree.
-        frames: file of each frame in temporal order, relative to the dataset folder; the suffix is the format.
-        single: file that receives a copy of the clearest frame.
-        masks: mask file (PNG) of each frame.
-        size: (width, height) of the pictures; None = as they are rendered.
+        person: appearance of the person.
+        camera: camera of the track.
+        index: key of the random generator of the track, together with seed and camera; unique per camera.
+        seed: seed of the tree.
+        frames: file of each frame in temporal order, relative to the dataset folder; the suffix sets the format.
+        single: file for a copy of the clearest frame; None: no copy.
+        masks: mask file (PNG) of each frame; None: no masks.
+        size: (width, height) of the images; None: the size of the renderer.
     """
 
     person: Appearance
@@ -71,32 +72,33 @@ def render_tracks(
     """Render all jobs.
 
     Args:
-        folder: of the dataset.
-        jobs: what to render; their order does not matter.
-        workers: processes; None = as many as there are processors, fewer when there is little to do.
-        progress: show a progress bar on stderr; None = when stderr is a terminal.
+        folder: folder of the dataset.
+        jobs: tracks to render, in any order.
+        workers: number of processes; None: one per CPU core, fewer for few frames.
+        progress: whether to show a progress bar on stderr; None: if stderr is a terminal.
 
     Raises:
-        ConfigError: `workers` is below 1.
+        ConfigError: `workers` is less than 1.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     frames = sum(len(job.frames) for job in jobs)
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, frames // _FRAMES_PER_WORKER))
-    batches = [(folder, jobs[start : start + _BATCH]) for start in range(0, len(jobs), _BATCH)]
+    batches = [(folder, jobs[start : start + _BATCH_SIZE]) for start in range(0, len(jobs), _BATCH_SIZE)]
     finished = map(_render_batch, batches) if workers == 1 else _render_in_processes(batches, workers)
-    shown = sys.stderr.isatty() if progress is None else progress
-    with Progress(console=Console(stderr=True), disable=not shown, transient=True) as bar:
+    show = sys.stderr.isatty() if progress is None else progress
+    with Progress(console=Console(stderr=True), disable=not show, transient=True) as bar:
         task = bar.add_task("rendering frames", total=frames)
         for count in finished:
             bar.advance(task, count)
 
 
 def _render_in_processes(batches: list[_Batch], workers: int) -> Iterator[int]:
-    """Yield the frames of each finished batch; a failure or an interrupt drops what has not begun."""
-    context = multiprocessing.get_context("spawn")  # forking a process that has threads may lock up
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+    """Yield the number of frames of each finished batch; a failure or an interrupt cancels the other batches."""
+    # Forking a process with threads can deadlock.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_init_worker)
     try:
         for future in as_completed([pool.submit(_render_batch, batch) for batch in batches]):
             yield future.result()
@@ -104,21 +106,22 @@ def _render_in_processes(batches: list[_Batch], workers: int) -> Iterator[int]:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
-    """Use one thread, and end with the process that asked for the pictures, however that one ends."""
+def _init_worker() -> None:
+    """Use one thread, and exit when the parent process ends for any reason."""
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     wait([sentinel])
-    os._exit(1)  # the pool's own way out waits for work that nobody will send
+    # A normal exit would wait for work from the dead parent.
+    os._exit(1)
 
 
 def _render_batch(batch: _Batch) -> int:
-    """Write the files of some tracks and return their number of frames."""
+    """Render a batch of tracks and return the number of frames."""
     folder, jobs = batch
     return sum(_render_track(folder, job) for job in jobs)
 
@@ -128,34 +131,34 @@ def _render_track(folder: Path, job: TrackJob) -> int:
     files = (*job.frames, *(job.masks or ()), *((job.single,) if job.single else ()))
     for parent in {(folder / file).parent for file in files}:
         parent.mkdir(parents=True, exist_ok=True)
-    single = _clearest_frame(track)
+    single = _find_clearest_frame(track)
     for index, file in enumerate(job.frames):
-        picture = _sized(cv2.cvtColor(track.render(index), cv2.COLOR_RGB2BGR), job.size, cv2.INTER_LINEAR)
+        picture = _resize(cv2.cvtColor(track.render(index), cv2.COLOR_RGB2BGR), job.size, cv2.INTER_LINEAR)
         data = _encode(picture, Path(file).suffix)
         (folder / file).write_bytes(data)
         if job.single is not None and index == single:
             (folder / job.single).write_bytes(data)
         if job.masks is not None:
-            mask = _sized(track.mask(index), job.size, cv2.INTER_NEAREST)
+            mask = _resize(track.render_mask(index), job.size, cv2.INTER_NEAREST)
             (folder / job.masks[index]).write_bytes(_encode(mask, ".png"))
     return len(job.frames)
 
 
-def _sized(picture: MatLike, size: tuple[int, int] | None, interpolation: int) -> MatLike:
+def _resize(picture: MatLike, size: tuple[int, int] | None, interpolation: int) -> MatLike:
     return picture if size is None else cv2.resize(picture, size, interpolation=interpolation)
 
 
-def _clearest_frame(track: Track) -> int:
-    """Return the frame nearest to the middle in which nothing stands before the person, else the middle."""
+def _find_clearest_frame(track: Track) -> int:
+    """Return the unoccluded frame nearest to the middle, or the middle frame if there is none."""
     middle = track.length // 2
     clear = [frame for frame in range(track.length) if track.is_clear(frame)]
     return min(clear, key=lambda frame: abs(frame - middle), default=middle)
 
 
 def _encode(picture: MatLike, suffix: str) -> bytes:
-    written, data = cv2.imencode(suffix, picture, _OPTIONS[suffix])
-    if not written:
+    succeeded, data = cv2.imencode(suffix, picture, _ENCODER_OPTIONS[suffix])
+    if not succeeded:
         raise DatasetError(
-            f"OpenCV could not encode a frame as {suffix}: install opencv-python-headless with support for it"
+            f"cannot encode a frame as {suffix}: install an opencv-python-headless that supports this format"
         )
     return data.tobytes()

@@ -1,4 +1,4 @@
-"""Independent random streams: one per thing drawn, so that neither order nor worker count matters."""
+"""Independent random generators, one per draw, so that results do not depend on order or worker count."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from reidbench.fingerprints import derived_seed
 
 
 class Stream(IntEnum):
-    """What a random stream is for; part of its seed."""
+    """Purpose of a random generator; part of its seed."""
 
-    CAST = 1
+    GROUPING = 1
     PERSON = 2
     GROUP = 3
     TRACK = 4
     LENGTH = 5
     SPLITS = 6
     FOLDERS = 7
-    PLATE = 8
+    BACKGROUND = 8
     NOISE = 9
     CAMERA = 10
     LABELS = 11
 
 
-def stream(purpose: Stream, *numbers: int) -> np.random.Generator:
-    """Return the generator of one purpose and its numbers, such as seed, person and camera."""
-    return np.random.default_rng(np.random.SeedSequence((int(purpose), *numbers)))
+def make_rng(purpose: Stream, *keys: int) -> np.random.Generator:
+    """Create the generator of a purpose and its keys, such as seed, person index and camera number."""
+    return np.random.default_rng(np.random.SeedSequence((int(purpose), *keys)))
 
 
-def layout_seed(layout: str, seed: int) -> int:
-    """Return the seed of a layout's people, so that trees of two layouts and one seed show different people."""
+def derive_layout_seed(layout: str, seed: int) -> int:
+    """Derive the seed of a layout, so that two layouts with the same seed contain different people."""
     return derived_seed("layout", layout, seed)

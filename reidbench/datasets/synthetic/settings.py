@@ -1,4 +1,4 @@
-"""What a user may choose about a synthetic tree."""
+"""Settings of a synthetic tree."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from pathlib import Path
 
 from reidbench.errors import ConfigError
 
-LARGEST_TREE = 10_000  # people; the layouts number folders and positions well below this
-LONGEST_TRACK = 1_000  # frames
+# Folder numbers and label files of every layout can hold this many people.
+MAX_PEOPLE = 10_000
+MAX_FRAMES = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticSettings:
-    """Size and seed of a synthetic tree; how hard it is, is fixed by the renderer version."""
+    """Size, seed and contents of a synthetic tree. The renderer version fixes its difficulty."""
 
     people: int | None = field(
         default=None,
-        metadata={"help": "people that are divided or trained on and tested; none = all official"},
+        metadata={"help": "people for training and testing; none: as many as in the official dataset"},
     )
     frames: int | None = field(
-        default=None, metadata={"help": "frames of every track; none = natural lengths"}
+        default=None, metadata={"help": "frames per track; none: natural track lengths"}
     )
-    seed: int = field(default=0, metadata={"help": "seed of everything that is drawn"})
-    masks: bool = field(default=False, metadata={"help": "also write who covers which pixel"})
-    labels: Path | None = field(default=None, metadata={"help": "folder of official label files to follow"})
-    min_frames: int | None = field(default=None, metadata={"help": "shortest natural track"})
-    max_frames: int | None = field(default=None, metadata={"help": "longest natural track"})
-    mean_frames: float | None = field(default=None, metadata={"help": "mean length of natural tracks"})
+    seed: int = field(default=0, metadata={"help": "seed of all random draws"})
+    masks: bool = field(default=False, metadata={"help": "write a mask of each frame"})
+    labels: Path | None = field(
+        default=None, metadata={"help": "directory of official label files to follow"}
+    )
+    min_frames: int | None = field(default=None, metadata={"help": "shortest natural track length"})
+    max_frames: int | None = field(default=None, metadata={"help": "longest natural track length"})
+    mean_frames: float | None = field(default=None, metadata={"help": "mean natural track length"})
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -36,17 +39,17 @@ class SyntheticSettings:
             ConfigError: a value is out of range; the message names it.
         """
         if self.people is not None:
-            check_integer("people", self.people, 2, LARGEST_TREE)
+            check_integer("people", self.people, 2, MAX_PEOPLE)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         if self.frames is not None:
-            check_integer("frames", self.frames, 1, LONGEST_TRACK)
+            check_integer("frames", self.frames, 1, MAX_FRAMES)
 
 
 def check_integer(name: str, value: int, low: int, high: int) -> None:
-    """Demand a whole number in a range.
+    """Check that a setting is an integer in [low, high].
 
     Raises:
-        ConfigError: it is not; the message names the setting.
+        ConfigError: the value is no integer or out of range; the message names the setting.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(

@@ -1,1 +1,1 @@
-"""Writers of official layouts, one file a dataset; each offers a `LAYOUT`."""
+"""Official layouts, one module per dataset, each with a `LAYOUT`."""

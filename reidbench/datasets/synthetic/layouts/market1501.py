@@ -1,4 +1,4 @@
-"""Writes the layout of Market-1501: single images of six cameras, with distractors, junk and hand-drawn boxes."""
+"""Market-1501 layout: single images of six cameras, with distractors, junk and hand-drawn boxes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,34 @@ import numpy as np
 
 from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.appearance import Appearance
-from reidbench.datasets.synthetic.cameras import camera
+from reidbench.datasets.synthetic.cameras import draw_camera
+from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
+from reidbench.datasets.synthetic.image_labels import read_image_labels
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.name_lists import read_name_list
 from reidbench.datasets.synthetic.people import draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, layout_seed, stream
+from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings
-from reidbench.datasets.synthetic.shares import chosen_people, draw_sightings, in_proportion, share_out
 
 NAME = "market1501"
 ROOT = "Market-1501-v15.09.15"
-TRAIN, QUERY, GALLERY, DRAWN = "bounding_box_train", "query", "bounding_box_test", "gt_bbox"
+TRAIN, QUERY, GALLERY, MANUAL = "bounding_box_train", "query", "bounding_box_test", "gt_bbox"
 LABEL_FILE = "market1501/names.npz"
 _TRAIN_PEOPLE, _TEST_PEOPLE, _CAMERAS, _SEQUENCES = 751, 750, 6, 6
-_TRAIN_SIGHTINGS = 3_262  # pairs of person and camera; one query for each of those of the test people
+# Pairs of person and camera of the train people; the test people have one query per pair.
+_TRAIN_PAIRS = 3_262
 _TRAIN_IMAGES, _QUERIES, _MATCHES, _DISTRACTORS, _JUNK = 12_936, 3_368, 13_115, 2_798, 3_819
-_DRAWN_BOXES = 25_259  # of train and test people
-_TWICE = {QUERY: 6, GALLERY: 18}  # names that end in .jpg.jpg
-_STEP = 25  # frames between two images of a walk
+# Hand-drawn boxes of train and test people.
+_MANUAL_BOXES = 25_259
+# Numbers of file names that end in .jpg.jpg.
+_DOUBLE_SUFFIXES = {QUERY: 6, GALLERY: 18}
+# Frames between two images of a track.
+_STEP = 25
 _LAST_FRAME = 160_000
 
 
 class Box(NamedTuple):
-    """One image: who, where, when, and how its file is called."""
+    """Labels and file name of one image."""
 
     folder: str
     pid: int
@@ -42,60 +46,58 @@ class Box(NamedTuple):
     sequence: int
     frame: int
     box: int
-    ends_twice: bool = False
+    has_double_suffix: bool = False
 
     @property
     def path(self) -> str:
-        """The file, relative to the dataset folder."""
+        """Path relative to the dataset folder."""
         person = "-1" if self.pid == -1 else f"{self.pid:04d}"
         name = f"{person}_c{self.camera}s{self.sequence}_{self.frame:06d}_{self.box:02d}.jpg"
-        return f"{ROOT}/{self.folder}/{name}{'.jpg' if self.ends_twice else ''}"
+        return f"{ROOT}/{self.folder}/{name}{'.jpg' if self.has_double_suffix else ''}"
 
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
-    """Return the images of all folders; the labels are in their names."""
-    seed = layout_seed(NAME, settings.seed)
-    rng = stream(Stream.LABELS, seed)
+    """Return the images of all folders; their names contain the labels."""
+    seed = derive_layout_seed(NAME, settings.seed)
+    rng = make_rng(Stream.LABELS, seed)
     boxes = (
-        _draw_boxes(rng, settings)
-        if settings.labels is None
-        else _labelled_boxes(settings.labels / LABEL_FILE)
+        _draw_boxes(rng, settings) if settings.labels is None else _read_boxes(settings.labels / LABEL_FILE)
     )
-    boxes += _draw_by_hand(rng, boxes)
-    return TreePlan(jobs=_jobs(rng, seed, boxes, masks=settings.masks))
+    boxes += _draw_manual_boxes(rng, boxes)
+    return TreePlan(jobs=_make_jobs(rng, seed, boxes, masks=settings.masks))
 
 
-def _labelled_boxes(path: Path) -> list[Box]:
-    """Return the images that the official file lists name."""
+def _read_boxes(path: Path) -> list[Box]:
+    """Read the images in the official file lists."""
     fields = ("pid", "cam", "seq", "frame", "box", "double_ext")
     folders = {"train": TRAIN, "query": QUERY, "gallery": GALLERY}
     return [
         Box(folder, *values)
         for prefix, folder in folders.items()
-        for values in read_name_list(path, prefix, fields)
+        for values in read_image_labels(path, prefix, fields)
     ]
 
 
 def _draw_boxes(rng: np.random.Generator, settings: SyntheticSettings) -> list[Box]:
-    """Return images of as many people as wanted, in the proportions of the release."""
+    """Draw images in the proportions of the release."""
     official = _TRAIN_PEOPLE + _TEST_PEOPLE
-    people = chosen_people(settings, official=official, least=4, most=9_999)
+    people = resolve_people(settings, official=official, minimum=4, maximum=9_999)
     pids = (rng.permutation(people) + 1).tolist()
-    train = in_proportion(_TRAIN_PEOPLE, people, official, least=2)
-    boxes = list(_draw_walks(rng, pids[:train], _TRAIN_PEOPLE, _TRAIN_SIGHTINGS, _TRAIN_IMAGES, TRAIN))
-    boxes += _draw_walks(rng, pids[train:], _TEST_PEOPLE, _QUERIES, _MATCHES, GALLERY)
+    train = scale_count(_TRAIN_PEOPLE, people, official, minimum=2)
+    boxes = list(_draw_tracks(rng, pids[:train], _TRAIN_PEOPLE, _TRAIN_PAIRS, _TRAIN_IMAGES, TRAIN))
+    boxes += _draw_tracks(rng, pids[train:], _TEST_PEOPLE, _QUERIES, _MATCHES, GALLERY)
     for pid, number in ((0, _DISTRACTORS), (-1, _JUNK)):
-        boxes += _draw_apart(rng, pid, in_proportion(number, people, official))
-    return _with_double_endings(rng, boxes, people, official)
+        boxes += _draw_distractors(rng, pid, scale_count(number, people, official))
+    return _mark_double_suffixes(rng, boxes, people, official)
 
 
-def _draw_walks(
-    rng: np.random.Generator, pids: list[int], official: int, sightings: int, images: int, folder: str
+def _draw_tracks(
+    rng: np.random.Generator, pids: list[int], official: int, pairs: int, images: int, folder: str
 ) -> Iterator[Box]:
-    """Yield the detected boxes of people, and one query of each test person in each camera that sees them."""
-    seen = draw_sightings(rng, sorted(pids), _CAMERAS, in_proportion(sightings, len(pids), official))
-    counts = share_out(rng, in_proportion(images, len(pids), official), len(seen), low=1, high=60)
-    for (pid, number), count in zip(seen, counts, strict=True):
+    """Yield the detected boxes of people, and one query per test person and camera that sees them."""
+    person_cameras = draw_person_cameras(rng, sorted(pids), _CAMERAS, scale_count(pairs, len(pids), official))
+    counts = split_total(rng, scale_count(images, len(pids), official), len(person_cameras), low=1, high=60)
+    for (pid, number), count in zip(person_cameras, counts, strict=True):
         sequence, first = int(rng.integers(1, _SEQUENCES + 1)), int(rng.integers(1, _LAST_FRAME))
         for index, box in enumerate(rng.geometric(0.4, count).clip(1, 20).tolist()):
             yield Box(folder, pid, number, sequence, first + _STEP * index, box)
@@ -104,8 +106,8 @@ def _draw_walks(
             yield Box(QUERY, pid, number, sequence, frame, 0)
 
 
-def _draw_apart(rng: np.random.Generator, pid: int, count: int) -> list[Box]:
-    """Return images of distractors or of junk, no two in the same frame."""
+def _draw_distractors(rng: np.random.Generator, pid: int, count: int) -> list[Box]:
+    """Draw images of distractors or junk, each in a different frame."""
     frames = rng.choice(_LAST_FRAME, count, replace=False) + 1
     numbers, sequences = rng.integers(1, _CAMERAS + 1, count), rng.integers(1, _SEQUENCES + 1, count)
     boxes = rng.geometric(0.4, count).clip(1, 20)
@@ -113,54 +115,58 @@ def _draw_apart(rng: np.random.Generator, pid: int, count: int) -> list[Box]:
     return [Box(GALLERY, pid, *values) for values in zip(*columns, strict=True)]
 
 
-def _with_double_endings(rng: np.random.Generator, boxes: list[Box], people: int, official: int) -> list[Box]:
-    for folder, number in _TWICE.items():
+def _mark_double_suffixes(
+    rng: np.random.Generator, boxes: list[Box], people: int, official: int
+) -> list[Box]:
+    for folder, number in _DOUBLE_SUFFIXES.items():
         indices = [index for index, box in enumerate(boxes) if box.folder == folder]
-        count = in_proportion(number, people, official)
+        count = scale_count(number, people, official)
         for index in rng.choice(indices, count, replace=False).tolist():
-            boxes[index] = boxes[index]._replace(ends_twice=True)
+            boxes[index] = boxes[index]._replace(has_double_suffix=True)
     return boxes
 
 
-def _draw_by_hand(rng: np.random.Generator, boxes: Sequence[Box]) -> list[Box]:
-    """Return the hand-drawn boxes: several of each person in each camera, that of the query among them.
+def _draw_manual_boxes(rng: np.random.Generator, boxes: Sequence[Box]) -> list[Box]:
+    """Draw the hand-drawn boxes: several per person and camera, including the box of the query.
 
-    They are of frames with detected boxes as far as these go round, and of later ones.
+    They use the frames of the detected boxes first, then later frames.
     """
-    seen: dict[tuple[int, int], dict[tuple[int, int], None]] = defaultdict(dict)  # dicts as ordered sets
+    # The inner dicts serve as ordered sets of (sequence, frame).
+    frames_seen: dict[tuple[int, int], dict[tuple[int, int], None]] = defaultdict(dict)
     for box in sorted(boxes, key=lambda box: box.folder != QUERY):
         if box.pid > 0:
-            seen[box.pid, box.camera][box.sequence, box.frame] = None
-    total = in_proportion(_DRAWN_BOXES, len(seen), _TRAIN_SIGHTINGS + _QUERIES)
-    drawn = []
+            frames_seen[box.pid, box.camera][box.sequence, box.frame] = None
+    total = scale_count(_MANUAL_BOXES, len(frames_seen), _TRAIN_PAIRS + _QUERIES)
+    manual = []
     for (pid, number), count in zip(
-        sorted(seen), share_out(rng, total, len(seen), low=2, high=40), strict=True
+        sorted(frames_seen), split_total(rng, total, len(frames_seen), low=2, high=40), strict=True
     ):
-        moments = list(seen[pid, number])
-        sequence, last = max(moments)
-        moments += [(sequence, last + _STEP * (1 + index)) for index in range(count - len(moments))]
-        drawn += [Box(DRAWN, pid, number, *moment, 0) for moment in moments[:count]]
-    return drawn
+        frames = list(frames_seen[pid, number])
+        sequence, last = max(frames)
+        frames += [(sequence, last + _STEP * (1 + index)) for index in range(count - len(frames))]
+        manual += [Box(MANUAL, pid, number, *frame, 0) for frame in frames[:count]]
+    return manual
 
 
-def _jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: bool) -> list[TrackJob]:
-    """Return one walk of each person, camera and sequence, and one of each distractor and piece of junk."""
-    walks: dict[tuple[int, ...], list[Box]] = defaultdict(list)
+def _make_jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: bool) -> list[TrackJob]:
+    """Return one track per person, camera and sequence, and one per distractor and junk image."""
+    tracks: dict[tuple[int, ...], list[Box]] = defaultdict(list)
     for number, box in enumerate(boxes):
-        alone = (number,) if box.pid <= 0 else ()
-        walks[box.pid, box.camera, box.sequence, *alone].append(box)
-    people = _people(seed, boxes)
-    known = list(people.values())
-    cameras = {number: camera(number) for number in sorted({box.camera for box in boxes})}
+        own_key = (number,) if box.pid <= 0 else ()
+        tracks[box.pid, box.camera, box.sequence, *own_key].append(box)
+    people = _draw_people(seed, boxes)
+    appearances = list(people.values())
+    cameras = {number: draw_camera(number) for number in sorted({box.camera for box in boxes})}
     jobs = []
-    for index, ((pid, number, *_), walk) in enumerate(walks.items()):
+    for index, ((pid, number, *_), track) in enumerate(tracks.items()):
         if pid > 0:
             person = people[pid]
-        elif pid == 0:  # a passer-by whom nobody sees again; the last number keeps the streams apart
-            person = draw_appearance(stream(Stream.PERSON, seed, index, 1))
+        # A new person per distractor; the last key gives a stream different from those of `draw_people`.
+        elif pid == 0:
+            person = draw_appearance(make_rng(Stream.PERSON, seed, index, 1))
         else:
-            person = known[int(rng.integers(len(known)))]
-        files = tuple(box.path for box in sorted(walk, key=lambda box: (box.frame, box.folder, box.box)))
+            person = appearances[int(rng.integers(len(appearances)))]
+        files = tuple(box.path for box in sorted(track, key=lambda box: (box.frame, box.folder, box.box)))
         jobs.append(
             TrackJob(
                 person=person,
@@ -174,7 +180,7 @@ def _jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: b
     return jobs
 
 
-def _people(seed: int, boxes: Sequence[Box]) -> dict[int, Appearance]:
+def _draw_people(seed: int, boxes: Sequence[Box]) -> dict[int, Appearance]:
     pids = sorted({box.pid for box in boxes if box.pid > 0})
     return dict(zip(pids, draw_people(seed, len(pids)), strict=True))
 
