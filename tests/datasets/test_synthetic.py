@@ -98,10 +98,10 @@ def test_single_shot_image_is_one_of_the_frames(tree: Path) -> None:
 
 def test_frames_are_64_x_128_pixels_and_8_bit_colour(tree: Path) -> None:
     for path in (tree / "i-LIDS-VID").rglob("*.png"):
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        assert picture is not None
-        assert picture.shape == (128, 64, 3)
-        assert picture.dtype == np.uint8
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert image is not None
+        assert image.shape == (128, 64, 3)
+        assert image.dtype == np.uint8
 
 
 def test_split_file_rows_are_permutations_of_positions(tree: Path) -> None:

@@ -62,8 +62,8 @@ def draw_scaled_visibility(
     With the real number of people both counts hold exactly.
     """
     numbers = scale_counts(people_by_cameras, people)
-    sightings = sum(cameras * number for cameras, number in enumerate(numbers, start=1))
-    return draw_visibility(rng, numbers, scale_counts(people_of_camera, sightings))
+    pairs = sum(cameras * number for cameras, number in enumerate(numbers, start=1))
+    return draw_visibility(rng, numbers, scale_counts(people_of_camera, pairs))
 
 
 def draw_track_counts(rng: np.random.Generator, seen: Visibility, tracks_of_camera: Sequence[int]) -> Tracks:

@@ -133,8 +133,8 @@ def _render_track(folder: Path, job: TrackJob) -> int:
         parent.mkdir(parents=True, exist_ok=True)
     single = _find_clearest_frame(track)
     for index, file in enumerate(job.frames):
-        picture = _resize(cv2.cvtColor(track.render(index), cv2.COLOR_RGB2BGR), job.size, cv2.INTER_LINEAR)
-        data = _encode(picture, Path(file).suffix)
+        image = _resize(cv2.cvtColor(track.render(index), cv2.COLOR_RGB2BGR), job.size, cv2.INTER_LINEAR)
+        data = _encode(image, Path(file).suffix)
         (folder / file).write_bytes(data)
         if job.single is not None and index == single:
             (folder / job.single).write_bytes(data)
@@ -144,19 +144,19 @@ def _render_track(folder: Path, job: TrackJob) -> int:
     return len(job.frames)
 
 
-def _resize(picture: MatLike, size: tuple[int, int] | None, interpolation: int) -> MatLike:
-    return picture if size is None else cv2.resize(picture, size, interpolation=interpolation)
+def _resize(image: MatLike, size: tuple[int, int] | None, interpolation: int) -> MatLike:
+    return image if size is None else cv2.resize(image, size, interpolation=interpolation)
 
 
 def _find_clearest_frame(track: Track) -> int:
-    """Return the unoccluded frame nearest to the middle, or the middle frame if there is none."""
+    """Return the unoccluded frame nearest to the middle, or the middle frame if all frames are occluded."""
     middle = track.length // 2
     clear = [frame for frame in range(track.length) if track.is_clear(frame)]
     return min(clear, key=lambda frame: abs(frame - middle), default=middle)
 
 
-def _encode(picture: MatLike, suffix: str) -> bytes:
-    succeeded, data = cv2.imencode(suffix, picture, _ENCODER_OPTIONS[suffix])
+def _encode(image: MatLike, suffix: str) -> bytes:
+    succeeded, data = cv2.imencode(suffix, image, _ENCODER_OPTIONS[suffix])
     if not succeeded:
         raise DatasetError(
             f"cannot encode a frame as {suffix}: install an opencv-python-headless that supports this format"

@@ -71,7 +71,7 @@ class Track:
         self._drawn_frame: int | None = None
 
     def is_clear(self, frame: int) -> bool:
-        """Tell whether the person is unoccluded in a frame."""
+        """Return whether the person is unoccluded in a frame."""
         return not any(item.is_present(frame) for item in self._front)
 
     def render(self, frame: int) -> Image:

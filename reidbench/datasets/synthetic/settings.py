@@ -49,7 +49,7 @@ def check_integer(name: str, value: int, low: int, high: int) -> None:
     """Check that a setting is an integer in [low, high].
 
     Raises:
-        ConfigError: the value is no integer or out of range; the message names the setting.
+        ConfigError: the value is not an integer in the range; the message names the setting.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(

@@ -53,7 +53,7 @@ class PassingObject:
     phase: float = 0.0
 
     def is_present(self, frame: int) -> bool:
-        """Tell whether the object is in a frame."""
+        """Return whether the object is in a frame."""
         return self.first <= frame < self.first + self.length
 
     def position(self, frame: int) -> float:

@@ -47,7 +47,7 @@ def create_tree(destination: Path, digest: str) -> Iterator[Path | None]:
 
 
 def _is_complete(destination: Path, digest: str) -> bool:
-    """Tell whether the destination holds the tree with this digest.
+    """Return whether the destination holds the tree with this digest.
 
     Raises:
         DatasetError: the destination holds other files.
