@@ -15,7 +15,7 @@ Run = Callable[..., Answer]
 SMALL = ("-m", "siamese-convgru", "--preset", "small", "--set", "epochs=0")
 
 
-def written_files(folder: Path) -> list[Path]:
+def list_written_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"]
 
 
@@ -183,7 +183,7 @@ def test_invalid_usage_exits_2_with_one_line_and_no_file(
     assert len(message) == 1
     assert not [word for word in words if word not in message[0]]
     assert "Traceback" not in answer.err
-    assert written_files(tmp_path) == []
+    assert list_written_files(tmp_path) == []
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_truncated_frame_is_named_and_no_record_is_written(
     assert answer.code == 2
     assert str(frame) in answer.err
     assert "Traceback" not in answer.err
-    assert written_files(tmp_path / "runs") == []
+    assert list_written_files(tmp_path / "runs") == []
 
 
 def test_missing_camera_is_named(reidbench: Run, root_copy: Path, tmp_path: Path) -> None:

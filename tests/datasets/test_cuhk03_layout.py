@@ -56,7 +56,7 @@ def test_equal_settings_write_equal_release_files(rendered: Path, tmp_path: Path
         assert (second / file).read_bytes() == (rendered / file).read_bytes()
 
 
-def planned_names(plan: TreePlan) -> dict[str, list[str]]:
+def list_planned_names(plan: TreePlan) -> dict[str, list[str]]:
     names_of_kind = defaultdict(list)
     for frame in sorted(frames_of(plan)):
         folder, _, name = frame.partition("/")
@@ -70,7 +70,7 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     contents = Cuhk03().read(written(plan, tmp_path))
 
     check_counts_are_official_but_for_single_cameras(Cuhk03(), contents)
-    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == planned_names(plan)
+    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
     people = {name[:5] for name in names(contents, "detected")}
     assert Counter(name[0] for name in people) == {"1": 843, "2": 440, "3": 77, "4": 58, "5": 49}
     assert len(plan.finish.keywords["test_sets"]) == 20  # type: ignore[union-attr]
@@ -120,7 +120,7 @@ def test_tree_of_the_official_labels_has_their_rows(tmp_path: Path) -> None:
     contents = Cuhk03().read(written(plan, tmp_path))
 
     assert not list(count_differences(Cuhk03(), contents))
-    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == planned_names(plan)
+    assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
     for kind in ("detected", "labeled"):
         official = read_config(LABELS / "cuhk03" / config_file(kind))
         assert official is not None
