@@ -1,12 +1,12 @@
-"""Times the pair scorer of duatm against its arithmetic floor and against plain batched code of the same formula.
+"""Compare the speed of duatm's pair scorer with its matrix products alone and with plain batched code.
 
-    python benchmarks/duatm_pairs.py                                    # a part of MARS, for two CPU cores
+    python benchmarks/duatm_pairs.py
     python benchmarks/duatm_pairs.py --device cuda --queries 1980 --gallery 11310
 
-A pair of sequences of S vectors of D numbers costs 4 S^2 D multiplications and additions (scores and aligned vectors,
-both directions). The floor is the time of matrix products of that many, measured beside it: S x D by D x S and S x S by
-S x D, batched over as many pairs as a block has. The plain code computes every pair of a block on its own from
-sequences and filters, intra-sequence attention included, as the formula reads.
+The default is a part of MARS, for two CPU cores. A pair of sequences of S vectors of length D takes 4 S^2 D
+multiplications and additions (scores and aligned vectors, in both directions). The lower bound is the time of the
+matrix products with this number of operations: S x D by D x S and S x S by S x D, batched over the pairs of a block.
+The plain code computes the formula for every pair of a block, including intra-sequence attention.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from reidbench_plugins.duatm.matching import SequenceMatching
 from torch import Tensor
 
 
-def plain(module: SequenceMatching, first: Tensor, second: Tensor, block: int) -> Tensor:
-    """Return DM-5 of all pairs, pairs of a block side by side in one batch."""
+def plain_distances(module: SequenceMatching, first: Tensor, second: Tensor, block: int) -> Tensor:
+    """Return DM-5 of all pairs, with the pairs of a block in one batch."""
     rows = []
     for start in range(0, len(first), block):
         row = []
@@ -31,7 +31,7 @@ def plain(module: SequenceMatching, first: Tensor, second: Tensor, block: int) -
             shape = (len(a), len(b))
             x = a[:, None].expand(-1, shape[1], -1, -1).flatten(0, 1)
             y = b[None].expand(shape[0], -1, -1, -1).flatten(0, 1)
-            total = 0
+            total = torch.zeros((), device=first.device)
             for one, other in ((x, y), (y, x)):
                 filters = module.filters(one)
                 refined = (filters @ one.mT).softmax(-1) @ one
@@ -42,8 +42,8 @@ def plain(module: SequenceMatching, first: Tensor, second: Tensor, block: int) -
     return torch.cat(rows)
 
 
-def floor(first: Tensor, pairs: int, device: str) -> float:
-    """Return seconds that nothing but the matrix products of so many pairs take."""
+def measure_products(first: Tensor, pairs: int, device: str) -> float:
+    """Return the seconds of the matrix products of a number of pairs."""
     length, dimension = first.shape[1:]
     batch = 64 if device == "cpu" else 4096
     a, b = torch.randn(2, batch, length, dimension, device=device)
@@ -55,11 +55,11 @@ def floor(first: Tensor, pairs: int, device: str) -> float:
             torch.bmm(a, b.mT, out=scores)
             torch.bmm(scores, b, out=aligned)
 
-    return seconds(products, device, repeats=5) * pairs / batch
+    return measure(products, device, repeats=5) * pairs / batch
 
 
-def seconds(work: Callable[[], object], device: str, *, repeats: int) -> float:
-    """Return the median time of some work, after one run that does not count."""
+def measure(work: Callable[[], object], device: str, *, repeats: int) -> float:
+    """Return the median seconds of a function, after a warm-up run."""
     times = []
     for _ in range(repeats + 1):
         if device != "cpu":
@@ -73,44 +73,53 @@ def seconds(work: Callable[[], object], device: str, *, repeats: int) -> float:
 
 
 def main() -> None:
-    """Print one line a contestant."""
+    """Measure and print one line per implementation."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--queries", type=int, default=40)
-    parser.add_argument("--gallery", type=int, default=100)
-    parser.add_argument("--length", type=int, default=64)
-    parser.add_argument("--dimension", type=int, default=256)
-    parser.add_argument("--block", type=int, default=16, help="of the plain code")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
+    parser.add_argument("--queries", type=int, default=40, help="number of queries")
+    parser.add_argument("--gallery", type=int, default=100, help="number of gallery items")
+    parser.add_argument("--length", type=int, default=64, help="vectors per sequence, S")
+    parser.add_argument("--dimension", type=int, default=256, help="length of a vector, D")
+    parser.add_argument(
+        "--block", type=int, default=16, help="queries and gallery items per block of the plain code"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="number of measurements")
+    parser.add_argument("--device", default="cpu", help="torch device")
+    arguments = parser.parse_args()
     torch.manual_seed(0)
-    module = SequenceMatching(given.dimension).eval().to(given.device)
-    shape = (given.length, given.dimension)
+    module = SequenceMatching(arguments.dimension).eval().to(arguments.device)
+    shape = (arguments.length, arguments.dimension)
     first, second = (
-        torch.nn.functional.normalize(torch.randn(count, *shape, device=given.device), dim=2)
-        for count in (given.queries, given.gallery)
+        torch.nn.functional.normalize(torch.randn(count, *shape, device=arguments.device), dim=2)
+        for count in (arguments.queries, arguments.gallery)
     )
-    pairs = given.queries * given.gallery
+    pairs = arguments.queries * arguments.gallery
     with torch.inference_mode():
-        ours = seconds(
-            lambda: module.distances(module.prepared(first), module.prepared(second)),
-            given.device,
-            repeats=given.repeats,
+        scorer = measure(
+            lambda: module.distances(module.compute_terms(first), module.compute_terms(second)),
+            arguments.device,
+            repeats=arguments.repeats,
         )
-        theirs = seconds(
-            lambda: plain(module, first, second, given.block), given.device, repeats=given.repeats
+        plain = measure(
+            lambda: plain_distances(module, first, second, arguments.block),
+            arguments.device,
+            repeats=arguments.repeats,
         )
-        least = floor(first, pairs, given.device)
-        found = module.distances(module.prepared(first), module.prepared(second))
-        difference = float((found - plain(module, first, second, given.block)).abs().max())
-    print(f"{given.queries} x {given.gallery} pairs of {given.length} x {given.dimension} on {given.device}")
+        products = measure_products(first, pairs, arguments.device)
+        distances = module.distances(module.compute_terms(first), module.compute_terms(second))
+        difference = (distances - plain_distances(module, first, second, arguments.block)).abs().max()
     print(
-        f"scorer {ours:.3f} s, {pairs / ours:.0f} pairs/s; {ours / least:.2f} times the products alone ({least:.3f} s)"
+        f"{arguments.queries} x {arguments.gallery} pairs of {arguments.length} x {arguments.dimension} "
+        f"on {arguments.device}"
     )
     print(
-        f"plain batched code {theirs:.3f} s, {theirs / ours:.2f} times the scorer; largest difference {difference:.1e}"
+        f"scorer {scorer:.3f} s, {pairs / scorer:.0f} pairs/s; {scorer / products:.2f} times the products alone "
+        f"({products:.3f} s)"
+    )
+    print(
+        f"plain batched code {plain:.3f} s, {plain / scorer:.2f} times the scorer; largest difference "
+        f"{float(difference):.1e}"
     )
 
 

@@ -1,13 +1,13 @@
-"""Trains every network on rendered people, with and without what its paper credits most, and prints a table.
+"""Train every network and its ablations on rendered people, and print a table.
 
     python benchmarks/network_claims.py
     python benchmarks/network_claims.py --seeds 0 1 2 --protocols demo-image
 
-Each row is one `reidbench run --preset small`, so an interrupted table goes on where it stopped and a repeated one
-comes from the cache. Behind each figure stands its 95 % interval over trials and people; p is that of a paired
-permutation test over people of rank-1 against the whole method in the same seed (not corrected for the number of
-tests). The last columns say where the attention lies: its mass on the person beside the area of the person, and the
-weight of occluded frames by that of clear ones. All data is synthetic.
+Each row is one `reidbench run --preset small`: run the same command again to resume an interrupted table; a repeated
+table uses cached results. Figures have 95 % intervals over trials and people. p is from a paired permutation test over
+people that compares rank-1 with the full method of the same seed, not corrected for the number of tests. The last
+columns describe the attention: its mass on the person and the area of the person, and the ratio of the weights of
+occluded and clear frames. All data is synthetic.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,53 +26,56 @@ from reidbench.evaluation import paired_permutation_test
 from reidbench.leaderboard.rank import read_scores
 
 Record = dict[str, Any]
-Row = tuple[str, str, dict[str, str]]  # method, what is left of it, settings on top of `small`
+# Method, variant, and settings on top of the preset `small`.
+Row = tuple[str, str, dict[str, str]]
 
 TRIPLET = {"lambda1": "0", "lambda2": "0"}
 MATCHING: list[Row] = [
-    ("duatm", "whole", {}),
+    ("duatm", "full", {}),
     ("duatm", "untrained", {"epochs": "0"}),
     ("duatm", "without de-correlation", {"lambda1": "0"}),
     ("duatm", "without cross-entropy", {"lambda2": "0"}),
-    ("duatm", "triplets alone", TRIPLET),
-    ("duatm", "triplets, intra alone", {"matching": "intra", **TRIPLET}),
-    ("duatm", "triplets, inter alone", {"matching": "inter", **TRIPLET}),
-    ("duatm", "triplets, average pooling", {"matching": "avgpool", **TRIPLET}),
+    ("duatm", "triplet loss only", TRIPLET),
+    ("duatm", "triplet loss, intra only", {"matching": "intra", **TRIPLET}),
+    ("duatm", "triplet loss, inter only", {"matching": "inter", **TRIPLET}),
+    ("duatm", "triplet loss, average pooling", {"matching": "avgpool", **TRIPLET}),
 ]
 ROWS: dict[str, list[Row]] = {
     "demo": [
-        ("siamese-convgru", "whole", {}),
+        ("siamese-convgru", "full", {}),
         ("siamese-convgru", "untrained", {"epochs": "0"}),
-        ("conv-attention", "whole", {}),
+        ("conv-attention", "full", {}),
         ("conv-attention", "untrained", {"epochs": "0"}),
         ("conv-attention", "without attention", {"attention_filters": "0"}),
-        ("diversity-attention", "whole", {}),
+        ("diversity-attention", "full", {}),
         ("diversity-attention", "untrained", {"epochs": "0"}),
         ("diversity-attention", "without diversity", {"diversity": "none"}),
         *(row for row in MATCHING if row[1] not in ("without de-correlation", "without cross-entropy")),
-        ("color-lbp", "whole", {}),
+        ("color-lbp", "full", {}),
     ],
-    "demo-image": [*MATCHING, ("color-lbp", "whole", {})],
+    "demo-image": [*MATCHING, ("color-lbp", "full", {})],
 }
 
 
-def run(row: Row, protocol: str, seed: int, output: Path) -> tuple[Path, Record]:
-    """Run one row, or take it from the cache."""
+def run(row: Row, protocol: str, seed: int, arguments: argparse.Namespace) -> tuple[Path, Record]:
+    """Run one row, or read its result from the cache; return the path of the record and the record."""
     method, _, settings = row
     command = [sys.executable, "-m", "reidbench", "run", "-m", method, "-p", protocol, "--seed", str(seed)]
-    command += ["--output", str(output), "--json"]
+    command += ["--output", str(arguments.output), "--json"]
+    if arguments.plugin is not None:
+        command += ["--plugin", str(arguments.plugin)]
     if method != "color-lbp":
         command += ["--preset", "small"]
-    for name, value in settings.items():
-        command += ["--set", f"{name}={value}"]
+        for assignment in [*arguments.set, *(f"{name}={value}" for name, value in settings.items())]:
+            command += ["--set", assignment]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     record: Record = json.loads(answer.stdout)
     name = f"{method}-{record['fingerprints']['run']}.json"
-    return output / "records" / protocol / name, record
+    return arguments.output / "records" / protocol / name, record
 
 
-def figure(summary: dict[str, float | None] | None, digits: int = 1, factor: float = 100) -> str:
-    """Return a mean with its interval."""
+def format_figure(summary: Mapping[str, float | None] | None, digits: int = 1, factor: float = 100) -> str:
+    """Return a mean with its interval as text."""
     if summary is None or summary["mean"] is None:
         return "-"
     text = f"{factor * summary['mean']:.{digits}f}"
@@ -80,49 +84,67 @@ def figure(summary: dict[str, float | None] | None, digits: int = 1, factor: flo
     return f"{text} [{factor * summary['low']:.{digits}f}, {factor * summary['high']:.{digits}f}]"
 
 
-def _p_value(p: float) -> str:
+def format_attention(figures: Mapping[str, Any]) -> str:
+    """Return the mass of the attention on the person and the area of the person as text."""
+    person, area = figures.get("person"), figures.get("person_area")
+    if person is None or area is None or person["mean"] is None:
+        return "-"
+    return f"{format_figure(person)} of {format_figure({**area, 'low': None})}"
+
+
+def measure_rows(protocol: str, rows: Sequence[Row], arguments: argparse.Namespace) -> list[dict[str, str]]:
+    """Run the rows of a protocol with every seed; return the lines of the table."""
+    lines = []
+    for seed in arguments.seeds:
+        full: dict[str, Any] = {}
+        for row in rows:
+            method, variant, _ = row
+            if seed != arguments.seeds[0] and (method == "color-lbp" or variant == "untrained"):
+                continue
+            path, record = run(row, protocol, seed, arguments)
+            scores = read_scores(path, record)
+            full.setdefault(method, scores)
+            p = "" if variant == "full" else format_p(paired_permutation_test(scores, full[method]))
+            attention = (record.get("attention") or {}).get("figures", {})
+            lines.append(
+                {
+                    "method": method,
+                    "variant": variant,
+                    "seed": str(seed),
+                    "rank-1": format_figure(record["figures"]["rank1"]),
+                    "p": p,
+                    "mAP": format_figure(record["figures"]["map"]),
+                    "fit s": f"{record['seconds']['fit']:.0f}",
+                    "on the person, of area": format_attention(attention),
+                    "occluded : clear": format_figure(attention.get("occluded_weight"), 2, 1),
+                }
+            )
+    return lines
+
+
+def format_p(p: float) -> str:
+    """Return a p-value as text."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def main() -> None:
-    """Run all rows and print a Markdown table of each protocol."""
+    """Run all rows and print one Markdown table per protocol."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--protocols", nargs="+", default=list(ROWS), choices=list(ROWS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--output", type=Path, default=Path("runs"))
-    given = parser.parse_args()
-    for protocol in given.protocols:
-        lines = []
-        for seed in given.seeds:
-            whole: dict[str, Any] = {}
-            for row in ROWS[protocol]:
-                method, left, _ = row
-                if seed != given.seeds[0] and (method == "color-lbp" or left == "untrained"):
-                    continue
-                path, record = run(row, protocol, seed, given.output)
-                scores = read_scores(path, record)
-                whole.setdefault(method, scores)
-                p = "" if left == "whole" else _p_value(paired_permutation_test(scores, whole[method]))
-                attended = record.get("attention", {}).get("figures", {})
-                person, area = attended.get("person"), attended.get("person_area")
-                where = "-"
-                if person is not None and person["mean"] is not None:
-                    where = f"{figure(person)} of {figure({**area, 'low': None})}"
-                lines.append(
-                    {
-                        "method": method,
-                        "variant": left,
-                        "seed": seed,
-                        "rank-1": figure(record["figures"]["rank1"]),
-                        "p": p,
-                        "mAP": figure(record["figures"]["map"]),
-                        "fit s": f"{record['seconds']['fit']:.0f}",
-                        "on the person, of area": where,
-                        "occluded : clear": figure(attended.get("occluded_weight"), 2, 1),
-                    }
-                )
+    parser.add_argument(
+        "--protocols", nargs="+", default=list(ROWS), help="other protocols use the rows of demo"
+    )
+    parser.add_argument("--methods", nargs="+", help="run only these methods")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of training")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
+    parser.add_argument("--plugin", type=Path, help="load a single-file plugin")
+    parser.add_argument("--output", type=Path, default=Path("runs"), help="directory of the records")
+    arguments = parser.parse_args()
+    for protocol in arguments.protocols:
+        rows = ROWS.get(protocol, ROWS["demo"])
+        rows = [row for row in rows if arguments.methods is None or row[0] in arguments.methods]
+        lines = measure_rows(protocol, rows, arguments)
         print(f"\n### {protocol} (synthetic)\n")
         print(tabulate(lines, headers="keys", tablefmt="github", disable_numparse=True))
 
