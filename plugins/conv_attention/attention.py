@@ -1,6 +1,6 @@
-"""The spatio-temporal attention module: an attentive ConvLSTM (Cornia et al., TIP 2018) that reads a video.
+"""The spatio-temporal attention module: an attentive ConvLSTM (Cornia et al., TIP 2018) applied to a video.
 
-Sizes: B clips, N steps, C channels of the maps, F of the state, h x w their grid.
+Sizes: B clips, N steps, C channels of the maps, F channels of the state, h x w grid.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from reidbench.nn import ConvLSTMCell, upcast_half
 
 from .config import ConvAttentionConfig
 
-INPUT_STD = 0.05  # deviation of kernels that are drawn from a normal distribution, as in the cell
+# Standard deviation of normally distributed kernels, as in the cell.
+INPUT_STD = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionSteps:
-    """What the module computes in N steps.
+    """The outputs of the module in N steps.
 
     Attributes:
         hidden: (B, N, F, h, w), H_n.
         attended: (B, N, C, h, w), the attended maps of CA-3.
-        attention: (B, N, K, h, w), A_n of each of K modules; every map sums to 1.
+        attention: (B, N, K, h, w), A_n of K modules; every map sums to 1.
     """
 
     hidden: Tensor
@@ -34,17 +35,17 @@ class AttentionSteps:
 
 
 class AttentiveConvLSTM(nn.Module):
-    """A ConvLSTM whose input is weighted by where its state says to look, CA-1 to CA-8.
+    """A ConvLSTM whose state weights the locations of its input, CA-1 to CA-8.
 
-    V_a starts at 0, so attention starts uniform. The other attention kernels are drawn as the cell's input kernels,
-    with one bias for their sum.
+    V_a is 0 initially, so attention is uniform. The other attention kernels are initialised like the input kernels of
+    the cell, with one bias for their sum.
 
     Args:
         channels: C.
         hidden: F.
-        attention_channels: A, between the sum of CA-1 and V_a.
+        attention_channels: channels of the input of V_a in CA-1.
         kernel: odd side of all kernels.
-        scale: "one", or "grid" to multiply the attended maps by h w, so that uniform attention changes nothing.
+        scale: "one", or "grid" to multiply the attended maps by h w, so that uniform attention has no effect.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class AttentiveConvLSTM(nn.Module):
         super().__init__()
         self.scale = scale
         padding = kernel // 2
-        self.from_input = nn.Conv2d(channels, attention_channels, kernel, padding=padding)  # U_a and b_a
-        self.from_state = nn.Conv2d(hidden, attention_channels, kernel, padding=padding, bias=False)  # W_a
-        self.to_logits = nn.Conv2d(attention_channels, 1, kernel, padding=padding, bias=False)  # V_a
+        # U_a and b_a, W_a, and V_a of CA-1.
+        self.from_input = nn.Conv2d(channels, attention_channels, kernel, padding=padding)
+        self.from_state = nn.Conv2d(hidden, attention_channels, kernel, padding=padding, bias=False)
+        self.to_logits = nn.Conv2d(attention_channels, 1, kernel, padding=padding, bias=False)
         self.cell = ConvLSTMCell(channels, hidden, kernel, input_std=INPUT_STD)
         nn.init.normal_(self.from_input.weight, std=INPUT_STD)
         nn.init.normal_(self.from_state.weight, std=INPUT_STD)
@@ -70,14 +72,15 @@ class AttentiveConvLSTM(nn.Module):
             nn.init.zeros_(self.from_input.bias)
 
     def forward(self, maps: Tensor) -> AttentionSteps:
-        """Run one step on each of the maps (B, N, C, h, w), in this order."""
+        """Run one step per map (B, N, C, h, w), in order."""
         batch, steps, _, height, width = maps.shape
         state = self.cell.initial_state(batch, (height, width))
-        seen = self.from_input(maps.flatten(0, 1))  # needs no state, so all steps at once
-        seen = seen.view(batch, steps, *seen.shape[1:])
+        # The input terms of all steps at once, because they need no state.
+        input_terms = self.from_input(maps.flatten(0, 1))
+        input_terms = input_terms.view(batch, steps, *input_terms.shape[1:])
         hidden, attended, attention = [], [], []
         for step in range(steps):
-            logits = self.to_logits(torch.tanh(self.from_state(state[0]) + seen[:, step]))  # CA-1
+            logits = self.to_logits(torch.tanh(self.from_state(state[0]) + input_terms[:, step]))  # CA-1
             weights = upcast_half(logits).flatten(1).softmax(1).view(batch, 1, height, width)  # CA-2
             weighted = weights * maps[:, step]  # CA-3
             if self.scale == "grid":
@@ -94,10 +97,10 @@ class AttentiveConvLSTM(nn.Module):
 
 
 class AttentionModule(nn.Module):
-    """The module with the number of filters that the paper studies.
+    """The attention module with a number of filters, as studied in the paper.
 
     Args:
-        config: settings; `filters_role` says what filters are. With "attention" the state has as many channels as
+        config: settings; `filters_role` defines what a filter is. With "attention" the state has as many channels as
             the maps, as in Cornia et al. 2018.
         channels: C.
     """
@@ -118,10 +121,10 @@ class AttentionModule(nn.Module):
         self.out_channels = modules * (channels if self.output == "attended_input" else hidden)
 
     def forward(self, maps: Tensor) -> AttentionSteps:
-        """Run one step on each of the maps (B, N, C, h, w); outputs of parallel modules are stacked as channels."""
-        steps: list[AttentionSteps] = [branch(maps) for branch in self.branches]
+        """Run one step per map (B, N, C, h, w); the outputs of parallel modules are concatenated as channels."""
+        outputs: list[AttentionSteps] = [branch(maps) for branch in self.branches]
         return AttentionSteps(
-            hidden=torch.cat([one.hidden for one in steps], 2),
-            attended=torch.cat([one.attended for one in steps], 2),
-            attention=torch.cat([one.attention for one in steps], 2),
+            hidden=torch.cat([output.hidden for output in outputs], 2),
+            attended=torch.cat([output.attended for output in outputs], 2),
+            attention=torch.cat([output.attention for output in outputs], 2),
         )

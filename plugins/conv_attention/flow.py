@@ -1,7 +1,7 @@
 """Optical flow, and reading a tracklet's frames with it.
 
-Flow is Lucas and Kanade's (IJCAI 1981), as in McLaughlin et al. 2016, here by OpenCV's pyramidal tracker with every
-pixel as a point to be followed.
+The flow is that of Lucas and Kanade (IJCAI 1981), as in McLaughlin et al. 2016, here computed by OpenCV's pyramidal
+tracker with every pixel as a point.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ from .config import ConvAttentionConfig
 Frames = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
-WINDOW = 9  # pixels around a point that are matched: about an arm of a pedestrian 128 pixels tall
-LEVELS = 2  # halvings of the resolution, so that motion of several pixels is found
-ZERO = 127  # pixel value of no motion
+# Side of the matched window in pixels: about the width of an arm of a pedestrian 128 pixels tall.
+WINDOW = 9
+# Halvings of the resolution, to detect motion of several pixels.
+LEVELS = 2
+# Pixel value of no motion.
+ZERO = 127
 
 
 def optical_flow(frames: Frames) -> FloatArray:
     """Return the motion (T, H, W, 2) in pixels, to the right and down, from each frame to the next.
 
-    The flow of the last frame repeats the one before; a single frame has none, which is 0, as have places without
-    texture.
+    The last frame repeats the previous flow. A single frame and locations without texture have flow 0.
 
     Args:
-        frames: (T, H, W, 3), RGB, in order of time.
+        frames: (T, H, W, 3), RGB, in temporal order.
     """
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     height, width = frames.shape[1:3]
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     points = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2).astype(np.float32)
     flow = np.zeros((len(frames), height, width, 2), dtype=np.float32)
-    for number, (before, after) in enumerate(pairwise(gray)):
-        moved, found, _ = cv2.calcOpticalFlowPyrLK(
+    for index, (before, after) in enumerate(pairwise(gray)):
+        moved, is_tracked, _ = cv2.calcOpticalFlowPyrLK(
             before,
             after,
             points,
@@ -50,8 +52,8 @@ def optical_flow(frames: Frames) -> FloatArray:
             winSize=(WINDOW, WINDOW),
             maxLevel=LEVELS,
         )
-        motion = np.where(found.reshape(-1, 1) == 1, (moved - points).reshape(-1, 2), 0)
-        flow[number] = motion.reshape(height, width, 2)
+        motion = np.where(is_tracked.reshape(-1, 1) == 1, (moved - points).reshape(-1, 2), 0)
+        flow[index] = motion.reshape(height, width, 2)
     if len(frames) > 1:
         flow[-1] = flow[-2]
     return flow
@@ -62,7 +64,7 @@ def flow_images(frames: Frames, size: tuple[int, int]) -> Frames:
 
     Args:
         frames: (T, H, W, 3), RGB.
-        size: height and width of the images; the motion is resized to it, not rescaled.
+        size: height and width of the images; the flow field is resized and its values stay the same.
     """
     flow = optical_flow(frames)
     if flow.shape[1:3] != size:
@@ -73,17 +75,16 @@ def flow_images(frames: Frames, size: tuple[int, int]) -> Frames:
 
 
 def read_frames(
-    view: TrackletView, config: ConvAttentionConfig, chosen: npt.NDArray[np.int64] | slice
+    view: TrackletView, config: ConvAttentionConfig, indices: npt.NDArray[np.int64] | slice
 ) -> Tensor:
-    """Return some frames of a tracklet (F, H, W, C), uint8: red, green, blue and, with use_flow, the flow images.
+    """Read frames of a tracklet (F, H, W, C), uint8: red, green, blue and, with use_flow, the flow images.
 
-    Flow is that of the whole tracklet, so the flow of a chosen frame leads to the frame that follows it in the
-    tracklet.
+    The flow is computed on the complete tracklet, so it points to the next frame of the tracklet.
     """
     size = config.frame_size
-    frames = view.frames(size)[chosen]
+    frames = view.frames(size)[indices]
     if not config.use_flow:
         return torch.tensor(frames)
     source = None if config.flow_size == "file" else size
     flow = view.derived(f"flow {size[0]}x{size[1]}", partial(flow_images, size=size), source)
-    return torch.from_numpy(np.concatenate([frames, flow[chosen]], axis=-1))
+    return torch.from_numpy(np.concatenate([frames, flow[indices]], axis=-1))

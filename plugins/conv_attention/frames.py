@@ -1,4 +1,4 @@
-"""From frames with flow to what the network reads: colours, normalisation and crops; McLaughlin et al. 2016."""
+"""The network's input: colours, normalisation and crops, as in McLaughlin et al. 2016."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from reidbench.training import view_augmentations
 
 from .config import ConvAttentionConfig, FrameNorm
 
-# ITU-R BT.601: weights of red, green and blue in Y, and the scales of U and V
+# ITU-R BT.601: weights of red, green and blue in Y, and the scales of U and V.
 LUMA = (0.299, 0.587, 0.114)
 SCALE_U, SCALE_V = 0.492, 0.877
-FLAT = 1e-2 / 255  # a hundredth of a grey level; a channel that deviates less is constant and becomes 0
-HORIZONTAL = 3  # the channel of motion to the right
+# A hundredth of a grey level: a channel with a smaller deviation counts as constant and becomes 0.
+FLAT = 1e-2 / 255
+# The channel of motion to the right.
+HORIZONTAL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """Which part of all frames of a clip is read: its first row and column, and whether it is mirrored."""
+    """The crop of all frames of a clip: first row, first column, and mirroring."""
 
     top: int
     left: int
@@ -29,39 +31,39 @@ class Crop:
 
 
 def draw_crop(config: ConvAttentionConfig, rng: np.random.Generator) -> Crop:
-    """Draw the crop of a training clip: uniform in each axis, every other clip mirrored.
+    """Draw the crop of a training clip: uniform per axis, mirrored with probability 1/2.
 
-    Of the S + 1 places in an axis where the crop is S pixels smaller than the frame the first is left out, as in
-    McLaughlin et al. 2016, who draw one of 8 for S = 8.
+    For a crop S pixels smaller than the frame, the first of the S + 1 positions is left out, as in McLaughlin et al.
+    2016, who draw one of 8 for S = 8.
     """
     slack = _slack(config)
-    top, left = (int(rng.integers(min(1, room), room + 1)) for room in slack)
+    top, left = (int(rng.integers(min(1, last), last + 1)) for last in slack)
     return Crop(top=top, left=left, mirror=bool(rng.random() < 0.5))
 
 
-def crops_at_test(config: ConvAttentionConfig) -> list[Crop]:
-    """Return the conditions under which a test sequence is shown, the plain one first unless there are shifts."""
+def view_crops(config: ConvAttentionConfig) -> list[Crop]:
+    """Return the crops of the test-time views; without shifts, the plain view is first."""
     plain = central_crop(config)
     return [
-        Crop(top=plain.top + change.dy, left=plain.left + change.dx, mirror=change.mirror)
-        for change in view_augmentations(config.test_aug)
+        Crop(top=plain.top + view.dy, left=plain.left + view.dx, mirror=view.mirror)
+        for view in view_augmentations(config.test_aug)
     ]
 
 
 def central_crop(config: ConvAttentionConfig) -> Crop:
-    """Return the plain view."""
-    top, left = (room // 2 for room in _slack(config))
+    """Return the crop of the plain view."""
+    top, left = (slack // 2 for slack in _slack(config))
     return Crop(top=top, left=left)
 
 
 def normalize_frames(clips: Tensor, norm: FrameNorm) -> Tensor:
-    """Return whole frames, each channel of each frame with mean 0 and divided by its deviation.
+    """Normalise complete frames: every channel of a frame gets mean 0 and is divided by its standard deviation.
 
     Deviations are those of values in [0, 1]. A constant channel, such as the flow of a single frame, becomes 0.
 
     Args:
         clips: (..., H, W, C), uint8: red, green, blue and, if C is 5, flow images.
-        norm: "std", or "sqrt_std" to divide by the square root of the deviation.
+        norm: "std", or "sqrt_std" to divide by the square root of the standard deviation.
 
     Returns:
         (..., C, H, W), float32: Y, U, V and flow.
@@ -77,25 +79,25 @@ def normalize_frames(clips: Tensor, norm: FrameNorm) -> Tensor:
 
 
 def crop_frames(frames: Tensor, crop: Crop, config: ConvAttentionConfig) -> Tensor:
-    """Cut what the network reads out of normalised frames, and subtract its mean over all channels and places.
+    """Crop normalised frames, and subtract the mean over all channels and pixels.
 
     Args:
         frames: (..., C, H, W).
-        crop: the same for all of them.
-        config: says how large crops are, and what mirroring does to flow.
+        crop: position and mirroring, the same for all frames.
+        config: settings of the crop size and of the flow of mirrored clips.
 
     Returns:
         (..., C, h, w).
     """
     height, width = config.crop_size
-    part = frames[..., crop.top : crop.top + height, crop.left : crop.left + width]
+    cropped = frames[..., crop.top : crop.top + height, crop.left : crop.left + width]
     if crop.mirror:
-        part = part.flip(-1)
+        cropped = cropped.flip(-1)
         if config.use_flow and config.mirror_flow == "motion":
-            signs = torch.ones(config.channels, 1, 1, device=part.device)
+            signs = torch.ones(config.channels, 1, 1, device=cropped.device)
             signs[HORIZONTAL] = -1
-            part = part * signs
-    return part - part.mean((-3, -2, -1), keepdim=True)
+            cropped = cropped * signs
+    return cropped - cropped.mean((-3, -2, -1), keepdim=True)
 
 
 def _slack(config: ConvAttentionConfig) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class LossTerms:
-    """CA-12 as a mean over the pairs of a batch: `total` = `pair` + weight * `identification`."""
+    """The terms of CA-12, averaged over the pairs of a batch: `total` = `pair` + weight * `identification`."""
 
     total: Tensor
     pair: Tensor
@@ -20,13 +20,13 @@ class LossTerms:
 
 
 def hinge_embedding(distances: Tensor, same: Tensor, *, margin: float, power: Literal[1, 2] = 1) -> Tensor:
-    """Return the loss of each pair, CA-10: d of one person, max(0, margin - d) of two.
+    """Return the loss of each pair, CA-10: d for the same person, max(0, margin - d) for different people.
 
     Args:
         distances: (P,).
         same: bool (P,).
         margin: m.
-        power: 1 as above, or 2 for half the square of either.
+        power: 1, or 2 for half the square of the term.
 
     Returns:
         (P,).
@@ -45,19 +45,20 @@ def siamese_loss(
     power: Literal[1, 2] = 1,
     id_weight: float = 1.0,
 ) -> LossTerms:
-    """Return CA-12 as a mean over P pairs: the pair's loss (CA-10) and both identification losses (CA-11).
+    """Return CA-12 averaged over P pairs: the pair loss (CA-10) plus both identification losses (CA-11).
 
     Args:
-        descriptors: (2P, D), those of the first branch, then those of the second.
+        descriptors: (2P, D), first branch before second branch.
         logits: (2P, K) of the classifier, in the same order.
-        same: bool (P,), whether a pair shows one person.
-        people: (2P,) the training person of each sequence, 0..K-1.
+        same: bool (P,), whether a pair shows the same person.
+        people: (2P,) training person of each sequence, 0..K-1.
         margin: m of CA-10.
-        power: of CA-10.
+        power: exponent of CA-10.
         id_weight: weight of CA-11.
     """
     first, second = descriptors.chunk(2)
-    distances = torch.linalg.vector_norm(first - second, dim=1)  # its gradient at 0 is 0
+    # The gradient of vector_norm at 0 is 0.
+    distances = torch.linalg.vector_norm(first - second, dim=1)
     pair = hinge_embedding(distances, same, margin=margin, power=power).mean()
     identification = F.cross_entropy(logits.float(), people, reduction="sum") / len(same)
     return LossTerms(total=pair + id_weight * identification, pair=pair, identification=identification)

@@ -14,11 +14,11 @@ from reidbench.training import NetworkMethod, TestClip, cut_window, embed_clips
 
 from .config import PRESETS, ConvAttentionConfig
 from .flow import read_frames
-from .frames import central_crop, crop_frames, crops_at_test, normalize_frames
+from .frames import central_crop, crop_frames, normalize_frames, view_crops
 from .network import ConvAttentionNetwork
 from .training import PairTraining
 
-# The first stage keeps 16 maps of the frame's size; so many times fewer frames go through a forward pass at once.
+# The first stage keeps 16 maps of the frame's size, so a forward pass has this many times fewer frames.
 MAPS = 8
 
 
@@ -37,19 +37,19 @@ class ConvAttention(NetworkMethod[ConvAttentionConfig, ConvAttentionNetwork]):
         return ConvAttentionNetwork(self.config)
 
     def task(self, network: ConvAttentionNetwork, train: TrainingSet) -> PairTraining:
-        """Return the training on pairs (CA-12)."""
+        """Return the training task on pairs (CA-12)."""
         return PairTraining(network, train)
 
     def clip_value(self) -> float | None:
-        """Return the limit of gradient entries."""
+        """Return the largest absolute value of a gradient entry."""
         return self.config.clip
 
     @torch.inference_mode()
     def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
-        """Return the vectors (N, A, D) of all views of each tracklet, (N, D) where each has one."""
-        crops = crops_at_test(self.config)
+        """Return the vectors (N, A, D) of all views of each tracklet, or (N, D) if each has one view."""
+        crops = view_crops(self.config)
 
-        def describe(clips: Tensor, lengths: Tensor) -> Tensor:
+        def encode(clips: Tensor, lengths: Tensor) -> Tensor:
             frames = normalize_frames(clips, self.config.norm)
             views = [
                 self.network(crop_frames(frames, crop, self.config), lengths).descriptor for crop in crops
@@ -57,28 +57,26 @@ class ConvAttention(NetworkMethod[ConvAttentionConfig, ConvAttentionNetwork]):
             return torch.stack(views, 1)
 
         clips = (
-            TestClip(number, 0, frames)
-            for number, frames in enumerate(stream_tracklets(tracklets, self._test_frames))
+            TestClip(index, 0, frames)
+            for index, frames in enumerate(stream_tracklets(tracklets, self._test_frames))
         )
         pixels = MAPS * self.config.frame_height * self.config.frame_width
-        values = embed_clips(
-            clips, len(tracklets), describe, device=self.runtime.device, pixels=pixels
-        ).values
+        values = embed_clips(clips, len(tracklets), encode, device=self.runtime.device, pixels=pixels).values
         if len(crops) == 1:
             return Embeddings(values=values[:, 0])
         return Embeddings(values=values, views=torch.full((len(values),), len(crops)))
 
     @torch.inference_mode()
     def attention(self, tracklets: Sequence[TrackletView]) -> Sequence[Attention]:
-        """Return A_t of every frame in the central crop; with parallel modules several maps a frame.
+        """Return A_t of every frame in the central crop; parallel modules give several maps per frame.
 
-        With refine=repeat the steps look at the average of all frames: each frame has the maps of all steps.
+        With refine=repeat, the steps process the mean over all frames, so every frame has the maps of all steps.
 
         Raises:
-            ConfigError: there is no attention module.
+            ConfigError: the network has no attention module.
         """
         if self.config.attention_filters == 0:
-            raise ConfigError("attention_filters must be 1 or more to show where the method looks, got 0")
+            raise ConfigError("attention_filters must be at least 1 for attention, got 0")
         crop = central_crop(self.config)
         height, width = self.config.frame_size
         extent = (
@@ -87,16 +85,16 @@ class ConvAttention(NetworkMethod[ConvAttentionConfig, ConvAttentionNetwork]):
             (crop.top + self.config.crop_height) / height,
             (crop.left + self.config.crop_width) / width,
         )
-        shown = []
+        attention = []
         for tracklet, frames in zip(tracklets, stream_tracklets(tracklets, self._test_frames), strict=True):
             clip = normalize_frames(frames[None].to(self.runtime.device), self.config.norm)
             weights = self.network(crop_frames(clip, crop, self.config)).attention[0].cpu()
             if self.config.refine == "repeat":
                 weights = weights.flatten(0, 1).expand(len(frames), -1, -1, -1)
             window = cut_window(len(tracklet), self.config.test_len, self.config.test_window)
-            positions = torch.arange(len(tracklet))[window]
-            shown.append(Attention(frames=positions, spatial=weights, extent=extent))
-        return shown
+            indices = torch.arange(len(tracklet))[window]
+            attention.append(Attention(frames=indices, spatial=weights, extent=extent))
+        return attention
 
     def _test_frames(self, tracklet: TrackletView) -> Tensor:
         window = cut_window(len(tracklet), self.config.test_len, self.config.test_window)

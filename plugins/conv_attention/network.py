@@ -1,7 +1,7 @@
-"""The network, one branch of which both sequences of a pair run through: frames to maps to one vector.
+"""The network, shared by both sequences of a pair: frames to maps to one vector.
 
-CA-n are numbered as in this folder's README. Sizes: B clips, T frames, C channels of the maps, h x w their grid, D
-length of a frame's vector.
+CA-n are the equations of the README in this folder. Sizes: B clips, T frames, C channels and h x w grid of the maps, D
+length of frame vectors.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ PADDING, KERNEL = 4, 5
 
 @dataclass(frozen=True, kw_only=True)
 class ClipEncoding:
-    """What the network says of B clips.
+    """The network's outputs for B clips.
 
     Attributes:
-        mean: (B, D), the averaged frame vectors of CA-9.
-        descriptor: (B, D), the same after normalisation; this is what is compared.
-        attention: (B, N, K, h, w) of the N steps of K attention modules; arbitrary in steps on padded frames;
-            None without a module.
+        mean: (B, D), averaged frame vectors of CA-9.
+        descriptor: (B, D), the normalised mean, which is compared.
+        attention: (B, N, K, h, w) of N steps of K attention modules, arbitrary for padded frames; None without a
+            module.
     """
 
     mean: Tensor
@@ -38,7 +38,7 @@ class ClipEncoding:
 
 
 def rcn_body(inputs: int, size: tuple[int, int]) -> tuple[nn.Module, int, tuple[int, int]]:
-    """Return the three stages of McLaughlin et al. 2016, their channels and the grid of their maps.
+    """Return the three stages of McLaughlin et al. 2016, their output channels and the grid of their maps.
 
     Args:
         inputs: channels of a frame.
@@ -53,30 +53,31 @@ def rcn_body(inputs: int, size: tuple[int, int]) -> tuple[nn.Module, int, tuple[
 
 
 class Recurrence(nn.Module):
-    """The recurrence of McLaughlin et al. 2016: o_1 = f_1 + b_0, o_t = f_t + W_s dropout(tanh(o_{t-1})) + b_s.
+    """The RNN of McLaughlin et al. 2016: o_1 = f_1 + b_0, o_t = f_t + W_s dropout(tanh(o_{t-1})) + b_s.
 
     Args:
         length: D.
-        dropout: drop probability.
+        dropout: dropout probability.
     """
 
     def __init__(self, length: int, dropout: float) -> None:
         super().__init__()
-        self.start = nn.Parameter(torch.zeros(length))  # b_0
-        self.step = nn.Linear(length, length)  # W_s and b_s
+        # b_0, and W_s with b_s.
+        self.start = nn.Parameter(torch.zeros(length))
+        self.step = nn.Linear(length, length)
         self.dropout = dropout
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return o (B, T, D) for f (B, T, D)."""
         outputs = [vectors[:, 0] + self.start]
         for vector in vectors[:, 1:].unbind(1):
-            before = F.dropout(torch.tanh(outputs[-1]), self.dropout, self.training)
-            outputs.append(vector + self.step(before))
+            previous = F.dropout(torch.tanh(outputs[-1]), self.dropout, self.training)
+            outputs.append(vector + self.step(previous))
         return torch.stack(outputs, 1)
 
 
 class ConvAttentionNetwork(nn.Module):
-    """Both branches of the siamese network, which share everything; a pair is two rows of a batch.
+    """The Siamese network; both branches share all parameters, so a pair is two rows of a batch.
 
     Args:
         config: settings.
@@ -104,15 +105,16 @@ class ConvAttentionNetwork(nn.Module):
 
         Args:
             clips: (B, T, 3 or 5, H, W), normalised and cropped.
-            lengths: (B,) frames that are no padding, at least 1; None when all are. Padding stands at the end
-                and influences nothing.
+            lengths: (B,) number of frames that are not padding, at least 1; None if no frame is padding. Padding is at
+                the end and does not affect the result.
         """
         batch, frames = clips.shape[:2]
         if lengths is None:
             lengths = torch.full((batch,), frames, device=clips.device)
-        maps = self._maps(clips, valid_frames(lengths, frames))
+        maps = self._encode_frames(clips, valid_frames(lengths, frames))
         if self.attention is not None and self.config.refine == "repeat":
-            average = maps.sum(1) / lengths[:, None, None, None]  # padding is 0
+            # The sum ignores padding, which is 0.
+            average = maps.sum(1) / lengths[:, None, None, None]
             maps = average[:, None].expand(-1, self.config.refine_steps, -1, -1, -1)
             lengths = torch.full_like(lengths, self.config.refine_steps)
         attention = None
@@ -123,25 +125,25 @@ class ConvAttentionNetwork(nn.Module):
             if self.config.module_output == "hidden_last":
                 maps = maps[torch.arange(batch, device=maps.device), lengths - 1][:, None]
                 lengths = torch.ones_like(lengths)
-        mean = self._averaged(maps, lengths)
-        return ClipEncoding(mean=mean, descriptor=self._normalised(mean), attention=attention)
+        mean = self._average(maps, lengths)
+        return ClipEncoding(mean=mean, descriptor=self._normalize(mean), attention=attention)
 
-    def _maps(self, clips: Tensor, valid: Tensor) -> Tensor:
-        """Return U_t (B, T, C, h, w), 0 for padded frames, which enter no batch statistics either."""
+    def _encode_frames(self, clips: Tensor, valid: Tensor) -> Tensor:
+        """Return U_t (B, T, C, h, w): 0 for padded frames, which do not affect the batch statistics."""
         maps = self.backbone(clips[valid])
         cube: Tensor = maps.new_zeros(*valid.shape, *maps.shape[1:])
         cube[valid] = maps
         return cube
 
-    def _averaged(self, maps: Tensor, lengths: Tensor) -> Tensor:
-        """Return the averaged vectors (B, D) of maps (B, N, F, h, w), of which the first `lengths` count; CA-9."""
+    def _average(self, maps: Tensor, lengths: Tensor) -> Tensor:
+        """Return the vectors of maps (B, N, F, h, w), averaged over the first `lengths` of each: (B, D), CA-9."""
         vectors: Tensor = self.to_vector(maps.flatten(2))
         if self.recurrence is not None:
             vectors = self.recurrence(vectors)
         valid = valid_frames(lengths, vectors.shape[1])
         return (upcast_half(vectors) * valid[:, :, None]).sum(1) / lengths[:, None]
 
-    def _normalised(self, mean: Tensor) -> Tensor:
+    def _normalize(self, mean: Tensor) -> Tensor:
         if self.config.normalisation == "l2":
             return F.normalize(mean, dim=1)
         return mean if self.batch_norm is None else upcast_half(self.batch_norm(mean))

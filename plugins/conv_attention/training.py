@@ -1,4 +1,4 @@
-"""What the training loop is given: the loss of a batch of pairs, and how an epoch's batches are made."""
+"""The training task: the loss of a batch of pairs, and the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class PairObjective(nn.Module):
-    """The loss CA-12 of a batch, and the classifier of CA-11, which no test needs.
+    """The loss CA-12 of a batch, and the classifier of CA-11, which only training uses.
 
-    A batch is clips (2P, T, C, h, w), first those of branch a, then of b; bool same (P,); people (2P,).
+    A batch is clips (2P, T, C, h, w), branch a before branch b, bool same (P,), and people (2P,).
 
     Args:
-        network: what is trained.
-        people: training people, 1 or more.
+        network: the network to train.
+        people: number of training people, at least 1.
     """
 
     def __init__(self, network: ConvAttentionNetwork, people: int) -> None:
@@ -37,14 +37,14 @@ class PairObjective(nn.Module):
         self.classifier = nn.Linear(network.length, people)
 
     def forward(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the loss to minimise and its two terms; both branches run in one batch."""
+        """Return the loss and its two terms; both branches run in one batch."""
         clips, same, people = batch
         config = self.network.config
         encoding = self.network(clips)
-        read = encoding.mean if config.id_input == "raw" else encoding.descriptor
+        features = encoding.mean if config.id_input == "raw" else encoding.descriptor
         terms = siamese_loss(
             encoding.descriptor,
-            self.classifier(read),
+            self.classifier(features),
             same,
             people,
             margin=config.margin,
@@ -55,20 +55,20 @@ class PairObjective(nn.Module):
 
 
 class PairTraining(TrainingTask):
-    """The training task of the method; see `reidbench.training.TrainingTask`."""
+    """Training on pairs; see `reidbench.training.TrainingTask`."""
 
     def __init__(self, network: ConvAttentionNetwork, train: TrainingSet) -> None:
         self.config: ConvAttentionConfig = network.config
-        everybody, people = np.unique(train.pids, return_inverse=True)
-        self.module = PairObjective(network, len(everybody))
-        self.optimizer = _optimizer(self.module.parameters(), self.config)
+        pids, people = np.unique(train.pids, return_inverse=True)
+        self.module = PairObjective(network, len(pids))
+        self.optimizer = _build_optimizer(self.module.parameters(), self.config)
         lengths = np.array([len(view) for view in train.tracklets], dtype=np.int64)
         rows = select_sequences(lengths, self.config.clip_len, self.config.short)
         self.tracklets: Sequence[TrackletView] = [train.tracklets[row] for row in rows]
         self.camids, self.people = train.camids[rows], people[rows]
 
     def plan(self, generator: np.random.Generator) -> Sequence[PairBatch]:
-        """Draw the pairs of an epoch, positive and negative ones by turns."""
+        """Draw the pairs of an epoch, alternately positive and negative."""
         return sample_pairs(
             self.people,
             self.camids,
@@ -80,20 +80,22 @@ class PairTraining(TrainingTask):
         )
 
     def load(self, item: Any, generator: np.random.Generator) -> Batch:
-        """Cut, normalise and crop the clips of a batch of pairs."""
+        """Load, normalise and crop the clips of a batch of pairs."""
         pairs: PairBatch = item
         rows = np.concatenate([pairs.row_a, pairs.row_b])
         clips = [self._clip(self.tracklets[row], generator) for row in rows]
         return torch.stack(clips), torch.from_numpy(pairs.same), torch.from_numpy(self.people[rows])
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
-        chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
-        frames = normalize_frames(read_frames(tracklet, self.config, chosen), self.config.norm)
+        indices = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
+        frames = normalize_frames(read_frames(tracklet, self.config, indices), self.config.norm)
         return crop_frames(frames, draw_crop(self.config, generator), self.config)
 
 
-def _optimizer(parameters: Iterable[nn.Parameter], config: ConvAttentionConfig) -> torch.optim.Optimizer:
+def _build_optimizer(
+    parameters: Iterable[nn.Parameter], config: ConvAttentionConfig
+) -> torch.optim.Optimizer:
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum)
-    kind = torch.optim.RMSprop if config.optimizer == "rmsprop" else torch.optim.Adam
-    return kind(parameters, lr=config.lr)
+    optimizer = torch.optim.RMSprop if config.optimizer == "rmsprop" else torch.optim.Adam
+    return optimizer(parameters, lr=config.lr)

@@ -1,4 +1,4 @@
-"""diversity-attention: the diversity regularised spatiotemporal attention of Li et al., CVPR 2018."""
+"""diversity-attention: the diversity-regularised spatiotemporal attention of Li et al., CVPR 2018."""
 
 from __future__ import annotations
 

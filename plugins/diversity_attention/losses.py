@@ -1,4 +1,4 @@
-"""What keeps attention maps apart, DA-4 and DA-5, and the look-up table loss, DA-8."""
+"""The diversity of attention maps, DA-4 and DA-5, and the look-up table loss, DA-8."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from reidbench.nn import upcast_half
 
 from .config import Diversity, Reduction, TableInit
 
-_INSIDE_ROOT = 1e-5  # of div_reduction=batch_root, as in the authors' trainer
+# Added under the root with div_reduction=batch_root, as in the authors' trainer.
+_ROOT_EPS = 1e-5
 
 
-def _roots(maps: Tensor) -> Tensor:
-    """Return square roots with a finite gradient: of the smallest normal number where a weight is less."""
+def _square_roots(maps: Tensor) -> Tensor:
+    """Return square roots with finite gradients: weights are at least the smallest normal number."""
     return maps.clamp(min=torch.finfo(maps.dtype).tiny).sqrt()
 
 
 def _products(rows: Tensor) -> Tensor:
-    """Return the inner products (..., K, K) of rows (..., K, L), summed at their precision also in mixed training."""
+    """Return the inner products (..., K, K) of rows (..., K, L), in their precision even under autocast."""
     return (rows.unsqueeze(-2) * rows.unsqueeze(-3)).sum(-1)
 
 
 def bhattacharyya(maps: Tensor) -> Tensor:
-    """Return the coefficients of all pairs of maps, sum_l sqrt(s_il s_jl): 1 for equal maps, 0 for disjoint ones.
+    """Return the Bhattacharyya coefficients of all pairs of maps, sum_l sqrt(s_il s_jl): 1 if equal, 0 if disjoint.
 
     Args:
-        maps: (..., K, L) weights that are not negative; each map sums to 1.
+        maps: (..., K, L) non-negative weights; each map sums to 1.
 
     Returns:
         (..., K, K), with 1 on the diagonal.
     """
-    return _products(_roots(maps))
+    return _products(_square_roots(maps))
 
 
 def hellinger(maps: Tensor) -> Tensor:
@@ -44,13 +45,13 @@ def hellinger(maps: Tensor) -> Tensor:
     Returns:
         (..., K, K), with 0 on the diagonal.
     """
-    roots = _roots(maps)
+    roots = _square_roots(maps)
     distances: Tensor = torch.linalg.vector_norm(roots.unsqueeze(-2) - roots.unsqueeze(-3), dim=-1)
     return distances / 2**0.5
 
 
 def diversity(maps: Tensor, kind: Diversity) -> Tensor:
-    """Return the diversity term of each frame, which falls as its maps move apart.
+    """Return the diversity term of each frame, which is smaller for maps that overlap less.
 
     Args:
         maps: (..., K, L); each map sums to 1.
@@ -68,30 +69,29 @@ def diversity(maps: Tensor, kind: Diversity) -> Tensor:
     return (products - identity).square().sum((-2, -1))
 
 
-def reduced(terms: Tensor, reduction: Reduction) -> Tensor:
-    """Return one number for the diversity terms of all frames of a batch.
+def reduce_terms(terms: Tensor, reduction: Reduction) -> Tensor:
+    """Reduce the diversity terms of all frames of a batch to a scalar.
 
     Args:
-        terms: of any shape, not empty.
-        reduction: "squared_mean" is their mean (DA-9), "batch_root" the root of their sum plus 1e-5, which grows
-            with the batch (the authors' trainer).
+        terms: any shape, not empty.
+        reduction: "squared_mean" is the mean (DA-9), "batch_root" the square root of the sum plus 1e-5, which grows
+            with the batch size (the authors' trainer).
     """
-    return terms.mean() if reduction == "squared_mean" else (terms.sum() + _INSIDE_ROOT).sqrt()
+    return terms.mean() if reduction == "squared_mean" else (terms.sum() + _ROOT_EPS).sqrt()
 
 
 class OnlineInstanceMatching(nn.Module):
-    """The look-up table loss, DA-8: cross-entropy of beta V v over a table V of one unit vector for each person.
+    """The look-up table loss, DA-8: cross-entropy of beta V v over a table V of one unit vector per person.
 
-    The table is a buffer. Only training updates it, after the loss, clip after clip: V_y <- mu V_y + (1 - mu) v, then
-    to unit length. A person not seen so far has a row of zeros.
+    The table is a buffer. In training mode it is updated after the loss, for one clip after another:
+    V_y <- mu V_y + (1 - mu) v, normalised to unit length. Rows of unseen people are 0.
 
     Args:
         people: number C of people.
         dimension: length D of descriptors.
         scale: beta.
         momentum: mu.
-        init: "zeros", or "first_feature": the row of a person that comes for the first time is set to the
-            descriptor before the loss is taken.
+        init: "zeros", or "first_feature": the row of a person is set to its first descriptor before the loss.
     """
 
     table: Tensor
@@ -109,14 +109,14 @@ class OnlineInstanceMatching(nn.Module):
         """Return the mean loss of descriptors (B, D) of unit length and people (B,), rows of the table."""
         descriptors = upcast_half(descriptors)
         if self.training and self.init == "first_feature":
-            self._fill(descriptors.detach(), people)
-        # a copy, since the rows change before the backward pass reads what they were
+            self._fill_empty_rows(descriptors.detach(), people)
+        # A copy, because the rows change before the backward pass.
         loss = F.cross_entropy(self.scale * F.linear(descriptors, self.table.clone()), people)
         if self.training:
             self._update(descriptors.detach(), people)
         return loss
 
-    def _fill(self, descriptors: Tensor, people: Tensor) -> None:
+    def _fill_empty_rows(self, descriptors: Tensor, people: Tensor) -> None:
         empty = set((~self.table.any(1)).nonzero()[:, 0].tolist())
         for descriptor, person in zip(descriptors, people.tolist(), strict=True):
             if person in empty:

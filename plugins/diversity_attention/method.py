@@ -26,7 +26,7 @@ from .training import StagedTraining
 
 
 class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
-    """The diversity regularised spatiotemporal attention of Li et al., CVPR 2018."""
+    """The diversity-regularised spatiotemporal attention of Li et al., CVPR 2018."""
 
     name = "diversity-attention"
     version = "1"
@@ -36,7 +36,7 @@ class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
     attends = True
 
     def weights_digest(self) -> str | None:
-        """Return what identifies the backbone's pretrained weights."""
+        """Return the identity of the backbone's pretrained weights."""
         return weights_digest(self.config.weights, imagenet_weights("resnet50"))
 
     def build(self, *, load_weights: bool = True) -> DiversityNetwork:
@@ -44,12 +44,12 @@ class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
         return DiversityNetwork(self.config, load_weights=load_weights)
 
     def task(self, network: DiversityNetwork, train: TrainingSet) -> StagedTraining:
-        """Return the staged training (DA-9)."""
+        """Return the training task of the staged training (DA-9)."""
         return StagedTraining(network, train)
 
     @torch.inference_mode()
     def embed(self, tracklets: Sequence[TrackletView]) -> Embeddings:
-        """Return the descriptors (N, D), or with mirror images those of both views, (N, 2, D)."""
+        """Return the descriptors (N, D), or with test_aug=mirror those of both views (N, 2, D)."""
         return embed_clips(
             self._test_clips(tracklets),
             len(tracklets),
@@ -60,37 +60,37 @@ class DiversityAttention(NetworkMethod[DiversityConfig, DiversityNetwork]):
 
     @torch.inference_mode()
     def attention(self, tracklets: Sequence[TrackletView]) -> Sequence[Attention]:
-        """Return where (DA-1) and when (DA-6) the network looks in each tracklet; None for what has no weights."""
-        found = []
-        for chosen, clip in self._plain_clips(tracklets):
+        """Return the spatial (DA-1) and temporal (DA-6) weights in each tracklet; None where they are not learned."""
+        attention = []
+        for indices, clip in self._plain_clips(tracklets):
             encoding = self._encode(clip[None].to(self.runtime.device))
-            where, when = encoding.spatial, encoding.temporal
-            found.append(
+            spatial, temporal = encoding.spatial, encoding.temporal
+            attention.append(
                 Attention(
-                    frames=chosen,
-                    spatial=None if where is None else where[0].cpu(),
-                    temporal=None if when is None else when[0].T.cpu(),
+                    frames=indices,
+                    spatial=None if spatial is None else spatial[0].cpu(),
+                    temporal=None if temporal is None else temporal[0].T.cpu(),
                 )
             )
-        return found
+        return attention
 
     def _encode(self, clips: Tensor) -> ClipEncoding:
         encoding: ClipEncoding = self.network(normalize_clips(clips, self.config.input_size))
         return encoding
 
     def _test_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[TestClip]:
-        changes = view_augmentations(self.config.test_aug)
-        for number, (_, clip) in enumerate(self._plain_clips(tracklets)):
-            for view, change in enumerate(changes):
-                yield TestClip(number, view, augment_clip(clip, change, "replicate"))
+        augmentations = view_augmentations(self.config.test_aug)
+        for index, (_, clip) in enumerate(self._plain_clips(tracklets)):
+            for view, augmentation in enumerate(augmentations):
+                yield TestClip(index, view, augment_clip(clip, augmentation, "replicate"))
 
     def _plain_clips(self, tracklets: Sequence[TrackletView]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return the positions (N,) of the first frame of each chunk of a tracklet, and these frames (N, H, W, 3)."""
+        """Return the indices (N,) of the first frame of each chunk per tracklet, and these frames (N, H, W, 3)."""
 
         def read(tracklet: TrackletView) -> tuple[Tensor, Tensor]:
-            chosen = sample_chunks(len(tracklet), self.config.frames, chunks=self.config.chunk)
-            return torch.from_numpy(chosen), torch.from_numpy(
-                tracklet.frames(self.config.input_size, chosen, enlarge=False)
+            indices = sample_chunks(len(tracklet), self.config.frames, chunks=self.config.chunk)
+            return torch.from_numpy(indices), torch.from_numpy(
+                tracklet.frames(self.config.input_size, indices, enlarge=False)
             )
 
         return stream_tracklets(tracklets, read)

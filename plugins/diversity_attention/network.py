@@ -1,4 +1,4 @@
-"""From frames to one descriptor: K spatial attentions, one vector for each region, temporal attention, DA-1 to DA-7."""
+"""The network: K spatial attentions, one vector per region, temporal attention, one descriptor; DA-1 to DA-7."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from reidbench.nn import Backbone, map_side, resnet50_body, small_body, upcast_h
 
 from .config import DiversityConfig, SpatialPool, TemporalPool
 
-FINAL = 128  # length of the descriptor with final=fc128
+# Length of the descriptor with final=fc128.
+FINAL = 128
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipEncoding:
-    """What the network makes of B clips of N frames.
+    """The network's outputs for B clips of N frames.
 
     Attributes:
-        descriptor: v of DA-7, (B, D), of unit length.
+        descriptor: v of DA-7, (B, D), unit length.
         spatial: s of DA-1, (B, N, K, h, w), each map sums to 1; None for equal weights.
-        temporal: t of DA-6, (B, N, K), the weights of the frames sum to 1; None for the mean or the maximum.
+        temporal: t of DA-6, (B, N, K), sums to 1 over frames; None for the mean and the maximum.
     """
 
     descriptor: Tensor
@@ -33,15 +34,14 @@ class ClipEncoding:
 class SpatialAttention(nn.Module):
     """K maps of weights over the cells of a frame, DA-1.
 
-    Without batch norm the hidden layer has the biases b_k. c_k is left out: it raises all scores of a map alike,
-    which the softmax cancels.
+    Without batch normalisation, the hidden layer has the biases b_k. c_k is left out, because the softmax cancels it.
 
     Args:
-        channels: of the maps that are read.
+        channels: channels C of the input maps.
         models: K.
-        hidden: units of the hidden layer.
-        shared: whether all maps read one hidden layer; otherwise each has its own.
-        batch_norm: whether both layers have batch norm and no biases, as in the authors' code.
+        hidden: hidden units.
+        shared: whether all maps share one hidden layer.
+        batch_norm: whether both layers have batch normalisation instead of biases, as in the authors' code.
     """
 
     def __init__(self, channels: int, models: int, hidden: int, *, shared: bool, batch_norm: bool) -> None:
@@ -53,26 +53,27 @@ class SpatialAttention(nn.Module):
         self.score_norm = nn.BatchNorm2d(models) if batch_norm else nn.Identity()
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return weights (F, K, h, w) that sum to 1 over the cells for maps (F, C, h, w) of frames."""
+        """Return weights (F, K, h, w), which sum to 1 over the cells, for maps (F, C, h, w) of frames."""
         scores = self.score_norm(self.scores(self.hidden_norm(self.hidden(maps)).relu()))
         return upcast_half(scores).flatten(2).softmax(2).view(scores.shape)
 
 
 class RegionLinear(nn.Module):
-    """A linear layer for vectors of K regions, one for all or one for each.
+    """A linear layer on vectors of K regions, shared or separate per region.
 
     Args:
         regions: K.
-        inputs: length of the vectors.
-        outputs: length of the results.
-        shared: whether one layer serves all regions.
-        bias: whether it has biases.
+        inputs: length of the input vectors.
+        outputs: length of the output vectors.
+        shared: whether all regions share one layer.
+        bias: whether to add biases.
     """
 
     def __init__(self, regions: int, inputs: int, outputs: int, *, shared: bool, bias: bool = True) -> None:
         super().__init__()
         layers = 1 if shared else regions
-        bound = inputs**-0.5  # as PyTorch draws its linear layers
+        # The initialisation of PyTorch's linear layers.
+        bound = inputs**-0.5
         self.weight = nn.Parameter(torch.empty(layers, outputs, inputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(layers, outputs).uniform_(-bound, bound)) if bias else None
 
@@ -86,21 +87,21 @@ class RegionLinear(nn.Module):
 
 
 class DiversityNetwork(nn.Module):
-    """The whole network.
+    """The complete network.
 
     Args:
         config: settings.
-        load_weights: whether pretrained weights are read; not needed when a checkpoint will overwrite them.
+        load_weights: whether to read pretrained weights; false if a state dict will be restored.
 
     Raises:
-        WeightsError: the weights cannot be had or do not fit.
+        WeightsError: the weights cannot be fetched or read, or do not fit.
     """
 
     def __init__(self, config: DiversityConfig, *, load_weights: bool = True) -> None:
         super().__init__()
         self.config = config
         regions = config.spatial_models
-        self.backbone = _backbone(config, load_weights)
+        self.backbone = _build_backbone(config, load_weights)
         channels = self.backbone.channels
         self.attention: SpatialAttention | None = None
         if config.spatial == "attention":
@@ -112,29 +113,30 @@ class DiversityNetwork(nn.Module):
             self.enhance = RegionLinear(regions, channels, config.embedding, shared=config.enhance_shared)
         length = channels if self.enhance is None else config.embedding
         self.frame_scores: RegionLinear | None = None
-        if config.temporal == "attention":  # d_k of DA-6 is left out, as the softmax cancels it
+        # d_k of DA-6 is left out, because the softmax cancels it.
+        if config.temporal == "attention":
             self.frame_scores = RegionLinear(regions, length, 1, shared=config.temporal_shared, bias=False)
         self.final = nn.Linear(regions * length, FINAL) if config.final == "fc128" else None
         self.dimension = regions * length if self.final is None else FINAL
         if config.head_init == "he":
-            self._start_small()
+            self._init_he()
 
     def forward(
         self, clips: Tensor, *, spatial: SpatialPool | None = None, temporal: TemporalPool | None = None
     ) -> ClipEncoding:
-        """Return the encoding of clips.
+        """Encode clips.
 
         Args:
             clips: (B, N, 3, H, W), normalised.
-            spatial: weights of the cells, for a step of the training that knows no others; None for the setting's.
-            temporal: pooling of the frames, likewise.
+            spatial: pooling of cells, for training steps without spatial attention; None uses the setting.
+            temporal: pooling of frames, likewise.
         """
         batch, frames = clips.shape[:2]
         maps = self.backbone(clips.flatten(0, 1))  # (BN, C, h, w)
-        regions, weights = self._regions(maps, spatial or self.config.spatial)
+        regions, weights = self._pool_cells(maps, spatial or self.config.spatial)
         enhanced = regions if self.enhance is None else self.enhance(regions)
         vectors = F.normalize(upcast_half(enhanced), dim=-1)  # DA-3
-        videos, times = self._videos(
+        videos, frame_weights = self._pool_frames(
             vectors.view(batch, frames, *vectors.shape[1:]), temporal or self.config.temporal
         )
         descriptor = videos.flatten(1)
@@ -143,24 +145,24 @@ class DiversityNetwork(nn.Module):
         return ClipEncoding(
             descriptor=F.normalize(descriptor, dim=1),  # DA-7
             spatial=None if weights is None else weights.view(batch, frames, *weights.shape[1:]),
-            temporal=times,
+            temporal=frame_weights,
         )
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Return all parameters that are not the backbone's."""
-        old = {id(parameter) for parameter in self.backbone.parameters()}
-        return [parameter for parameter in self.parameters() if id(parameter) not in old]
+        """Return all parameters outside the backbone."""
+        backbone = {id(parameter) for parameter in self.backbone.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in backbone]
 
-    def _regions(self, maps: Tensor, pool: SpatialPool) -> tuple[Tensor, Tensor | None]:
-        """Return the vectors of the regions of each frame, DA-2, (BN, K, C), and the weights (BN, K, h, w)."""
+    def _pool_cells(self, maps: Tensor, pool: SpatialPool) -> tuple[Tensor, Tensor | None]:
+        """Return the region vectors of each frame (BN, K, C), DA-2, and the weights (BN, K, h, w)."""
         if pool == "avg" or self.attention is None:
             mean = upcast_half(maps).mean((2, 3))
             return mean[:, None].expand(-1, self.config.spatial_models, -1), None
         weights = self.attention(maps)
         return torch.einsum("fkl,fcl->fkc", weights.flatten(2), upcast_half(maps).flatten(2)), weights
 
-    def _videos(self, vectors: Tensor, pool: TemporalPool) -> tuple[Tensor, Tensor | None]:
-        """Return one vector for each region, (B, K, E), of those of N frames, (B, N, K, E), and the weights of DA-6."""
+    def _pool_frames(self, vectors: Tensor, pool: TemporalPool) -> tuple[Tensor, Tensor | None]:
+        """Pool region vectors (B, N, K, E) over frames: (B, K, E) and the weights of DA-6."""
         if pool == "max":
             return vectors.amax(1), None
         if pool == "avg" or self.frame_scores is None:
@@ -168,8 +170,8 @@ class DiversityNetwork(nn.Module):
         weights = upcast_half(self.frame_scores(vectors)).softmax(1)  # (B, N, K, 1)
         return (weights * vectors).sum(1), weights[..., 0]
 
-    def _start_small(self) -> None:
-        """Draw the new layers as the authors' code does on request: He-normal attentions, small linear layers."""
+    def _init_he(self) -> None:
+        """Initialise new layers with the optional scheme of the authors' code: He-normal and small linear layers."""
         for name, module in self.named_modules():
             if name.startswith("backbone.") or not isinstance(module, nn.Conv2d | nn.Linear | RegionLinear):
                 continue
@@ -181,13 +183,13 @@ class DiversityNetwork(nn.Module):
                 nn.init.zeros_(module.bias)
 
 
-def _backbone(config: DiversityConfig, load_weights: bool) -> Backbone:
+def _build_backbone(config: DiversityConfig, load_weights: bool) -> Backbone:
     if config.backbone == "small":
-        (body, channels), halvings = small_body(), 3
+        (body, channels), strides = small_body(), 3
     else:
         body, channels = resnet50_body(
             config.weights, last_stride=config.last_stride, load_weights=load_weights
         )
-        halvings = 5 if config.last_stride == 2 else 4
-    grid = map_side(config.input_height, halvings), map_side(config.input_width, halvings)
+        strides = 5 if config.last_stride == 2 else 4
+    grid = map_side(config.input_height, strides), map_side(config.input_width, strides)
     return Backbone(body, channels, grid, trainable=True)

@@ -1,4 +1,4 @@
-"""The staged training: the CNN alone, then the spatial attentions, then the temporal ones, and all on request."""
+"""The staged training: CNN, spatial attention, temporal attention, and optionally the complete network."""
 
 from __future__ import annotations
 
@@ -25,39 +25,41 @@ from reidbench.training import (
 )
 
 from .config import DiversityConfig
-from .losses import OnlineInstanceMatching, diversity, hellinger, reduced
+from .losses import OnlineInstanceMatching, diversity, hellinger, reduce_terms
 from .network import ClipEncoding, DiversityNetwork
 
-CNN, SPATIAL, TEMPORAL, ALL = range(4)  # the steps
-_LEAST_PART, _MOST_STRETCH, _TRIES = 0.64, 1.5, 10  # of crop=resized, as open-reid has them
+# The steps of the training.
+CNN, SPATIAL, TEMPORAL, ALL = range(4)
+# Smallest area, largest aspect factor and number of tries of crop=resized, as in open-reid.
+_MIN_AREA, _MAX_STRETCH, _TRIES = 0.64, 1.5, 10
 
 
 def step_borders(config: DiversityConfig) -> list[int]:
-    """Return the epochs at which the steps end, the last one being `epochs`; in doubt a step gets the epoch."""
+    """Return the first epoch after each step, rounded up; the last one is `epochs`."""
     total = sum(config.steps)
-    return [-(-config.epochs * ended // total) for ended in np.cumsum(config.steps).tolist()]
+    return [-(-config.epochs * end // total) for end in np.cumsum(config.steps).tolist()]
 
 
 def step_of(epoch: int, config: DiversityConfig) -> tuple[int, float]:
-    """Return the step that an epoch belongs to, and what its learning rates are multiplied by.
+    """Return the step of an epoch and the factor of its learning rates.
 
-    They drop once in each step; those of the last one, which fine-tunes, are low from the start.
+    The rates drop once per step; those of the last step, which fine-tunes, are reduced from its start.
     """
-    begun = 0
-    for step, ended in enumerate(step_borders(config)):
-        if epoch < ended:
-            late = epoch - begun >= config.drop_at * (ended - begun)
-            factor = config.drop if late else 1.0
+    start = 0
+    for step, end in enumerate(step_borders(config)):
+        if epoch < end:
+            has_dropped = epoch - start >= config.drop_at * (end - start)
+            factor = config.drop if has_dropped else 1.0
             return step, factor * (config.drop if step == ALL else 1.0)
-        begun = ended
-    raise ValueError(f"epoch {epoch} comes after the last one, {config.epochs - 1}")
+        start = end
+    raise ValueError(f"epoch must be less than {config.epochs}, got {epoch}")
 
 
 class ClipObjective(nn.Module):
-    """The loss DA-9 of a batch: clips (B, N, H, W, 3) uint8 and people (B,), numbered from 0.
+    """The loss DA-9 of a batch: uint8 clips (B, N, H, W, 3) and people (B,), numbered from 0.
 
     Attributes:
-        step: of the training; the first one knows no attention, the second only the spatial one.
+        step: step of the training; the first has no attention, the second only spatial attention.
     """
 
     def __init__(self, network: DiversityNetwork, people: int) -> None:
@@ -81,7 +83,7 @@ class ClipObjective(nn.Module):
             nn.init.zeros_(self.classifier.bias)
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
-        """Return the loss to minimise, its terms, and the mean Hellinger distance of maps where there are several."""
+        """Return the loss, its terms, and for K > 1 the mean Hellinger distance of the maps."""
         clips, people = batch
         config = self.network.config
         encoding: ClipEncoding = self.network(
@@ -90,49 +92,51 @@ class ClipObjective(nn.Module):
             temporal="avg" if self.step in (CNN, SPATIAL) else None,
         )
         with torch.autocast(clips.device.type, enabled=False):
-            identity = self._identity(encoding.descriptor, people)
+            identity = self._identity_loss(encoding.descriptor, people)
             if encoding.spatial is None or config.spatial_models == 1:
                 return {"loss": identity, "identity": identity}
-            return self._with_diversity(identity, encoding.spatial.flatten(0, 1).flatten(2))
+            return self._add_diversity(identity, encoding.spatial.flatten(0, 1).flatten(2))
 
-    def _identity(self, descriptors: Tensor, people: Tensor) -> Tensor:
+    def _identity_loss(self, descriptors: Tensor, people: Tensor) -> Tensor:
         if self.matching is not None:
             loss: Tensor = self.matching(descriptors, people)
             return loss
         if self.classifier is not None:
             return F.cross_entropy(self.classifier(descriptors), people)
-        # differences, not products: the gradient of equal vectors is 0 and not infinite
+        # Without matrix products, whose gradient for equal vectors is infinite instead of 0.
         distances = torch.cdist(descriptors, descriptors, compute_mode="donot_use_mm_for_euclid_dist")
         config = self.network.config
         return triplet_loss(distances, people, margin=config.margin, mining=config.mining)
 
-    def _with_diversity(self, identity: Tensor, maps: Tensor) -> Mapping[str, Tensor]:
+    def _add_diversity(self, identity: Tensor, maps: Tensor) -> Mapping[str, Tensor]:
         config = self.network.config
         count = config.spatial_models
-        apart = hellinger(maps.detach()).sum((1, 2)).mean() / (count * (count - 1))
+        distance = hellinger(maps.detach()).sum((1, 2)).mean() / (count * (count - 1))
         if config.diversity == "none":
-            return {"loss": identity, "identity": identity, "hellinger": apart}
-        term = reduced(diversity(maps, config.diversity), config.div_reduction)
+            return {"loss": identity, "identity": identity, "hellinger": distance}
+        term = reduce_terms(diversity(maps, config.diversity), config.div_reduction)
         total = identity + config.div_weight * term
-        return {"loss": total, "identity": identity, "diversity": term, "hellinger": apart}
+        return {"loss": total, "identity": identity, "diversity": term, "hellinger": distance}
 
 
 class StagedTraining(TrainingTask):
-    """The training task of the method; see `reidbench.training.TrainingTask`."""
+    """Staged training; see `reidbench.training.TrainingTask`."""
 
     def __init__(self, network: DiversityNetwork, train: TrainingSet) -> None:
         self.config: DiversityConfig = network.config
         self.tracklets = train.tracklets
-        names, self.people = np.unique(train.pids, return_inverse=True)
-        self.objective = ClipObjective(network, len(names))
+        pids, self.people = np.unique(train.pids, return_inverse=True)
+        self.objective = ClipObjective(network, len(pids))
         self.module = self.objective
         classifier = self.objective.classifier
         new = [*network.new_parameters(), *(() if classifier is None else classifier.parameters())]
         self.rates = (self.config.backbone_lr, self.config.lr)
-        self.optimizer = self._optimizer([{"params": list(network.backbone.parameters())}, {"params": new}])
+        self.optimizer = self._build_optimizer(
+            [{"params": list(network.backbone.parameters())}, {"params": new}]
+        )
 
     def begin_epoch(self, epoch: int) -> None:
-        """Set step and learning rates; the backbone learns in the first step, and in the one that fine-tunes all."""
+        """Set the step and the learning rates; the backbone is trained in the first and the fine-tuning step."""
         step, factor = step_of(epoch, self.config)
         self.objective.step = step
         self.objective.network.backbone.set_trainable(step in (CNN, ALL))
@@ -150,23 +154,23 @@ class StagedTraining(TrainingTask):
         return [rows[start : start + config.batch] for start in range(0, len(rows), config.batch)]
 
     def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draw and change a clip of each row of a batch."""
+        """Draw and augment one clip per row of a batch."""
         clips = [self._clip(row, generator) for row in item.tolist()]
         return stack_clips(clips, self.config.input_size), torch.from_numpy(self.people[item])
 
     def _clip(self, row: int, generator: np.random.Generator) -> Tensor:
         config = self.config
         frames = self.tracklets[row].frames(config.input_size, enlarge=False)
-        chosen = sample_chunks(len(frames), config.frames, generator, chunks=config.chunk)
-        clip = torch.from_numpy(frames[chosen])
+        indices = sample_chunks(len(frames), config.frames, generator, chunks=config.chunk)
+        clip = torch.from_numpy(frames[indices])
         if config.crop == "resized":
-            clip = resized_crop(clip, generator)
+            clip = resize_random_crop(clip, generator)
         shift = config.translation if config.crop == "shift" else 0.0
         drawn = draw_augmentation(clip.shape[1], clip.shape[2], shift, generator)
-        change = ClipAugmentation(dy=drawn.dy, dx=drawn.dx, mirror=drawn.mirror and config.flip)
-        return augment_clip(clip, change, "replicate")
+        augmentation = ClipAugmentation(dy=drawn.dy, dx=drawn.dx, mirror=drawn.mirror and config.flip)
+        return augment_clip(clip, augmentation, "replicate")
 
-    def _optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    def _build_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         config = self.config
         if config.optimizer == "adam":
             return torch.optim.Adam(groups, lr=config.lr, weight_decay=config.weight_decay)
@@ -179,11 +183,11 @@ class StagedTraining(TrainingTask):
         )
 
 
-def resized_crop(clip: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a random part of a clip, the same of all frames, enlarged to the clip's size.
+def resize_random_crop(clip: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a random crop of a clip, the same for all frames, enlarged to the clip's size.
 
-    The part has 64 to 100 % of the area and is up to 1.5 times as tall for its width as the frame (open-reid). What
-    does not fit is drawn again, ten times at most; then the clip stays as it is.
+    The crop has 64 to 100 % of the area, and its ratio of height to width is 1 to 1.5 times that of the frame
+    (open-reid). A crop that does not fit is drawn again; after ten tries the clip is returned unchanged.
 
     Args:
         clip: (N, H, W, 3), uint8.
@@ -191,9 +195,9 @@ def resized_crop(clip: Tensor, rng: np.random.Generator) -> Tensor:
     """
     height, width = clip.shape[1:3]
     for _ in range(_TRIES):
-        part, stretch = rng.uniform(_LEAST_PART, 1), rng.uniform(1, _MOST_STRETCH)
-        rows = max(round(height * math.sqrt(part * stretch)), 1)
-        columns = max(round(width * math.sqrt(part / stretch)), 1)
+        area, stretch = rng.uniform(_MIN_AREA, 1), rng.uniform(1, _MAX_STRETCH)
+        rows = max(round(height * math.sqrt(area * stretch)), 1)
+        columns = max(round(width * math.sqrt(area / stretch)), 1)
         if rows <= height:
             top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
             frames = clip[:, top : top + rows, left : left + columns].movedim(-1, 1)

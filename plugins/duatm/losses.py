@@ -1,4 +1,4 @@
-"""The losses beside the triplet loss: de-correlation (DM-7) and cross-entropy on randomly pooled sequences (DM-8)."""
+"""De-correlation (DM-7), and the random pooling of the cross-entropy (DM-8)."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def decorrelation(sequences: Tensor) -> Tensor:
 def pooling_weights(
     batch: int, length: int, *, drop: float, random: bool, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Draw the weights omega of DM-8: (B, S), not negative, each row sums to 1.
+    """Draw the weights omega of DM-8: (B, S), non-negative, each row sums to 1.
 
-    The paper gives uniform numbers that are set to 0 with probability p, and a sum of 1; here they are divided by
-    their sum, and a row in which all are dropped is uniform.
+    The paper has uniform numbers, set to 0 with probability p, that sum to 1. Here they are divided by their sum, and
+    a row in which all are dropped has equal weights.
 
     Args:
         batch: B.
         length: S.
         drop: p.
-        random: false gives uniform weights.
-        device: where the weights are needed.
+        random: whether the weights are random; otherwise they are equal.
+        device: device of the weights.
     """
-    uniform = torch.full((batch, length), 1 / length, device=device)
+    equal = torch.full((batch, length), 1 / length, device=device)
     if not random:
-        return uniform
+        return equal
     drawn = torch.rand(batch, length, device=device) * (torch.rand(batch, length, device=device) >= drop)
     total = drawn.sum(1, keepdim=True)
-    return torch.where(total > 0, drawn / total.clamp(min=torch.finfo(total.dtype).tiny), uniform)
+    return torch.where(total > 0, drawn / total.clamp(min=torch.finfo(total.dtype).tiny), equal)

@@ -16,14 +16,14 @@ from .config import IntraPairing, Matching
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """What a search needs of each sequence alone, computed once.
+class SideTerms:
+    """Terms that depend on one sequence only, computed once per search.
 
     Attributes:
         vectors: X, (B, S, D).
-        filters: Q of DM-1, (B, S, D); None where nothing is aligned.
-        references: what is compared with the aligned vectors of the other side, (B, S, D): refined vectors of DM-3,
-            or X itself without intra-sequence attention; (B, 1, D) where mean vectors are compared.
+        filters: Q of DM-1, (B, S, D); None without inter-sequence attention.
+        references: (B, S, D), compared with the aligned vectors of the other side: refined vectors of DM-3, or X
+            without intra-sequence attention; (B, 1, D) if mean vectors are compared.
     """
 
     vectors: Tensor
@@ -33,8 +33,8 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def __getitem__(self, rows: slice) -> Prepared:
-        return Prepared(
+    def __getitem__(self, rows: slice) -> SideTerms:
+        return SideTerms(
             vectors=self.vectors[rows],
             filters=None if self.filters is None else self.filters[rows],
             references=self.references[rows],
@@ -42,15 +42,15 @@ class Prepared:
 
 
 class SequenceMatching(nn.Module):
-    """The sequence matching module; its parameters are one linear layer and one batch normalisation.
+    """The sequence matching module, with one linear layer and one batch normalisation.
 
     Args:
         dimension: D.
-        matching: "dual" as the paper, "intra" and "inter" with one of the two attentions, "avgpool" with none: the
+        matching: "dual" as in the paper, "intra" or "inter" with one attention, "avgpool" without attention: the
             Euclidean distance of the mean vectors.
-        intra_pairing: with "intra", refined vectors of the same index are compared, or their means.
-        scale: factor of the scores; 1 as DM-2 is printed.
-        eps: added under the root of distances in training, whose gradient is infinite at 0.
+        intra_pairing: with "intra", compares refined vectors of the same index, or their means.
+        scale: factor of the scores; 1 as in DM-2.
+        eps: added under the root of distances in training, where the gradient at 0 would be infinite.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SequenceMatching(nn.Module):
 
     @property
     def gives_vectors(self) -> bool:
-        """Whether each sequence becomes one vector, compared by Euclidean distance alone."""
+        """Whether each sequence is reduced to one vector, compared by Euclidean distance."""
         return self.matching == "avgpool"
 
     def filters(self, vectors: Tensor) -> Tensor:
@@ -80,35 +80,35 @@ class SequenceMatching(nn.Module):
         return torch.relu(transformed).view_as(vectors)
 
     def attention(self, filters: Tensor, vectors: Tensor) -> Tensor:
-        """Return the weights (B, S, T) with which each filter looks at vectors (B, T, D), DM-2 and DM-3.
+        """Return the attention weights (B, S, T) of each filter on vectors (B, T, D), DM-2 and DM-3.
 
         Each row sums to 1.
         """
         scores = upcast_half(filters @ vectors.mT) * self.scale
         return scores.softmax(-1)
 
-    def prepared(self, vectors: Tensor) -> Prepared:
-        """Return what depends on each of the sequences (B, S, D) alone."""
+    def compute_terms(self, vectors: Tensor) -> SideTerms:
+        """Return the terms of sequences (B, S, D) that depend on one sequence only."""
         if self.matching == "avgpool":
-            return Prepared(vectors=vectors, filters=None, references=vectors.mean(1, keepdim=True))
+            return SideTerms(vectors=vectors, filters=None, references=vectors.mean(1, keepdim=True))
         filters = self.filters(vectors)
         if self.matching == "inter":
-            return Prepared(vectors=vectors, filters=filters, references=vectors)
+            return SideTerms(vectors=vectors, filters=filters, references=vectors)
         refined = self.attention(filters, vectors) @ vectors
         if self.matching == "dual":
-            return Prepared(vectors=vectors, filters=filters, references=refined)
+            return SideTerms(vectors=vectors, filters=filters, references=refined)
         if self.intra_pairing == "avgpool":
             refined = refined.mean(1, keepdim=True)
-        return Prepared(vectors=vectors, filters=None, references=refined)
+        return SideTerms(vectors=vectors, filters=None, references=refined)
 
-    def distances(self, query: Prepared, gallery: Prepared) -> Tensor:
-        """Return the distances (Q, G) of all pairs, DM-5, without holding more than a block of them.
+    def distances(self, query: SideTerms, gallery: SideTerms) -> Tensor:
+        """Return the distances (Q, G) of all pairs, DM-5, computed in blocks.
 
-        A pair costs 4 S^2 D multiplications where sequences are aligned, and S D otherwise. With gradients, all
-        pairs are held.
+        A pair takes 4 S^2 D multiplications with inter-sequence attention, and S D otherwise. With gradients, there is
+        one block of all pairs.
         """
         length, dimension = query.references.shape[1:]
-        # the largest thing that exists for each pair
+        # The numbers per pair in the largest intermediate tensor.
         cells = (
             length * max(gallery.vectors.shape[1], dimension)
             if query.filters is not None
@@ -120,14 +120,14 @@ class SequenceMatching(nn.Module):
 
         return map_pair_blocks(block, len(query), len(gallery), cells=cells, like=query.references)
 
-    def _block(self, query: Prepared, gallery: Prepared) -> Tensor:
+    def _block(self, query: SideTerms, gallery: SideTerms) -> Tensor:
         if query.filters is None or gallery.filters is None:
             return self._norms(query.references[:, None] - gallery.references[None]).mean(-1)
-        towards = self._towards(query, gallery)
-        return (towards + self._towards(gallery, query).T) / 2
+        forward = self._directed(query, gallery)
+        return (forward + self._directed(gallery, query).T) / 2
 
-    def _towards(self, first: Prepared, second: Prepared) -> Tensor:
-        """Return the mean local distance (A, B) from each of the first sequences to each of the second, DM-4."""
+    def _directed(self, first: SideTerms, second: SideTerms) -> Tensor:
+        """Return the mean local distances (A, B) from the first to the second sequences, DM-4."""
         assert first.filters is not None
         count, length, _ = first.vectors.shape
         filters = first.filters.flatten(0, 1)  # (A S, D)

@@ -1,6 +1,6 @@
-"""The network: frames to feature sequences, and the matching of sequences.
+"""The network: feature sequences of frames, and the matching of sequences.
 
-Sizes: B clips, T frames, D numbers in each vector of a sequence, S vectors in a sequence.
+Sizes: B clips, T frames, S vectors of length D per sequence.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .matching import SequenceMatching
 _LAYERS: dict[Recurrent, Callable[..., nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 
 
-class PlaceSequence(nn.Module):
-    """The image branch: each place of a map becomes a vector, through one linear layer."""
+class LocationSequence(nn.Module):
+    """The image branch: a linear layer turns each location of a map into a vector."""
 
     def __init__(self, channels: int, dimension: int) -> None:
         super().__init__()
         self.project = nn.Linear(channels, dimension)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return (B, h w, D), row by row, for maps (B, 1, C, h, w)."""
+        """Return (B, h w, D), in row-major order, for maps (B, 1, C, h, w)."""
         projected: Tensor = self.project(maps[:, 0].flatten(2).mT)
         return projected
 
 
 class FrameSequence(nn.Module):
-    """The video branch: a bidirectional recurrent layer over the pooled maps of the frames; all of its states."""
+    """The video branch: all states of a bidirectional recurrent layer over the pooled maps of the frames."""
 
     def __init__(self, channels: int, config: DuAtmConfig) -> None:
         super().__init__()
@@ -52,15 +52,15 @@ class FrameSequence(nn.Module):
 
 
 class DuAtmNetwork(nn.Module):
-    """Both modules: extraction of feature sequences and their matching.
+    """The network: extraction and matching of feature sequences.
 
     Args:
         config: settings.
-        kind: what sequences run over.
-        load_weights: whether the backbone's pretrained weights are read.
+        kind: axis of the sequences, "spatial" or "temporal".
+        load_weights: whether to read the backbone's pretrained weights.
 
     Raises:
-        WeightsError: pretrained weights that cannot be had or do not fit.
+        WeightsError: the pretrained weights cannot be fetched or read, or do not fit.
     """
 
     def __init__(self, config: DuAtmConfig, kind: SequenceKind, *, load_weights: bool = True) -> None:
@@ -75,7 +75,9 @@ class DuAtmNetwork(nn.Module):
         grid = (map_side(height, strides), map_side(width, strides))
         self.backbone = Backbone(body, channels, grid, trainable=True)
         self.extraction: nn.Module = (
-            PlaceSequence(channels, config.feat_dim) if kind == "spatial" else FrameSequence(channels, config)
+            LocationSequence(channels, config.feat_dim)
+            if kind == "spatial"
+            else FrameSequence(channels, config)
         )
         self.matching = SequenceMatching(
             config.feat_dim,
@@ -86,23 +88,23 @@ class DuAtmNetwork(nn.Module):
         )
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Return the sequences (B, S, D) of clips (B, T, 3, H, W), vectors of length 1.
+        """Return the sequences (B, S, D) of clips (B, T, 3, H, W), with vectors of unit length.
 
-        S is the number of places of a map for images (T is 1), and T for videos.
+        S is the number of locations of a map for images, where T is 1, and T for videos.
         """
         maps = self.backbone(clips.flatten(0, 1))
         sequences = self.extraction(maps.view(*clips.shape[:2], *maps.shape[1:]))
         return F.normalize(upcast_half(sequences), dim=2)
 
     def sequence_length(self, frames: int) -> int:
-        """Return S for clips of so many frames."""
+        """Return S for clips with a number of frames."""
         return self.backbone.grid[0] * self.backbone.grid[1] if self.kind == "spatial" else frames
 
 
 def self_attention(network: DuAtmNetwork, sequences: Tensor) -> Tensor:
-    """Return how much each vector of a sequence is looked at inside it: (B, S), rows sum to 1.
+    """Return the attention that each vector of a sequence receives within it: (B, S), rows sum to 1.
 
-    The mean over the rows of the intra-sequence attention of DM-3.
+    This is the mean over the rows of the intra-sequence attention of DM-3.
     """
     with torch.inference_mode():
         filters = network.matching.filters(sequences)

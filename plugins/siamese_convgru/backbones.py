@@ -1,4 +1,4 @@
-"""What turns frames into maps: torchvision's GoogLeNet and VGG-16, and a small network to be trained from scratch."""
+"""Backbones: torchvision's GoogLeNet and VGG-16, and a small network for training from scratch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .config import FC_BACKBONES, SiameseConfig
 
 
 def build_backbone(config: SiameseConfig, load_weights: bool = True) -> Backbone:
-    """Return the backbone that the settings name.
+    """Return the backbone of the settings.
 
     Args:
         config: settings.
-        load_weights: whether pretrained weights are read; not needed when a checkpoint will overwrite them.
+        load_weights: whether to read pretrained weights; false if a state dict will be restored.
 
     Raises:
-        ConfigError: frames too small for the backbone.
-        WeightsError: weights that cannot be had or do not fit.
+        ConfigError: the frames are too small for the backbone.
+        WeightsError: the weights cannot be fetched or read, or do not fit.
     """
     grid = map_grid(config)
     weights = read_weights(config.weights, published_weights(config)) if load_weights else None
@@ -37,15 +37,15 @@ def build_backbone(config: SiameseConfig, load_weights: bool = True) -> Backbone
 
 
 def map_grid(config: SiameseConfig) -> tuple[int, int]:
-    """Return height and width of the maps, (7, 7) for 224 x 224 frames in the paper's variants.
+    """Return height and width of the maps: (7, 7) for frames of 224 x 224 in the paper.
 
     Raises:
-        ConfigError: frames too small for the backbone.
+        ConfigError: the frames are too small for the backbone.
     """
     height, width = (_map_side(config, side) for side in (config.input_height, config.input_width))
     if height < 1 or width < 1:
         raise ConfigError(
-            f"input_height x input_width must be larger for backbone {config.backbone}, "
+            f"input_height x input_width must be larger for backbone={config.backbone}, "
             f"got {config.input_height} x {config.input_width}"
         )
     return (1, 1) if config.backbone in FC_BACKBONES else (height, width)
@@ -56,14 +56,15 @@ def _map_side(config: SiameseConfig, side: int) -> int:
         return -(-side // 8)
     if config.backbone in ("vgg16", "vgg16_fc7"):
         return side // (16 if config.backbone == "vgg16" and config.vgg_tap == "conv5_3" else 32)
-    side = (side + 1) // 2  # conv1
-    for pool in (3, 3, 3, 2):  # max pooling of stride 2 that keeps partial windows
+    # conv1, then four max poolings of stride 2 that keep partial windows.
+    side = (side + 1) // 2
+    for pool in (3, 3, 3, 2):
         side = (side - pool + 1) // 2 + 1
     return side
 
 
 class _InceptionScale(nn.Module):
-    """ImageNet-normalised frames to [-1, 1], the scale torchvision's GoogLeNet weights were trained on."""
+    """Rescales ImageNet-normalised frames to [-1, 1], the input range of torchvision's GoogLeNet weights."""
 
     scale: Tensor
     shift: Tensor
@@ -79,12 +80,13 @@ class _InceptionScale(nn.Module):
 
 
 def _googlenet_body(config: SiameseConfig, weights: Weights | None) -> tuple[nn.Module, int]:
-    # torchvision's file has the two auxiliary classifiers; a network saved without them is welcome too
+    # torchvision's file contains the two auxiliary classifiers; a file without them is accepted too.
     has_auxiliaries = weights is not None and any(name.startswith("aux") for name in weights)
     network = googlenet(weights=None, aux_logits=has_auxiliaries, init_weights=False)
     if weights is None:
         for module in network.modules():
-            if isinstance(module, nn.Conv2d):  # keeps the variance, so that random features do not vanish
+            # Preserves the variance; with torchvision's initialisation the features of a random network vanish.
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     else:
         _load(network, weights, config)
@@ -108,7 +110,8 @@ def _vgg16_body(config: SiameseConfig, weights: Weights | None) -> tuple[nn.Modu
         _load(network, weights, config)
     if config.backbone == "vgg16":
         return (network.features if config.vgg_tap == "pool5" else network.features[:-1]), 512
-    fc7 = network.classifier[:5]  # up to the rectified second fully connected layer
+    # Up to the ReLU of the second fully connected layer.
+    fc7 = network.classifier[:5]
     return nn.Sequential(
         network.features, network.avgpool, nn.Flatten(), fc7, nn.Unflatten(1, (4096, 1, 1))
     ), 4096
@@ -119,7 +122,7 @@ def _load(network: nn.Module, weights: Weights, config: SiameseConfig) -> None:
 
 
 def published_weights(config: SiameseConfig) -> Any:
-    """Return torchvision's entry of the ImageNet weights of the backbone."""
+    """Return torchvision's enum member for the ImageNet weights of the backbone."""
     if config.backbone in ("googlenet", "googlenet_fc"):
         return GoogLeNet_Weights.IMAGENET1K_V1
     return VGG16_Weights.IMAGENET1K_V1

@@ -12,12 +12,12 @@ from .config import PenaltyTarget
 
 
 class PairSimilarity(nn.Module):
-    """The similarity of two descriptors, W-8: s = sigmoid(v^T (a * b) - c); here its logit, v^T (a * b) - c.
+    """The logit v^T (a * b) - c of the similarity of two descriptors, W-8: s = sigmoid(v^T (a * b) - c).
 
     Args:
         dimension: length D of the descriptors.
-        v_init: first value of every entry of v; None takes 1/D: s starts at the sigmoid of the mean product.
-        c_init: first value of c.
+        v_init: initial value of all entries of v; None: 1/D, so s starts as the sigmoid of the mean product.
+        c_init: initial value of c.
         learn_c: whether c is learned.
     """
 
@@ -48,13 +48,13 @@ def attention_penalty(
 ) -> Tensor:
     """Return the doubly stochastic penalty of each clip, first line of W-9: sum_i (target - sum_t m_ti)^2.
 
-    Uniform attention over K2 locations gives exactly K2 (1 - T/K2)^2 for target 1. As the weights of a frame sum
-    to 1, no attention can give less; with target T/K2 the least is 0.
+    Uniform attention over K2 locations gives K2 (1 - T/K2)^2 for target 1. This is the minimum, because the weights of
+    a frame sum to 1; for target T/K2 the minimum is 0.
 
     Args:
         attention: (B, T, K2) location weights, 0 for padded frames.
-        lengths: (B,) frames that are no padding; None when all are.
-        target: "1" as printed, or "T/K2", the reachable one.
+        lengths: (B,) number of frames that are not padding; None if no frame is padding.
+        target: "1" as printed, or "T/K2", which can be reached.
 
     Returns:
         (B,).
@@ -70,7 +70,7 @@ def attention_penalty(
 
 @dataclass(frozen=True, kw_only=True)
 class LossTerms:
-    """W-9 of a batch: `total` = `cross_entropy` + weight * `penalty`."""
+    """The terms of W-9 of a batch: `total` = `cross_entropy` + weight * `penalty`."""
 
     total: Tensor
     cross_entropy: Tensor
@@ -86,15 +86,15 @@ def siamese_loss(
     penalty_weight: float = 1.0,
     penalty_target: PenaltyTarget = "1",
 ) -> LossTerms:
-    """Return the loss to minimise, W-9, as a mean over the P pairs of a batch.
+    """Return the loss W-9 as a mean over the P pairs of a batch.
 
-    The paper does not say whether the penalty counts for one clip of a pair or both; here it is for both.
+    The paper does not define whether the penalty includes one clip of a pair or both; here it includes both.
 
     Args:
         logits: (P,) of W-8.
-        same: bool (P,), whether a pair shows one person.
+        same: bool (P,), whether a pair shows the same person.
         attention: (2P, T, K2) location weights of the clips of both branches, in any order.
-        lengths: (2P,) frames of these clips that are no padding; None when all are.
+        lengths: (2P,) number of frames that are not padding; None if no frame is padding.
         penalty_weight: lambda.
         penalty_target: as in `attention_penalty`.
     """

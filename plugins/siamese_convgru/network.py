@@ -1,6 +1,6 @@
-"""The network: where to look in a frame, what to remember of it, and which frames count.
+"""The network: spatial attention, ConvGRU layers and temporal pooling.
 
-W-n are equations of Wu et al. 2018. Sizes: B clips, T frames, D channels of the backbone, h x w its map, K2 = h w.
+W-n are equations of Wu et al. 2018. Sizes: B clips, T frames, D channels and h x w map of the backbone, K2 = h w.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Grid = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class ClipEncoding:
-    """What the network says of B clips.
+    """The network's outputs for B clips.
 
     Attributes:
         descriptor: (B, D_out).
-        attention: (B, T, K2) location weights; 0 for padded frames, those of other frames sum to 1.
-        frame_weights: (B, T) temporal weights; 0 for padded frames, rows sum to 1.
-        states: (B, T, C, h, w) of the top layer if asked for; arbitrary for padded frames.
+        attention: (B, T, K2) location weights; they sum to 1 per frame and are 0 for padded frames.
+        frame_weights: (B, T) temporal weights; rows sum to 1, padded frames have 0.
+        states: (B, T, C, h, w) of the top layer, arbitrary for padded frames; None unless requested.
     """
 
     descriptor: Tensor
@@ -41,7 +41,7 @@ class ClipEncoding:
 
 
 class StateInitialiser(nn.Module):
-    """First states from the mean frame feature, W-7: a two-layer tanh MLP per layer, broadcast over its grid."""
+    """Initial states from the mean frame feature, W-7: one two-layer tanh MLP per layer, broadcast over the grid."""
 
     def __init__(self, features: int, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -51,19 +51,19 @@ class StateInitialiser(nn.Module):
         )
 
     def forward(self, feature: Tensor) -> list[Tensor]:
-        """Return the first state (B, C_l, 1, 1) of every layer l for mean features (B, D)."""
+        """Return the initial state (B, C_l, 1, 1) of every layer l for mean features (B, D)."""
         return [perceptron(feature)[:, :, None, None] for perceptron in self.perceptrons]
 
 
 class LocationSoftmax(nn.Module):
-    """Location weights of the next frame from the top state, W-3 (as printed, its denominator lacks the exp).
+    """Location weights of the next frame from the top state, W-3 (the printed denominator lacks the exp).
 
     Args:
         channels: channels of the state.
         grid: height and width of the state.
         locations: K2.
-        reads: "flatten" takes the whole state, "gap" its spatial mean, "conv1x1" each location's own channels.
-        hidden: units of a tanh layer in between; 0 for none, as printed.
+        reads: "flatten" reads the complete state, "gap" its spatial mean, "conv1x1" the channels of each location.
+        hidden: units of a tanh layer before the scores; 0 for no such layer, as printed.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class LocationSoftmax(nn.Module):
         self.reads = reads
         inputs = channels * grid[0] * grid[1] if reads == "flatten" else channels
         outputs = 1 if reads == "conv1x1" else locations
-        between = [_linear(inputs, hidden), nn.Tanh()] if hidden else []
-        self.scores = nn.Sequential(*between, _linear(hidden or inputs, outputs, bias=False))
+        hidden_layers = [_linear(inputs, hidden), nn.Tanh()] if hidden else []
+        self.scores = nn.Sequential(*hidden_layers, _linear(hidden or inputs, outputs, bias=False))
 
     def forward(self, state: Tensor) -> Tensor:
         """Return weights (B, K2) that sum to 1 for states (B, C, h, w)."""
@@ -86,7 +86,7 @@ class LocationSoftmax(nn.Module):
 
 
 class AttentiveStack(nn.Module):
-    """The stack of ConvGRU layers, whose input is weighted by what the top layer remembers: W-3 to W-5.
+    """The stack of ConvGRU layers; the state of the top layer weights the input: W-3 to W-5.
 
     Args:
         config: settings.
@@ -94,7 +94,7 @@ class AttentiveStack(nn.Module):
         grid: height and width of the maps.
 
     Raises:
-        ConfigError: a map too small for the pooling between layers.
+        ConfigError: the maps are too small for the pooling between layers.
     """
 
     def __init__(self, config: SiameseConfig, features: int, grid: Grid) -> None:
@@ -102,19 +102,19 @@ class AttentiveStack(nn.Module):
         self.grid = grid
         self.grids = _layer_grids(config, grid)
         self.channels = config.channels
-        self.between = config.inter_layer_pool
+        self.inter_layer_pool = config.inter_layer_pool
         self.dropout = config.dropout
         inputs = (features, *config.channels[:-1])
         scales = [1.0] * len(inputs)
-        scales[0] = 1 / (
-            grid[0] * grid[1]
-        )  # location weights sum to 1, so W-4 makes the features this much smaller
+        # Location weights sum to 1, so W-4 scales the features by this factor.
+        scales[0] = 1 / (grid[0] * grid[1])
         self.cells = nn.ModuleList(
             ConvGRUCell(*sizes, bias=config.bias, init=config.init, input_scale=scale)
             for *sizes, scale in zip(inputs, config.channels, config.kernels, scales, strict=True)
         )
         self.attention: LocationSoftmax | None = None
-        if config.spatial_attention == "learned" and grid != (1, 1):  # a single location has weight 1
+        # A single location always has weight 1.
+        if config.spatial_attention == "learned" and grid != (1, 1):
             self.attention = LocationSoftmax(
                 config.channels[-1],
                 self.grids[-1],
@@ -128,71 +128,73 @@ class AttentiveStack(nn.Module):
 
         Args:
             cube: (B, T, D, h, w).
-            first: a state of every layer to begin with, (B, C_l, 1, 1) to be broadcast; None for zeros.
+            first: initial state of every layer, (B, C_l, 1, 1), broadcast over the grid; None for zeros.
         """
         if first is None:
             first = [cube.new_zeros(len(cube), channels, 1, 1) for channels in self.channels]
         states = [state.expand(-1, -1, *grid) for state, grid in zip(first, self.grids, strict=True)]
         return (
-            self._mute(cube, states) if self.attention is None else self._attend(cube, states, self.attention)
+            self._run_layers(cube, states)
+            if self.attention is None
+            else self._run_frames(cube, states, self.attention)
         )
 
-    def _attend(
+    def _run_frames(
         self, cube: Tensor, states: list[Tensor], attention: LocationSoftmax
     ) -> tuple[Tensor, Tensor]:
-        """Run frame by frame: the weights of a frame read the top state of the frame before, dropout aside."""
+        """Run frame by frame: the weights of a frame depend on the previous top state, before dropout."""
         weighted_input = self._cell(0).project_weighted(cube)
         tops, weights = [], []
         for t in range(cube.shape[1]):
             weights.append(attention(states[-1]))  # (B, K2), W-3
             projected = weighted_input(t, weights[-1].view(-1, 1, *self.grid))  # W-4
-            states, top = self._climb(projected, states)
+            states, top = self._step(projected, states)
             tops.append(top)
         return torch.stack(tops, 1), torch.stack(weights, 1)
 
-    def _climb(self, projected: Tensor, states: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """Return the next state of every layer, from the bottom, and that of the top after dropout."""
-        following = [self._cell(0).step(projected, states[0])]
-        passed_up = self._dropped(following[0])
+    def _step(self, projected: Tensor, states: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Return the next state of every layer, first to last, and the top state after dropout."""
+        next_states = [self._cell(0).step(projected, states[0])]
+        output = self._drop(next_states[0])
         for layer in range(1, len(states)):
-            projected = self._cell(layer).project(self._pooled(passed_up))
-            following.append(self._cell(layer).step(projected, states[layer]))
-            passed_up = self._dropped(following[layer])
-        return following, passed_up
+            projected = self._cell(layer).project(self._pool(output))
+            next_states.append(self._cell(layer).step(projected, states[layer]))
+            output = self._drop(next_states[layer])
+        return next_states, output
 
-    def _mute(self, cube: Tensor, states: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Run layer by layer, with the inputs of all frames at once: equal weights depend on no state."""
+    def _run_layers(self, cube: Tensor, states: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Run layer by layer with the inputs of all frames at once, because equal weights depend on no state."""
         locations = self.grid[0] * self.grid[1]
-        passed_up = self._dropped(self._cell(0)(cube / locations, states[0]))
+        output = self._drop(self._cell(0)(cube / locations, states[0]))
         for layer in range(1, len(states)):
-            pooled = self._pooled(passed_up.flatten(0, 1))
+            pooled = self._pool(output.flatten(0, 1))
             pooled = pooled.view(*cube.shape[:2], *pooled.shape[1:])
-            passed_up = self._dropped(self._cell(layer)(pooled, states[layer]))
-        return passed_up, cube.new_full((*cube.shape[:2], locations), 1 / locations)
+            output = self._drop(self._cell(layer)(pooled, states[layer]))
+        return output, cube.new_full((*cube.shape[:2], locations), 1 / locations)
 
     def _cell(self, layer: int) -> ConvGRUCell:
         return cast(ConvGRUCell, self.cells[layer])
 
-    def _dropped(self, states: Tensor) -> Tensor:
+    def _drop(self, states: Tensor) -> Tensor:
         return F.dropout(states, self.dropout, self.training)
 
-    def _pooled(self, maps: Tensor) -> Tensor:
-        """Pool what one layer hands to the next, (N, C, h, w)."""
-        if self.between == "max3s1":
+    def _pool(self, maps: Tensor) -> Tensor:
+        """Pool the output (N, C, h, w) of a layer for the next one."""
+        if self.inter_layer_pool == "max3s1":
             return F.max_pool2d(maps, 3, stride=1, padding=1)
-        return F.max_pool2d(maps, 2) if self.between == "max2s2" else maps
+        return F.max_pool2d(maps, 2) if self.inter_layer_pool == "max2s2" else maps
 
 
 class SiameseConvGRU(nn.Module):
-    """Both branches of the siamese network, which share everything; a pair is two rows of a batch.
+    """The Siamese network; both branches share all parameters, so a pair is two rows of a batch.
 
     Args:
         config: settings.
-        load_weights: whether the backbone's pretrained weights are read.
+        load_weights: whether to read the backbone's pretrained weights.
 
     Raises:
-        ConfigError: frames or maps too small for the layers.
-        WeightsError: pretrained weights that cannot be had or do not fit.
+        ConfigError: frames or maps are too small for the layers.
+        WeightsError: the pretrained weights cannot be fetched or read, or do not fit.
     """
 
     def __init__(self, config: SiameseConfig, *, load_weights: bool = True) -> None:
@@ -203,7 +205,7 @@ class SiameseConvGRU(nn.Module):
         self.initialiser = StateInitialiser(features, config.channels) if config.h0 == "mlp" else None
         self.stack = AttentiveStack(config, features, self.backbone.grid)
         height, width = self.stack.grids[-1]
-        # Fisher vectors are fitted after a training with learned temporal weights
+        # Fisher vectors are fitted after training with learned temporal weights.
         mode = "attention" if config.temporal_pool == "fisher" else config.temporal_pool
         self.pooling = TemporalPooling(top, mode)
         self.similarity = PairSimilarity(
@@ -215,7 +217,7 @@ class SiameseConvGRU(nn.Module):
             self.fisher = FisherPooling(config.fv_components, length, config.fv_norm)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return what to train, in groups for an optimiser: a trained backbone has its own learning rate."""
+        """Return the optimizer's parameter groups; a trained backbone has its own learning rate."""
         rest = [value for name, value in self.named_parameters() if not name.startswith("backbone.")]
         groups = [{"params": rest, "lr": self.config.lr}]
         if self.config.finetune_backbone:
@@ -227,20 +229,20 @@ class SiameseConvGRU(nn.Module):
     ) -> ClipEncoding:
         """Encode clips.
 
-        In training mode the descriptor is the one that W-8 compares, in evaluation mode the one that is matched;
-        they differ for Fisher pooling only.
+        In training mode, the descriptor is the input of W-8, in evaluation mode the one for matching. They differ
+        only for Fisher pooling.
 
         Args:
             clips: (B, T, 3, H, W), normalised with ImageNet's mean and deviation.
-            lengths: (B,) frames that are no padding, at least 1; None when all are. Padding stands at the end
-                and influences nothing.
+            lengths: (B,) number of frames that are not padding, at least 1; None if no frame is padding. Padding is at
+                the end and does not affect the result.
             with_states: whether to return the states.
 
         Raises:
-            WeightsError: Fisher pooling without a fitted mixture, in evaluation mode.
+            WeightsError: in evaluation mode, the mixture of Fisher pooling is not fitted.
         """
         states, attention, valid = self._encode(clips, lengths)
-        frames = F.normalize(states.flatten(2), dim=2).view_as(states) if self._norms_frames else states
+        frames = F.normalize(states.flatten(2), dim=2).view_as(states) if self._normalizes_frames else states
         pooled, frame_weights = self.pooling(frames, valid)
         descriptor = upcast_half(pooled).flatten(1)
         if self.fisher is not None and not self.training:
@@ -255,20 +257,20 @@ class SiameseConvGRU(nn.Module):
         )
 
     def frame_vectors(self, clips: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the vectors (N, D_h) of all frames that are no padding, to fit Fisher vectors to."""
+        """Return the vectors (N, D_h) of all frames that are not padding, for fitting Fisher vectors."""
         states, _, valid = self._encode(clips, lengths)
         return self._frame_vectors(states)[valid]
 
     @property
-    def _norms_frames(self) -> bool:
+    def _normalizes_frames(self) -> bool:
         return self.config.frame_norm == "l2"
 
     def _frame_vectors(self, states: Tensor) -> Tensor:
         vectors = states.mean((3, 4)) if self.config.fv_input == "mean" else states.flatten(2)
-        return F.normalize(vectors, dim=2) if self._norms_frames else vectors  # (B, T, D_h)
+        return F.normalize(vectors, dim=2) if self._normalizes_frames else vectors  # (B, T, D_h)
 
     def _encode(self, clips: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return top states (B, T, C, h, w), location weights (B, T, K2) and which frames are valid (B, T)."""
+        """Return top states (B, T, C, h, w), location weights (B, T, K2) and the mask of valid frames (B, T)."""
         batch, frames = clips.shape[:2]
         if lengths is None:
             valid = torch.ones(batch, frames, dtype=torch.bool, device=clips.device)
@@ -276,12 +278,14 @@ class SiameseConvGRU(nn.Module):
             cube = maps.view(batch, frames, *maps.shape[1:])
         else:
             valid = valid_frames(lengths.to(clips.device), frames)
-            maps = self.backbone(clips[valid])  # so that padding enters no batch statistics either
+            # Without padding, which would change the batch statistics.
+            maps = self.backbone(clips[valid])
             cube = maps.new_zeros(batch, frames, *maps.shape[1:])
             cube[valid] = maps
         first = None
         if self.initialiser is not None:
-            first = self.initialiser(cube.mean((3, 4)).sum(1) / valid.sum(1, keepdim=True))  # padding is 0
+            # The sum ignores padding, which is 0.
+            first = self.initialiser(cube.mean((3, 4)).sum(1) / valid.sum(1, keepdim=True))
         states, attention = self.stack(cube, first)
         return states, attention * valid[:, :, None], valid
 
@@ -295,7 +299,7 @@ def _linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
 
 
 def _layer_grids(config: SiameseConfig, grid: Grid) -> list[Grid]:
-    """Return the grid of every layer's state; only max2s2 pooling changes it."""
+    """Return the grid of every layer's state, which only max2s2 pooling changes."""
     shrink = 2 if config.inter_layer_pool == "max2s2" else 1
     grids = [(grid[0] // shrink**layer, grid[1] // shrink**layer) for layer in range(len(config.channels))]
     if min(grids[-1]) < 1:

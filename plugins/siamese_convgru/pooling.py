@@ -1,4 +1,4 @@
-"""From the states of all frames to one vector per video: W-6 and its alternatives, Fisher vectors (W-10) too."""
+"""Pooling of frame states to one vector per video: W-6, its alternatives, and Fisher vectors (W-10)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .config import FisherNorm
 
 
 class TemporalPooling(nn.Module):
-    """Pool frame states over time: weighted (W-6) or their maximum.
+    """Pooling of frame states over time: weighted mean (W-6) or maximum.
 
-    The paper does not say how the weights alpha come about. Here they are the softmax over time of u^T GAP(h_t);
-    u starts at 0, so training starts from exact average pooling. (A bias would cancel in the softmax.)
+    The paper does not define the weights alpha. Here they are the softmax over time of u^T GAP(h_t), with u = 0
+    initially, so training starts from average pooling. A bias would cancel in the softmax.
 
     Args:
         channels: channels of the states.
-        mode: "attention" learns the weights, "avg" has equal ones, "max" takes the maximum of each entry.
+        mode: "attention" learns the weights, "avg" uses equal weights, "max" is the element-wise maximum.
     """
 
     def __init__(self, channels: int, mode: Literal["attention", "avg", "max"]) -> None:
@@ -35,14 +35,14 @@ class TemporalPooling(nn.Module):
             self.u = nn.Parameter(torch.zeros(channels))
 
     def forward(self, states: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Pool.
+        """Pool frame states.
 
         Args:
             states: (B, T, C, h, w).
-            valid: bool (B, T), at least one true frame a row; the others count for nothing.
+            valid: bool (B, T), at least one true entry per row; other frames are ignored.
 
         Returns:
-            The pooled state (B, C, h, w) and the weights of the frames (B, T), equal ones for "max".
+            The pooled state (B, C, h, w) and the frame weights (B, T), which are equal for "max".
         """
         logits = states.mean((3, 4)) @ self.u if self.mode == "attention" else states.new_zeros(valid.shape)
         alpha = upcast_half(logits).masked_fill(~valid, -math.inf).softmax(1)
@@ -53,7 +53,7 @@ class TemporalPooling(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class FisherMixture:
-    """A mixture of diagonal Gaussians: pi (K,), mu (K, D) and sigma (K, D), sigma a standard deviation."""
+    """A mixture of diagonal Gaussians: weights pi (K,), means mu (K, D), standard deviations sigma (K, D)."""
 
     pi: Tensor
     mu: Tensor
@@ -61,16 +61,16 @@ class FisherMixture:
 
 
 def fit_fisher(frames: Tensor, components: int, seed: int, *, limit: int = 20_000) -> FisherMixture:
-    """Fit the mixture behind Fisher vectors to frame vectors.
+    """Fit the Gaussian mixture of Fisher vectors to frame vectors.
 
     Args:
         frames: (N, D) vectors of training frames.
         components: number of Gaussians.
-        seed: of the sub-sample and of the k-means start.
-        limit: frames used at most, drawn without replacement.
+        seed: seed of the subsample and of k-means.
+        limit: largest number of frames, drawn without replacement.
 
     Raises:
-        ConfigError: fewer frames than components.
+        ConfigError: there are fewer frames than components.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -84,7 +84,8 @@ def fit_fisher(frames: Tensor, components: int, seed: int, *, limit: int = 20_00
         frames = frames[drawn.to(frames.device)]
     mixture = GaussianMixture(components, covariance_type="diag", random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a mixture that still improves is a mixture
+        # A mixture that has not converged is usable.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(frames.double().cpu().numpy())
     return FisherMixture(
         pi=torch.from_numpy(mixture.weights_).float(),
@@ -98,29 +99,31 @@ def fisher_vector(frames: Tensor, valid: Tensor, mixture: FisherMixture) -> Tens
 
     Args:
         frames: (B, T, D) frame vectors.
-        valid: bool (B, T); T of the equation is the number of true frames, at least one a row.
-        mixture: K Gaussians.
+        valid: bool (B, T), at least one true entry per row; T of the equation is their number.
+        mixture: a mixture of K Gaussians.
 
     Returns:
         (B, 2 K D): u_1, v_1, u_2, v_2, ...
     """
     centred = (frames[:, :, None] - mixture.mu) / mixture.sigma  # (B, T, K, D)
-    log_density = -0.5 * centred.square().sum(3) - mixture.sigma.log().sum(1)  # (B, T, K), but for a constant
+    # Up to a constant, which the softmax cancels.
+    log_density = -0.5 * centred.square().sum(3) - mixture.sigma.log().sum(1)  # (B, T, K)
     posterior = (log_density + mixture.pi.log()).softmax(2)
-    counted = valid.to(frames.dtype)
-    share = posterior * (counted / counted.sum(1, keepdim=True))[:, :, None]  # q_kt / T
-    u = torch.einsum("btk,btkd->bkd", share, centred) / mixture.pi.sqrt()[:, None]
-    v = torch.einsum("btk,btkd->bkd", share, centred.square() - 1) / (2 * mixture.pi).sqrt()[:, None]
+    mask = valid.to(frames.dtype)
+    # q_kt / T
+    weight = posterior * (mask / mask.sum(1, keepdim=True))[:, :, None]
+    u = torch.einsum("btk,btkd->bkd", weight, centred) / mixture.pi.sqrt()[:, None]
+    v = torch.einsum("btk,btkd->bkd", weight, centred.square() - 1) / (2 * mixture.pi).sqrt()[:, None]
     return torch.stack((u, v), 2).flatten(1)
 
 
 class FisherPooling(nn.Module):
-    """Fisher vectors whose mixture lives in the state dict.
+    """Fisher vectors whose mixture is part of the state dict.
 
     Args:
-        components: Gaussians.
-        dimension: length of the frame vectors.
-        norm: "power" takes signed square roots, "l2" divides by the length, "power_l2" does both.
+        components: number K of Gaussians.
+        dimension: length D of the frame vectors.
+        norm: "power" applies a signed square root, "l2" divides by the L2 norm, "power_l2" does both.
     """
 
     pi: Tensor
@@ -130,12 +133,13 @@ class FisherPooling(nn.Module):
     def __init__(self, components: int, dimension: int, norm: FisherNorm) -> None:
         super().__init__()
         self.norm = norm
-        self.register_buffer("pi", torch.full((components,), math.nan))  # NaN: not fitted yet
+        # NaN: not fitted.
+        self.register_buffer("pi", torch.full((components,), math.nan))
         self.register_buffer("mu", torch.zeros(components, dimension))
         self.register_buffer("sigma", torch.ones(components, dimension))
 
-    def take(self, mixture: FisherMixture) -> None:
-        """Use a fitted mixture from now on."""
+    def set_mixture(self, mixture: FisherMixture) -> None:
+        """Store a fitted mixture."""
         self.pi.copy_(mixture.pi)
         self.mu.copy_(mixture.mu)
         self.sigma.copy_(mixture.sigma)
@@ -144,11 +148,11 @@ class FisherPooling(nn.Module):
         """Return Fisher vectors (B, 2 K D) of frame vectors (B, T, D), valid (B, T).
 
         Raises:
-            WeightsError: no mixture was fitted.
+            WeightsError: the mixture is not fitted.
         """
         if self.pi.isnan().any():
             raise WeightsError(
-                "the mixture of the Fisher vectors was not fitted: train, or restore a trained network"
+                "cannot compute Fisher vectors: the mixture is not fitted. Train the network or restore a trained one."
             )
         vector = fisher_vector(frames, valid, FisherMixture(pi=self.pi, mu=self.mu, sigma=self.sigma))
         if self.norm in ("power", "power_l2"):

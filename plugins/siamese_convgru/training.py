@@ -1,4 +1,4 @@
-"""What the training loop is given: the loss of a batch of pairs, and how an epoch's batches are made."""
+"""The training task: the loss of a batch of pairs, and the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from .network import ClipEncoding, SiameseConvGRU
 
 
 class PairObjective(nn.Module):
-    """The loss W-9 of a batch: clips (2P, T, H, W, 3) uint8, first those of branch a, then of b, and same (P,)."""
+    """The loss W-9 of a batch: uint8 clips (2P, T, H, W, 3), branch a before branch b, and same (P,)."""
 
     def __init__(self, network: SiameseConvGRU) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
-        """Return the loss to minimise and its two terms; both branches run in one batch."""
+        """Return the loss and its two terms; both branches run in one batch."""
         clips, same = batch
         config = self.network.config
         encoding: ClipEncoding = self.network(normalize_clips(clips, config.input_size))
@@ -50,7 +50,7 @@ class PairObjective(nn.Module):
 
 
 class PairTraining(TrainingTask):
-    """The training task of the method; see `reidbench.training.TrainingTask`."""
+    """Training on pairs; see `reidbench.training.TrainingTask`."""
 
     def __init__(self, network: SiameseConvGRU, train: TrainingSet) -> None:
         self.config: SiameseConfig = network.config
@@ -78,14 +78,14 @@ class PairTraining(TrainingTask):
         )
 
     def load(self, item: Any, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Cut and change the clips of a batch of pairs."""
+        """Load and augment the clips of a batch of pairs."""
         pairs: PairBatch = item
         rows = np.concatenate([pairs.row_a, pairs.row_b]).tolist()
         clips = [self._clip(self.tracklets[row], generator) for row in rows]
         return stack_clips(clips, self.config.input_size), torch.from_numpy(pairs.same)
 
     def _clip(self, tracklet: TrackletView, generator: np.random.Generator) -> Tensor:
-        chosen = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
-        clip = torch.from_numpy(tracklet.frames(self.config.input_size, enlarge=False)[chosen])
-        change = draw_augmentation(clip.shape[1], clip.shape[2], self.config.translation, generator)
-        return augment_clip(clip, change, self.config.crop_pad_mode)
+        indices = draw_clip(len(tracklet), self.config.clip_len, self.config.short, generator)
+        clip = torch.from_numpy(tracklet.frames(self.config.input_size, enlarge=False)[indices])
+        augmentation = draw_augmentation(clip.shape[1], clip.shape[2], self.config.translation, generator)
+        return augment_clip(clip, augmentation, self.config.crop_pad_mode)

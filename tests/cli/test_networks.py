@@ -164,7 +164,7 @@ def test_sequences_cannot_be_pooled_over_the_boxes_of_a_query(reidbench: Run, ro
         ("conv-attention", "attention_filters", "-1", "attention_filters must be at least 0, got -1"),
         ("conv-attention", "crop_height", "65", "crop_height must be"),
         ("duatm", "feat_dim", "7", "feat_dim must be even"),
-        ("duatm", "batch_people", "8", "a batch shows 8 people, but the training data has 7"),
+        ("duatm", "batch_people", "8", "batch_people must be at most the 7 training people, got 8"),
         ("siamese-convgru", "kernels", "3,4,3", "kernels must be odd"),
         ("diversity-attention", "frames", "0", "frames must be at least 1, got 0"),
     ],

@@ -62,12 +62,12 @@ def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedd
     ("settings", "message"),
     [
         ({"attention_filters": -1}, "attention_filters must be at least 0, got -1"),
-        ({"att_kernel": 4}, "att_kernel must be an odd number of 1 or more, got 4"),
+        ({"att_kernel": 4}, "att_kernel must be odd, got 4"),
         ({"att_kernel": -1}, "att_kernel must be at least 1, got -1"),
         ({"crop_height": 65}, "crop_height must be at most 56 for frame_height=64 .*, got 65"),
         (
             {"crop_width": 41},
-            "crop_width must be at most 40 for frame_width=48 with test_aug=shift16, got 41",
+            "crop_width must be at most 40 for frame_width=48 and test_aug=shift16, got 41",
         ),
         ({"crop_width": 49, "test_aug": "none"}, "crop_width must be at most 48 for frame_width=48, got 49"),
         (

@@ -10,9 +10,9 @@ from reidbench_plugins.conv_attention.frames import (
     Crop,
     central_crop,
     crop_frames,
-    crops_at_test,
     draw_crop,
     normalize_frames,
+    view_crops,
 )
 from torch import Tensor
 
@@ -113,14 +113,14 @@ def test_training_crops_take_each_of_eight_places_per_axis_and_either_side() -> 
 
 
 def test_test_crops_are_eight_on_the_diagonal_and_their_mirror_images() -> None:
-    crops = crops_at_test(PAPER)
+    crops = view_crops(PAPER)
 
     places = [(crop.top, crop.left) for crop in crops]
     assert places == [(place, place) for place in range(1, 9)] * 2
     assert [crop.mirror for crop in crops] == [False] * 8 + [True] * 8
     assert central_crop(PAPER) == Crop(top=4, left=4)
-    assert crops_at_test(dataclasses.replace(PAPER, test_aug="none")) == [central_crop(PAPER)]
-    assert [crop.mirror for crop in crops_at_test(dataclasses.replace(PAPER, test_aug="mirror"))] == [
+    assert view_crops(dataclasses.replace(PAPER, test_aug="none")) == [central_crop(PAPER)]
+    assert [crop.mirror for crop in view_crops(dataclasses.replace(PAPER, test_aug="mirror"))] == [
         False,
         True,
     ]
@@ -129,6 +129,6 @@ def test_test_crops_are_eight_on_the_diagonal_and_their_mirror_images() -> None:
 def test_a_crop_of_the_frames_own_size_is_the_frame() -> None:
     config = dataclasses.replace(PAPER, crop_height=64, crop_width=48, test_aug="none")
 
-    assert crops_at_test(config) == [Crop(top=0, left=0)]
+    assert view_crops(config) == [Crop(top=0, left=0)]
     drawn = draw_crop(config, np.random.default_rng(0))
     assert (drawn.top, drawn.left) == (0, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from reidbench_plugins.conv_attention.config import ConvAttentionConfig
-from reidbench_plugins.conv_attention.frames import crop_frames, crops_at_test, normalize_frames
+from reidbench_plugins.conv_attention.frames import crop_frames, normalize_frames, view_crops
 from reidbench_plugins.conv_attention.method import ConvAttention
 from reidbench_plugins.conv_attention.training import PairTraining
 
@@ -63,7 +63,7 @@ def test_the_distance_is_the_mean_of_those_of_the_16_conditions(
     method: ConvAttention, views: list[TrackletView]
 ) -> None:
     def vectors(condition: int) -> torch.Tensor:
-        crop = crops_at_test(method.config)[condition]
+        crop = view_crops(method.config)[condition]
         rows = []
         for view in views:
             frames = normalize_frames(method._test_frames(view), "std")
@@ -261,7 +261,7 @@ def test_several_modules_or_steps_show_several_maps(
 def test_a_network_without_the_module_has_nothing_to_show(views: list[TrackletView]) -> None:
     method = ConvAttention(config(attention_filters=0), Runtime())
 
-    with pytest.raises(ConfigError, match=r"attention_filters must be 1 or more to show .*, got 0"):
+    with pytest.raises(ConfigError, match="attention_filters must be at least 1 for attention, got 0"):
         method.attention(views)
 
 

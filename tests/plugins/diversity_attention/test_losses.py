@@ -10,7 +10,7 @@ from reidbench_plugins.diversity_attention.losses import (
     bhattacharyya,
     diversity,
     hellinger,
-    reduced,
+    reduce_terms,
 )
 from torch import Tensor
 
@@ -106,9 +106,9 @@ def test_going_down_the_diversity_moves_maps_apart() -> None:
 def test_a_batch_pays_the_mean_of_its_frames_or_the_root_of_their_sum() -> None:
     terms = torch.tensor([[1.0, 3.0], [5.0, 7.0]])
 
-    assert reduced(terms, "squared_mean").item() == 4
-    assert reduced(terms, "batch_root").item() == pytest.approx(4, rel=1e-5)
-    assert reduced(torch.zeros(2, 2), "batch_root").item() == pytest.approx(math.sqrt(1e-5), rel=1e-5)
+    assert reduce_terms(terms, "squared_mean").item() == 4
+    assert reduce_terms(terms, "batch_root").item() == pytest.approx(4, rel=1e-5)
+    assert reduce_terms(torch.zeros(2, 2), "batch_root").item() == pytest.approx(math.sqrt(1e-5), rel=1e-5)
 
 
 def test_table_loss_and_update_by_hand() -> None:

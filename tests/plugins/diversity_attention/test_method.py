@@ -10,7 +10,7 @@ import pytest
 import torch
 from reidbench_plugins.diversity_attention.config import PRESETS, DiversityConfig
 from reidbench_plugins.diversity_attention.method import DiversityAttention
-from reidbench_plugins.diversity_attention.training import StagedTraining, resized_crop
+from reidbench_plugins.diversity_attention.training import StagedTraining, resize_random_crop
 from torch import Tensor
 
 from reidbench.datasets import TrackletView, TrainingSet
@@ -229,11 +229,11 @@ def test_without_changes_clips_hold_frames_of_the_tracklet_in_order(drawn: Train
         )  # 7 frames: 0-1, 2-3, 4-6
 
 
-def test_resized_crops_show_a_part_of_the_frame_and_all_frames_alike() -> None:
+def test_resize_random_crops_show_a_part_of_the_frame_and_all_frames_alike() -> None:
     ramp = torch.arange(64, dtype=torch.uint8)[:, None].expand(64, 32)
     clip = ramp[None, :, :, None].repeat(2, 1, 1, 3)
 
-    seen = [resized_crop(clip, np.random.default_rng(seed)) for seed in range(20)]
+    seen = [resize_random_crop(clip, np.random.default_rng(seed)) for seed in range(20)]
 
     for shown in seen:
         assert shown.shape == clip.shape

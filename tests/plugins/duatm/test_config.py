@@ -51,7 +51,7 @@ def test_every_row_of_tables_1_2_and_7_has_a_preset() -> None:
         ({"height": "8"}, "height must be none or at least 16, got 8"),
         ({"test_len": "0"}, "test_len must be at least 1, got 0"),
         ({"matching": "both"}, "matching must be one of dual, intra, inter, avgpool, got 'both'"),
-        ({"backbone": "small"}, "weights must be none for backbone small"),
+        ({"backbone": "small"}, "weights must be none for backbone=small"),
         ({"epochs": "-1"}, "epochs must be at least 0, got -1"),
         ({"attn_scale": "0"}, "attn_scale must be greater than 0, got 0"),
     ],

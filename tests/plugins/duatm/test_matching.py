@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from reidbench_plugins.duatm.matching import Prepared, SequenceMatching
+from reidbench_plugins.duatm.matching import SequenceMatching, SideTerms
 from torch import Tensor, nn
 
 from reidbench.nn import euclidean
@@ -27,7 +27,7 @@ def module(kind: str, *, pairing: str = "index", dimension: int = 8) -> Sequence
 
 def distances(matching: SequenceMatching, first: Tensor, second: Tensor) -> Tensor:
     with torch.inference_mode():
-        return matching.distances(matching.prepared(first), matching.prepared(second))
+        return matching.distances(matching.compute_terms(first), matching.compute_terms(second))
 
 
 def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
@@ -134,7 +134,7 @@ def test_no_more_than_a_block_of_pairs_is_held(monkeypatch: pytest.MonkeyPatch) 
     seen: list[int] = []
     inner = SequenceMatching._block
 
-    def counted(self: SequenceMatching, query: Prepared, gallery: Prepared) -> Tensor:
+    def counted(self: SequenceMatching, query: SideTerms, gallery: SideTerms) -> Tensor:
         seen.append(len(query) * len(gallery))
         return inner(self, query, gallery)
 
@@ -154,7 +154,7 @@ def test_attention_sums_to_one_and_the_gradient_is_finite_at_a_distance_of_zero(
     weights = matching.attention(matching.filters(values), values)
     torch.testing.assert_close(weights.sum(2), torch.ones(3, 4))
 
-    prepared = matching.prepared(values)
+    prepared = matching.compute_terms(values)
     matching.distances(prepared, prepared).sum().backward()
     assert values.grad is not None
     assert torch.isfinite(values.grad).all()

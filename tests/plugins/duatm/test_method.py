@@ -152,7 +152,7 @@ def test_a_restored_method_knows_its_branch_and_embeds_alike(
 
 def test_images_cannot_stand_for_videos_nor_videos_for_images(data: dict[str, Data], tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match="sequence must be temporal or auto for training data of videos, got spatial"
+        ConfigError, match="sequence must be temporal or auto for training on videos, got spatial"
     ):
         fitted(dataclasses.replace(TINY, sequence="spatial"), data["video"][0], tmp_path)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
-from reidbench_plugins.siamese_convgru.method import SiameseConvGru, shown_under
+from reidbench_plugins.siamese_convgru.method import SiameseConvGru, sequence_views
 
 from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
 from reidbench.datasets.readers.ilids_vid import IlidsVid
@@ -219,15 +219,15 @@ def test_a_network_that_weighs_nothing_has_no_attention_to_show(
 @pytest.mark.parametrize(("test_aug", "views"), [("none", 1), ("mirror", 2), ("shift16", 16)])
 def test_short_sequences_have_the_views_of_the_settings(test_aug: str, views: int) -> None:
     config = SiameseConfig(test_aug=test_aug)
-    changes = shown_under(127, config)
+    changes = sequence_views(127, config)
 
     assert len(set(changes)) == len(changes) == views
-    assert shown_under(128, config) == [ClipAugmentation()]
-    assert shown_under(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
+    assert sequence_views(128, config) == [ClipAugmentation()]
+    assert sequence_views(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
 
 
 def test_the_sixteen_views_are_eight_diagonal_shifts_and_their_mirror_images() -> None:
-    changes = shown_under(1, SiameseConfig(test_aug="shift16"))
+    changes = sequence_views(1, SiameseConfig(test_aug="shift16"))
 
     assert {(change.dy, change.dx) for change in changes} == {(shift, shift) for shift in range(-3, 5)}
     assert sum(change.mirror for change in changes) == 8

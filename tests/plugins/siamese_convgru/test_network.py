@@ -342,7 +342,7 @@ def test_fisher_networks_train_on_pooled_states_and_are_matched_by_fisher_vector
     with torch.no_grad():
         vectors = net.frame_vectors(clips, lengths)
         assert net.fisher is not None
-        net.fisher.take(fit_fisher(vectors, 2, seed=0))
+        net.fisher.set_mixture(fit_fisher(vectors, 2, seed=0))
         descriptor = net(clips, lengths).descriptor
 
     assert vectors.shape == (13, 5)

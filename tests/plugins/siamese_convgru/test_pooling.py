@@ -156,7 +156,7 @@ def test_more_gaussians_than_frames_are_refused() -> None:
 
 def test_a_fitted_mixture_lives_in_the_state_dict() -> None:
     fitted, restored = FisherPooling(2, 3, "none"), FisherPooling(2, 3, "none")
-    fitted.take(fit_fisher(torch.randn(50, 3), 2, seed=0))
+    fitted.set_mixture(fit_fisher(torch.randn(50, 3), 2, seed=0))
     restored.load_state_dict(fitted.state_dict())
     frames, valid = torch.randn(2, 4, 3), torch.ones(2, 4, dtype=torch.bool)
 
@@ -165,7 +165,7 @@ def test_a_fitted_mixture_lives_in_the_state_dict() -> None:
 
 
 def test_an_unfitted_mixture_is_named() -> None:
-    with pytest.raises(WeightsError, match="mixture of the Fisher vectors was not fitted"):
+    with pytest.raises(WeightsError, match="cannot compute Fisher vectors: the mixture is not fitted"):
         FisherPooling(2, 3, "none")(torch.randn(1, 4, 3), torch.ones(1, 4, dtype=torch.bool))
 
 
@@ -174,7 +174,7 @@ def test_fisher_norms(norm: str) -> None:
     mixture = fit_fisher(torch.randn(50, 3), 2, seed=0)
     frames, valid = torch.randn(2, 4, 3), torch.ones(2, 4, dtype=torch.bool)
     pooling = FisherPooling(2, 3, norm)
-    pooling.take(mixture)
+    pooling.set_mixture(mixture)
 
     expected = fisher_vector(frames, valid, mixture)
     if norm.startswith("power"):
