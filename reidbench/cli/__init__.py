@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -24,8 +25,21 @@ COMMANDS = {
 }
 
 
+# Exit code of a program that SIGPIPE ended: 128 + 13. Code 1 means that a check failed.
+CLOSED_PIPE = 141
+
+
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
+    """A group whose commands are imported on first use."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; if the reader of stdout closed the pipe, exit like a program ended by SIGPIPE."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Otherwise Python fails once more when it flushes stdout at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(CLOSED_PIPE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
@@ -75,9 +89,6 @@ def main() -> None:
         _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; the same command goes on where it stopped", 130)
-    except BrokenPipeError:  # an OSError too, so it comes first
-        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
-        sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(
