@@ -11,26 +11,35 @@ from reidbench.cli.output import json_option, plugin_option, print_one
 
 @click.group()
 def data() -> None:
-    """Make and check datasets."""
+    """Render, verify and extract datasets."""
 
 
 @data.command()
 @click.argument("dataset")
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data root to write to."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Data root for the rendered dataset.",
 )
-@click.option("--people", type=int, help="Number of people [default: as many as the official dataset has].")
-@click.option("--frames", type=int, help="Frames of every tracklet [default: as many as the real ones].")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--people", type=int, help="Number of people [default: as in the official dataset].")
+@click.option(
+    "--frames", type=int, help="Frames per tracklet [default: lengths like those of the real tracklets]."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the rendered people."
+)
 @click.option(
     "--labels",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of official label files to follow: people, cameras and names become the real ones.",
+    help="Folder of official label files; the rendered people, cameras and file names follow them.",
 )
 @click.option(
-    "--masks", is_flag=True, help="Write a mask of each frame: 0 background, 1 person, 2 in front of it."
+    "--masks", is_flag=True, help="Also write a mask per frame: 0 background, 1 person, 2 object in front."
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes [default: one for each core].")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of processes [default: up to one per core]."
+)
 @plugin_option
 def synthesize(
     dataset: str,
@@ -43,7 +52,7 @@ def synthesize(
     workers: int | None,
     plugin_files: tuple[Path, ...],
 ) -> None:
-    """Render walking pedestrians in the official layout of DATASET."""
+    """Render walking people in the official layout of DATASET, and print the folder."""
     from reidbench.plugin import Plugins
     from reidbench.runner.data import render_dataset
 
@@ -55,7 +64,9 @@ def synthesize(
 @data.command()
 @click.argument("dataset")
 @click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Directory that contains the datasets [default: $REIDBENCH_DATA, else data].",
 )
 @click.option("--deep", is_flag=True, help="Also decode every frame and hash all contents.")
 @plugin_option
@@ -63,7 +74,7 @@ def synthesize(
 def verify(
     dataset: str, data_root: Path | None, deep: bool, plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Compare a tree with the published DATASET; exit 1 and the differences when it is another."""
+    """Compare a tree with the published DATASET, or a rendered tree with its marker; exit 1 if it differs."""
     from dataclasses import asdict
 
     from reidbench.datasets.verify import verify as compare
@@ -71,33 +82,39 @@ def verify(
     from reidbench.runner.data import find_dataset
 
     reader, folder = find_dataset(Plugins(plugin_files).dataset(dataset), data_root)
-    found = compare(reader, folder, deep=deep)
+    verification = compare(reader, folder, deep=deep)
     facts = {
         "dataset": dataset,
         "folder": str(folder),
-        "holds": found.holds,
-        "contents_digest": found.contents_digest,
-        "findings": [asdict(finding) for finding in found.findings],
-        "counts": [{"part": part or "all", **_counts(counts)} for part, counts in found.counts.items()],
+        "synthetic": verification.is_synthetic,
+        "holds": verification.holds,
+        "contents_digest": verification.contents_digest,
+        "findings": [asdict(finding) for finding in verification.findings],
+        "counts": [
+            {"part": part or "all", **_counts(counts)} for part, counts in verification.counts.items()
+        ],
+        "marker": verification.marker_facts(),
     }
     print_one(facts, as_json=as_json)
-    if not found.holds:
+    if not verification.holds:
         raise SystemExit(1)
 
 
 @data.command()
 @click.argument("dataset", type=click.Choice(["cuhk03"]))
 @click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Where datasets lie [default: $REIDBENCH_DATA]."
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Directory that contains the datasets [default: $REIDBENCH_DATA, else data].",
 )
 def extract(dataset: str, data_root: Path | None) -> None:
-    """Write the images of DATASET out of its archive file, where it comes as one."""
+    """Extract the images of DATASET from its release file."""
     from reidbench.datasets.extract_cuhk03 import extract as write_images
     from reidbench.plugin import Plugins
     from reidbench.runner.data import find_dataset
 
     _, folder = find_dataset(Plugins().dataset(dataset), data_root)
-    click.echo(f"{write_images(folder)} images written below {folder}")
+    click.echo(f"{write_images(folder)} images written to {folder}")
 
 
 def _counts(counts: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Finding the data of a protocol: a real tree below the data root, or a rendered one in the cache."""
+"""The data of a protocol: a tree in the data root, or a rendered one in the cache."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ENVIRONMENT_VARIABLE = "REIDBENCH_DATA"
 
 
 def find_dataset(spec: DatasetSpec, data_root: Path | None) -> tuple[Dataset, Path]:
-    """Return the reader of a dataset and its folder below the data root.
+    """Return the reader of a dataset and its folder in the data root.
 
     Raises:
-        DatasetNotFoundError: there is no such folder; the message says where it was looked for.
+        DatasetNotFoundError: the folder does not exist; the message names it.
     """
     folder = (data_root or Path(os.environ.get(ENVIRONMENT_VARIABLE, "data")).expanduser()) / spec.folder
     if not folder.is_dir():
@@ -53,12 +53,12 @@ def render_dataset(
 def read_tested(
     protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
 ) -> DatasetContents:
-    """Read the tested dataset of a protocol, rendering it first where the protocol or the user chooses that.
+    """Read the tested dataset of a protocol; render it first if the protocol or the user chooses that.
 
     Raises:
-        DatasetNotFoundError: there is no such folder.
-        DatasetError: it is not the published dataset.
-        ConfigError: the protocol has no use for the data root, or two sources of data were given.
+        DatasetNotFoundError: the folder of the dataset does not exist.
+        DatasetError: the dataset differs from the published one.
+        ConfigError: the protocol does not use the data root, or two sources of data were given.
     """
     _check_sources(protocol, data_root, synthetic=synthetic)
     return _read(plugins.dataset(protocol.dataset), protocol.synthetic, cache, data_root, synthetic=synthetic)
@@ -67,7 +67,7 @@ def read_tested(
 def read_training(
     protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
 ) -> DatasetContents | None:
-    """Read the dataset that a transfer protocol trains on; None where that is the tested one.
+    """Read the training dataset of a transfer protocol; None if it is the tested one.
 
     Raises:
         DatasetNotFoundError: as `read_tested`.

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,24 +16,70 @@ from .conftest import Answer
 Run = Callable[..., Answer]
 
 
-def test_verify_is_exit_0_for_a_whole_tree_and_1_with_the_differences_for_another(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(small_root, tmp_path / "root")
-    root = ("--data-root", str(tmp_path / "root"))
-    assert reidbench("data", "verify", "ilids-vid", *root, "--deep").code == 0
+@pytest.fixture
+def copied_root(small_root: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(small_root, tmp_path / "root")
 
-    frame = sorted((tmp_path / "root/ilids-vid/i-LIDS-VID/sequences/cam2").rglob("*.png"))[3]
-    frame.write_bytes(frame.read_bytes()[:100])
-    assert reidbench("data", "verify", "ilids-vid", *root).code == 0
-    answer = reidbench("data", "verify", "ilids-vid", *root, "--deep", "--json")
+
+def frames(root: Path) -> list[Path]:
+    return sorted((root / "ilids-vid/i-LIDS-VID/sequences/cam2").rglob("*.png"))
+
+
+def test_verify_says_that_a_tree_is_rendered(reidbench: Run, copied_root: Path) -> None:
+    command = ("data", "verify", "ilids-vid", "--data-root", "root")
+    answer = reidbench(*command, "--deep", "--json")
+
+    assert answer.code == 0
+    (facts,) = json.loads(answer.out)
+    assert facts["holds"]
+    assert facts["synthetic"]
+    assert (facts["marker"]["people"], facts["marker"]["seed"], facts["marker"]["files"]) == (12, 77, 169)
+    assert "synthetic    True" in reidbench(*command).out
+
+
+@pytest.mark.parametrize("options", [(), ("--deep",)], ids=["plain", "deep"])
+def test_verify_names_the_missing_file_of_a_rendered_tree(
+    reidbench: Run, copied_root: Path, options: tuple[str, ...]
+) -> None:
+    frame = frames(copied_root)[3]
+    frame.unlink()
+
+    answer = reidbench("data", "verify", "ilids-vid", "--data-root", "root", "--json", *options)
+
     assert answer.code == 1
     (facts,) = json.loads(answer.out)
-    assert frame.name in facts["findings"][0]["what"]
+    path = frame.relative_to(copied_root / "ilids-vid").as_posix()
+    assert facts["findings"][0]["what"] == f"1 missing file: {path}"
     assert not facts["holds"]
 
 
-def test_verify_says_where_it_looked(reidbench: Run) -> None:
+def test_verify_exits_1_for_a_truncated_frame(reidbench: Run, copied_root: Path) -> None:
+    frame = frames(copied_root)[3]
+    frame.write_bytes(frame.read_bytes()[:100])
+
+    answer = reidbench("data", "verify", "ilids-vid", "--data-root", "root", "--deep", "--json")
+
+    assert answer.code == 1
+    (facts,) = json.loads(answer.out)
+    assert [finding["where"] for finding in facts["findings"]] == ["files", "frames"]
+    assert all(frame.name in finding["what"] for finding in facts["findings"])
+
+
+def test_closed_pipe_is_not_a_failed_check(small_root: Path) -> None:
+    command = f"{sys.executable} -m reidbench data verify ilids-vid --data-root {small_root} --json"
+    finished = subprocess.run(
+        ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert finished.stdout.split() == ["141"]
+    assert finished.stderr == ""
+
+
+def test_missing_dataset_is_named_with_its_path(reidbench: Run) -> None:
     answer = reidbench("data", "verify", "mars", "--data-root", "nowhere")
 
     assert answer.code == 2
@@ -39,9 +87,7 @@ def test_verify_says_where_it_looked(reidbench: Run) -> None:
 
 
 @pytest.mark.parametrize("dataset", sorted(Plugins().datasets))
-def test_every_dataset_has_a_reader_a_writer_and_says_how_it_is_obtained(
-    reidbench: Run, dataset: str
-) -> None:
+def test_every_dataset_has_a_reader_a_writer_and_its_source(reidbench: Run, dataset: str) -> None:
     (facts,) = json.loads(reidbench("datasets", dataset, "--json").out)
 
     assert facts["synthetic"]
@@ -50,7 +96,7 @@ def test_every_dataset_has_a_reader_a_writer_and_says_how_it_is_obtained(
 
 
 @pytest.mark.parametrize("dataset", ["dukemtmc-reid", "dukemtmc-videoreid"])
-def test_withdrawn_datasets_say_so(reidbench: Run, dataset: str) -> None:
+def test_withdrawn_datasets_are_described_as_such(reidbench: Run, dataset: str) -> None:
     assert "withdrawn by Duke University in June 2019" in reidbench("datasets", dataset).out
 
 
@@ -64,7 +110,7 @@ def test_withdrawn_datasets_say_so(reidbench: Run, dataset: str) -> None:
         (("nonesuch",), "unknown dataset 'nonesuch'"),
     ],
 )
-def test_synthesize_refuses_what_the_layout_cannot_do(
+def test_synthesize_reports_impossible_settings(
     reidbench: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     answer = reidbench("data", "synthesize", *arguments, "--out", "root")

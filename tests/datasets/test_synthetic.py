@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from reidbench.datasets.marker import FILE_LIST_NAME
 from reidbench.datasets.synthetic import (
     MARKER_NAME,
     SyntheticSettings,
@@ -71,7 +72,8 @@ def test_seed_changes_people_images_and_splits(tree: Path, tmp_path: Path) -> No
 
 
 def test_files_have_the_official_names(tree: Path) -> None:
-    assert list_names(tree) == ["i-LIDS-VID", "masks", MARKER_NAME, "train-test people splits"]
+    files = [FILE_LIST_NAME, MARKER_NAME]
+    assert list_names(tree) == ["i-LIDS-VID", "masks", *files, "train-test people splits"]
     numbers = draw_folder_numbers(SMALL)
     for camera in ("cam1", "cam2"):
         folder = tree / "i-LIDS-VID" / "sequences" / camera

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,19 +11,22 @@ import numpy as np
 import pytest
 
 from reidbench.datasets import Dataset, DatasetContents
+from reidbench.datasets.marker import FILE_LIST_NAME, MARKER_NAME, write_marker
+from reidbench.datasets.masks import mask_file
 from reidbench.datasets.reader import Counts
 from reidbench.datasets.tracklets import TrackletTable
 from reidbench.datasets.verify import Verification, check_official, verify
 from reidbench.errors import DatasetError
 
-FRAMES = [(1, 1, 2), (1, 2, 3), (2, 1, 1), (-1, 1, 1), (0, 2, 2)]  # person, camera, frames
+# Person, camera and number of frames.
+FRAMES = [(1, 1, 2), (1, 2, 3), (2, 1, 1), (-1, 1, 1), (0, 2, 2)]
 
 
 class Listed(Dataset):
-    """Reads `list.txt`: person, camera and frames of each tracklet; the frames lie in `frames/`."""
+    """Reads `list.txt`: person, camera and number of frames per tracklet; the frames are in `frames/`."""
 
     name = "listed"
-    official = {  # noqa: RUF012  a table, not state
+    official = {  # noqa: RUF012
         "": Counts(tracklets=5, people=2, frames=9, by_camera=(3, 2), junk=1, distractors=1),
         "query": Counts(tracklets=1),
         "gallery": Counts(people=7, exact=False),
@@ -58,14 +63,12 @@ def words(found: Verification) -> list[str]:
     return [f"{finding.where}: {finding.what}" for finding in found.findings if finding.is_certain]
 
 
-def test_the_published_dataset_has_no_certain_difference(tree: Path) -> None:
+def test_published_dataset_has_no_certain_difference(tree: Path) -> None:
     found = verify(Listed(), tree, deep=True)
 
     assert found.holds
     assert words(found) == []
-    assert [finding.what for finding in found.findings] == [
-        "5 people missing: 2 found, 7 published"
-    ]  # not certain
+    assert [finding.what for finding in found.findings] == ["people: 2 found, 7 published"]
     assert found.counts[""].frames == 9
     assert found.contents_digest is not None
 
@@ -85,7 +88,7 @@ def remove_a_frame(tree: Path) -> None:
 
 def add_a_frame(tree: Path) -> None:
     shutil.copy(tree / "frames/0_0.png", tree / "frames/copy of 0_0.png")
-    (tree / "frames/Thumbs.db").write_bytes(b"a stranger")
+    (tree / "frames/Thumbs.db").write_bytes(b"x")
 
 
 def damage_a_frame(tree: Path) -> None:
@@ -103,29 +106,27 @@ def empty_the_list(tree: Path) -> None:
         (
             add_a_row,
             [
-                "dataset: 1 tracklets too many: 6 found, 5 published",
-                "dataset: 1 people too many: 3 found, 2 published",
-                "dataset: 1 frames too many: 10 found, 9 published",
-                "dataset: 1 tracklets of camera 2 too many: 3 found, 2 published",
+                "dataset: tracklets: 6 found, 5 published",
+                "dataset: people: 3 found, 2 published",
+                "dataset: frames: 10 found, 9 published",
+                "dataset: tracklets of camera 2: 3 found, 2 published",
             ],
         ),
         (
             drop_a_row,
             [
-                "dataset: 1 tracklets missing: 4 found, 5 published",
-                "dataset: 1 distractors missing: 0 found, 1 published",
-                "dataset: 2 frames missing: 7 found, 9 published",
-                "dataset: 1 tracklets of camera 2 missing: 1 found, 2 published",
-                "files: 2 too much: frames/4_0.png, frames/4_1.png",
+                "dataset: tracklets: 4 found, 5 published",
+                "dataset: distractors: 0 found, 1 published",
+                "dataset: frames: 7 found, 9 published",
+                "dataset: tracklets of camera 2: 1 found, 2 published",
+                "files: 2 unexpected files: frames/4_0.png, frames/4_1.png",
             ],
         ),
-        (remove_a_frame, ["files: 1 missing: frames/1_2.png"]),
-        (add_a_frame, ["files: 1 too much: frames/copy of 0_0.png"]),
+        (remove_a_frame, ["files: 1 missing file: frames/1_2.png"]),
+        (add_a_frame, ["files: 1 unexpected file: frames/copy of 0_0.png"]),
     ],
 )
-def test_a_tree_that_differs_is_named_precisely(
-    tree: Path, damage: Callable[[Path], None], expected: list[str]
-) -> None:
+def test_differences_are_named(tree: Path, damage: Callable[[Path], None], expected: list[str]) -> None:
     damage(tree)
 
     found = verify(Listed(), tree)
@@ -133,7 +134,7 @@ def test_a_tree_that_differs_is_named_precisely(
     assert words(found) == expected
 
 
-def test_damaged_frames_are_found_when_all_are_read(tree: Path) -> None:
+def test_deep_verification_finds_damaged_frames(tree: Path) -> None:
     whole = verify(Listed(), tree, deep=True).contents_digest
     damage_a_frame(tree)
 
@@ -144,25 +145,152 @@ def test_damaged_frames_are_found_when_all_are_read(tree: Path) -> None:
     assert found.contents_digest != whole
 
 
-def test_a_tree_that_cannot_be_read_is_one_finding(tree: Path) -> None:
+def test_unreadable_tree_is_one_finding(tree: Path) -> None:
     empty_the_list(tree)
 
     assert words(verify(Listed(), tree)) == [f"{tree}: list.txt is empty; restore it"]
 
 
-def test_a_run_refuses_what_is_certainly_another_dataset(tree: Path) -> None:
+def test_certain_difference_is_an_error(tree: Path) -> None:
     check_official(Listed(), Listed().read(tree))
     add_a_row(tree)
 
     with pytest.raises(
-        DatasetError, match=r"is not the published listed: dataset: 1 tracklets too many.*3 more"
+        DatasetError, match=r"differs from the published listed: dataset: tracklets: 6 found.*3 more"
     ):
         check_official(Listed(), Listed().read(tree))
 
 
-def test_a_rendered_tree_may_have_any_size(tree: Path) -> None:
+def test_rendered_tree_may_have_any_size(tree: Path) -> None:
     add_a_row(tree)
     contents = Listed().read(tree)
     rendered = DatasetContents(contents.table, parts=contents.parts, marker={"digest": "d"})
 
     check_official(Listed(), rendered)
+
+
+def test_rendered_tree_agrees_with_its_marker(tree: Path) -> None:
+    write_marker(tree, {"layout": "listed", "parameters": {"people": 2, "seed": 3, "labels": None}})
+    add_ignored_file = tree / "frames/Thumbs.db"
+    add_ignored_file.write_bytes(b"x")
+
+    found = verify(Listed(), tree, deep=True)
+
+    assert found.findings == []
+    assert found.is_synthetic
+    facts = found.marker_facts()
+    assert facts is not None
+    assert {name: facts[name] for name in ("layout", "people", "seed", "files")} == {
+        "layout": "listed",
+        "people": 2,
+        "seed": 3,
+        "files": 10,
+    }
+
+
+def remove_the_list(tree: Path) -> None:
+    (tree / FILE_LIST_NAME).unlink()
+
+
+def edit_the_list(tree: Path) -> None:
+    path = tree / FILE_LIST_NAME
+    path.write_text(path.read_text().replace("0_0.png", "0_9.png"))
+
+
+def remove_label_file(tree: Path) -> None:
+    empty_the_list(tree)
+    (tree / "frames/0_1.png").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (remove_a_frame, ["files: 1 missing file: frames/1_2.png"]),
+        (add_a_frame, ["files: 1 unexpected file: frames/copy of 0_0.png"]),
+        (damage_a_frame, ["files: 1 changed file: frames/1_1.png"]),
+        (remove_label_file, ["files: 1 missing file: frames/0_1.png", "files: 1 changed file: list.txt"]),
+        (
+            remove_the_list,
+            ["marker: cannot read file list .*: No such file or directory; render the tree again"],
+        ),
+        (edit_the_list, ["marker: file list .* is damaged: its digest is not the one in the marker"]),
+    ],
+)
+def test_rendered_tree_is_compared_with_its_marker(
+    tree: Path, damage: Callable[[Path], None], expected: list[str]
+) -> None:
+    write_marker(tree, {"layout": "listed"})
+    damage(tree)
+
+    found = verify(Listed(), tree)
+
+    assert not found.holds
+    lines = [line for line in words(found) if "list.txt is empty" not in line]
+    assert len(lines) == len(expected)
+    for line, pattern in zip(lines, expected, strict=True):
+        assert re.match(pattern, line)
+
+
+def test_marker_without_a_file_list_is_read_and_reported(tree: Path) -> None:
+    write_marker(tree, {"layout": "listed"})
+    marker = json.loads((tree / MARKER_NAME).read_text())
+    del marker["files"]
+    (tree / MARKER_NAME).write_text(json.dumps(marker))
+    (tree / FILE_LIST_NAME).unlink()
+
+    found = verify(Listed(), tree)
+
+    assert found.holds
+    assert found.is_synthetic
+    (finding,) = found.findings
+    assert "an older version rendered the tree without a file list" in finding.what
+
+
+def test_damaged_marker_is_one_finding(tree: Path) -> None:
+    write_marker(tree, {"layout": "listed"})
+    (tree / MARKER_NAME).write_text("{}")
+
+    (line,) = words(verify(Listed(), tree))
+    assert re.match(r"marker: marker .* is damaged", line)
+
+
+class Nested(Listed):
+    """The same dataset with each frame in a folder of its tracklet, listed with a path such as `0/0.png`."""
+
+    def read_layout(self, folder: Path) -> DatasetContents:
+        contents = super().read_layout(folder)
+        rows = contents.table.rows
+        rows["frames"] = rows["frames"].map(lambda names: tuple(name.replace("_", "/") for name in names))
+        return DatasetContents(TrackletTable(folder, rows), parts=contents.parts)
+
+
+@pytest.fixture
+def nested(tree: Path) -> Path:
+    for path in sorted((tree / "frames").iterdir()):
+        target = tree / "frames" / path.name.replace("_", "/")
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    return tree
+
+
+def test_frames_may_be_listed_with_a_path(nested: Path) -> None:
+    contents = Nested().read(nested)
+
+    assert contents.table.files(1)[2] == nested / "frames/1/2.png"
+    assert verify(Nested(), nested, deep=True).holds
+    before = contents.table.digest()
+    path = nested / "frames/1/2.png"
+    path.write_bytes(path.read_bytes() + b"x")
+    assert Nested().read(nested).table.digest() != before
+    assert mask_file("frames/1/2.png") == "masks/frames/1/2.png"
+
+
+def test_missing_and_unexpected_frames_with_a_path_are_named(nested: Path) -> None:
+    (nested / "frames/1/2.png").rename(nested / "frames/1/3.png")
+
+    assert words(verify(Nested(), nested)) == [
+        "files: 1 missing file: frames/1/2.png",
+        "files: 1 unexpected file: frames/1/3.png",
+    ]
+    with pytest.raises(DatasetError, match=r"frame .*frames/1/2\.png is missing; restore it"):
+        Nested().read(nested).digest()

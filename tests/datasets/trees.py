@@ -1,4 +1,4 @@
-"""Trees that were not rendered: a few black pictures, or the plan of a whole dataset read without its pictures."""
+"""Small trees of black pictures, and trees made from the plan of a dataset without rendering."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LABELS = Path(os.environ.get("REIDBENCH_GOLDEN", Path(__file__).parents[3] / "sh
 
 
 def needs(name: str) -> pytest.MarkDecorator:
-    """Skip a test where a file or folder of the official labels is not here."""
-    return pytest.mark.skipif(not (LABELS / name).exists(), reason=f"the official {name} is not here")
+    """Skip a test if a file or folder of the official labels does not exist."""
+    return pytest.mark.skipif(not (LABELS / name).exists(), reason=f"no official {name}")
 
 
 def put_image(path: Path, height: int = 8, width: int = 4) -> None:
-    """Write a black picture, and the folders it lies in."""
+    """Write a black picture, and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), np.zeros((height, width, 3), np.uint8))
 
 
 @contextmanager
-def cut_off(file: Path) -> Iterator[None]:
-    """Leave only the first half of a file, as long as this lasts."""
+def truncate(file: Path) -> Iterator[None]:
+    """Truncate a file to its first half for the time of the block."""
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     try:
@@ -53,7 +53,7 @@ def frames_of(plan: TreePlan) -> list[str]:
 
 
 def written(plan: TreePlan, folder: Path) -> Path:
-    """Write the label files of a plan and its topmost folders, which are all that some readers look at."""
+    """Write the label files of a plan and its topmost folders; some readers need nothing else."""
     for name, data in plan.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
@@ -63,7 +63,7 @@ def written(plan: TreePlan, folder: Path) -> Path:
 
 
 def laid_out(plan: TreePlan, folder: Path) -> Path:
-    """Write a plan with empty files for its pictures."""
+    """Write a plan with empty files instead of pictures."""
     written(plan, folder)
     frames = frames_of(plan)
     for place in {frame.rpartition("/")[0] for frame in frames}:
@@ -106,7 +106,7 @@ def as_contents(
 
 
 def names(contents: DatasetContents, part: str) -> list[str]:
-    """Return the file of each image of a part."""
+    """Return the file name of each image of a part."""
     return [name for (name,) in contents.table.rows["frames"][contents.part(part)]]
 
 
@@ -121,7 +121,7 @@ def people_of(contents: DatasetContents, part: str) -> set[int]:
 
 
 def found_by_verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> str:
-    """Return all that `verify` says, and of which part."""
+    """Return all findings of `verify` as one text."""
     return "; ".join(
         f"{finding.where}: {finding.what}" for finding in verify(dataset, folder, deep=deep).findings
     )
