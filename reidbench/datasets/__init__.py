@@ -1,7 +1,6 @@
-"""Datasets: official layouts in, tracklet tables and frames out.
+"""Datasets: readers of official layouts, tracklet tables and frames.
 
-Importing this package is light; names are looked up on first use, since registering the readers needs none
-of them.
+The names of this package are imported on first use, so importing the package is fast.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
         views_of,
     )
 
-_HOMES = {
+_MODULES = {
     "Dataset": "reader",
     "DatasetContents": "tracklets",
     "FrameLoader": "frames",
@@ -52,6 +51,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'reidbench.datasets' has no attribute '{name}'")
-    return getattr(import_module(f"reidbench.datasets.{_HOMES[name]}"), name)
+    return getattr(import_module(f"reidbench.datasets.{_MODULES[name]}"), name)

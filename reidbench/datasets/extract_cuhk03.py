@@ -1,4 +1,4 @@
-"""The release file of CUHK03: test sets, and images as arrays that can be unpacked to PNG files."""
+"""The release file of CUHK03: its test sets, and extraction of its images to PNG files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from reidbench.progress import is_terminal, progress_bar
 
 RELEASE = "cuhk03_release/cuhk-03.mat"
 KINDS = ("detected", "labeled")
-IMAGES_OF_A_PERSON = 10  # the first half is of view 1, the other of view 2
+# The first half is of view 1, the second of view 2.
+IMAGES_OF_A_PERSON = 10
 
 
 def extract(folder: Path, progress: bool | None = None) -> int:
     """Write the images of the release file to `images_detected/` and `images_labeled/`.
 
-    A folder appears whole or not at all, so an interrupted call can be repeated; one that is there is left as it is.
+    A folder appears complete or not at all, so an interrupted call can be repeated. Existing folders are not changed.
 
     Args:
-        folder: of the dataset; the release file lies below it.
-        progress: show a progress bar on stderr; None = when stderr is a terminal.
+        folder: of the dataset; it contains the release file.
+        progress: show a progress bar on stderr; None = if stderr is a terminal.
 
     Returns:
         The number of images written.
@@ -39,10 +40,10 @@ def extract(folder: Path, progress: bool | None = None) -> int:
     """
     shown = is_terminal() if progress is None else progress
     written = 0
-    with opened(folder / RELEASE) as release:
+    with open_release(folder / RELEASE) as release:
         for kind in KINDS:
             destination = folder / images_folder(kind)
-            with _placed(destination) as unfinished:
+            with _fill_folder(destination) as unfinished:
                 if unfinished is not None:
                     with progress_bar(kind, _people(release, kind), shown=shown) as advance:
                         written += _extract_kind(release, kind, unfinished, advance)
@@ -50,45 +51,46 @@ def extract(folder: Path, progress: bool | None = None) -> int:
 
 
 def images_folder(kind: str) -> str:
-    """Return the folder of the images of a kind of boxes, below the dataset folder."""
+    """Return the folder of the images of a kind of boxes, relative to the dataset folder."""
     return f"images_{kind}"
 
 
 def image_name(pair: int, person: int, image: int) -> str:
-    """Return the file name of an image; all numbers count from 1."""
+    """Return the file name of an image; all numbers start at 1."""
     view = 1 if image <= IMAGES_OF_A_PERSON // 2 else 2
     return f"{pair}_{person:03d}_{view}_{image:02d}.png"
 
 
 def read_test_sets(path: Path) -> list[list[tuple[int, int]]]:
-    """Return the test sets of the classic protocol: each a list of (camera pair, person in it), both from 1.
+    """Return the test sets of the classic protocol: lists of (camera pair, person in the pair), both from 1.
 
     Raises:
         DatasetError: the release file is damaged or a set is not an array (N, 2).
     """
-    with opened(path) as release:
+    with open_release(path) as release:
         sets = [np.asarray(cell).T for cell in _cells(release, release["testsets"])]
-    for number, found in enumerate(sets, start=1):
-        if found.ndim != 2 or found.shape[1] != 2:
+    for number, rows in enumerate(sets, start=1):
+        if rows.ndim != 2 or rows.shape[1] != 2:
             raise DatasetError(
-                f"{path}: test set {number} must be an array (people, 2), got {found.shape}; restore the file"
+                f"{path}: test set {number} must be an array (people, 2), got {rows.shape}; restore the file"
             )
-    return [[(int(pair), int(person)) for pair, person in found] for found in sets]
+    return [[(int(pair), int(person)) for pair, person in rows] for rows in sets]
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Give the open release file, a MATLAB 7.3 one.
+def open_release(path: Path) -> Iterator[h5py.File]:
+    """Open the release file, of MATLAB version 7.3, for the time of the block.
 
     Raises:
-        DatasetError: it is missing, damaged or lacks a variable.
+        DatasetError: the file is missing, damaged or lacks a variable.
     """
     try:
         with h5py.File(path, "r") as release:
             yield release
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:  # what h5py has for damage
+    # h5py raises these for damaged files.
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise DatasetError(f"{path} cannot be read ({reason}); restore it from the archive") from error
+        raise DatasetError(f"cannot read {path}: {reason}; restore the file from the archive") from error
 
 
 def _cells(release: h5py.File, cell: h5py.Dataset) -> Iterator[h5py.Dataset]:
@@ -101,13 +103,13 @@ def _people(release: h5py.File, kind: str) -> int:
 
 
 def _pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
-    """Return the cell (10, people) of each camera pair; MATLAB's arrays lie transposed in HDF5."""
+    """Return the cell (10, people) of each camera pair; HDF5 has MATLAB's arrays transposed."""
     pairs = list(_cells(release, release[kind]))
     for number, pair in enumerate(pairs, start=1):
         if pair.ndim != 2 or pair.shape[0] != IMAGES_OF_A_PERSON:
             raise DatasetError(
-                f"{release.filename}: '{kind}' of camera pair {number} must have {IMAGES_OF_A_PERSON} images a person, "
-                f"got a cell of shape {pair.shape[::-1]}; restore the file"
+                f"{release.filename}: '{kind}' of camera pair {number} must have {IMAGES_OF_A_PERSON} images each, got "
+                f"a cell of shape {pair.shape[::-1]}; restore the file"
             )
     return pairs
 
@@ -118,7 +120,8 @@ def _extract_kind(release: h5py.File, kind: str, folder: Path, advance: Callable
         for person, references in enumerate(pair[()].T, start=1):
             for image, reference in enumerate(references, start=1):
                 pixels = release[reference][()]
-                if pixels.ndim < 3:  # how MATLAB stores an empty cell
+                # MATLAB stores an empty cell as a vector.
+                if pixels.ndim < 3:
                     continue
                 name = image_name(number, person, image)
                 (folder / name).write_bytes(_encode(pixels.T, f"{release.filename}: '{kind}' {name}"))
@@ -127,26 +130,27 @@ def _extract_kind(release: h5py.File, kind: str, folder: Path, advance: Callable
     return written
 
 
-def _encode(pixels: npt.NDArray[np.uint8], where: str) -> bytes:
+def _encode(pixels: npt.NDArray[np.uint8], name: str) -> bytes:
     """Return RGB pixels (H, W, 3) as a PNG file."""
     if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
         raise DatasetError(
-            f"{where} must be 8-bit colour, got {pixels.dtype} of shape {pixels.shape}; restore the file"
+            f"{name} must be 8-bit colour, got {pixels.dtype} of shape {pixels.shape}; restore the file"
         )
     written, data = cv2.imencode(".png", np.ascontiguousarray(pixels[:, :, ::-1]))
     if not written:
-        raise DatasetError(f"{where} could not be encoded; install opencv-python-headless with PNG support")
+        raise DatasetError(f"cannot encode {name}; install opencv-python-headless with PNG support")
     return data.tobytes()
 
 
 @contextmanager
-def _placed(destination: Path) -> Iterator[Path | None]:
-    """Give a temporary folder that becomes `destination` when the block ends well; None when that is there."""
+def _fill_folder(destination: Path) -> Iterator[Path | None]:
+    """Yield a temporary folder that becomes `destination` after the block; None if `destination` exists."""
     unfinished = destination.with_name(f".{destination.name}.{uuid4().hex}.unfinished")
     try:
         with FileLock(destination.with_name(f".{destination.name}.lock")):
-            for left in destination.parent.glob(f".{destination.name}.*.unfinished"):  # by a killed attempt
-                shutil.rmtree(left, ignore_errors=True)
+            # Left by attempts that were killed.
+            for abandoned in destination.parent.glob(f".{destination.name}.*.unfinished"):
+                shutil.rmtree(abandoned, ignore_errors=True)
             if destination.is_dir():
                 yield None
                 return
@@ -158,5 +162,5 @@ def _placed(destination: Path) -> Iterator[Path | None]:
                 shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise DatasetError(
-            f"cannot extract to {destination}: {error}; check release file, space and permissions"
+            f"cannot extract to {destination}: {error}; check the release file, disk space and permissions"
         ) from error

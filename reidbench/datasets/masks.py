@@ -1,4 +1,4 @@
-"""Masks of rendered frames: who covers which pixel, and in which file that stands."""
+"""Masks of rendered frames: background, person or object in front, for every pixel."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ FOLDER = "masks"
 
 
 def mask_file(frame: str) -> str:
-    """Return the mask of a frame; both are relative to the dataset folder, with "/" between their parts.
+    """Return the mask file of a frame; both are paths relative to the dataset folder, separated by "/".
 
-    Masks are PNG whatever the frames are: losses of compression would change their numbers. Some frames of
-    Market-1501 end in .jpg.jpg, their masks in .png all the same.
+    Masks are PNG files for every format of frames, since lossy compression would change their values. The masks of
+    frames that end in .jpg.jpg, as some of Market-1501 do, end in .png.
     """
-    place = PurePosixPath(frame)
-    stem, _, _ = place.name.partition(".")
-    return str(FOLDER / place.with_name(f"{stem}.png"))
+    path = PurePosixPath(frame)
+    stem, _, _ = path.name.partition(".")
+    return str(FOLDER / path.with_name(f"{stem}.png"))
 
 
 def mask_files(frames: Iterable[str]) -> tuple[str, ...]:
-    """Return the mask of each frame."""
+    """Return the mask file of each frame."""
     return tuple(mask_file(frame) for frame in frames)
 
 
 def has_masks(contents: DatasetContents) -> bool:
     """Tell whether a dataset is a rendered tree whose frames have masks."""
     parameters = (contents.marker or {}).get("parameters")
-    asked = isinstance(parameters, dict) and bool(parameters.get("masks"))
-    return asked and (contents.table.root / FOLDER).is_dir()
+    is_set = isinstance(parameters, dict) and bool(parameters.get("masks"))
+    return is_set and (contents.table.root / FOLDER).is_dir()
 
 
 def read_mask(root: Path, frame: Path) -> Frames:
-    """Return the mask (H, W) of a frame, uint8 of the three MASK values.
+    """Return the mask (H, W) of a frame, uint8 with the three MASK values.
 
     Args:
         root: the dataset folder.
-        frame: a file below it.
+        frame: a file inside it.
 
     Raises:
-        FrameError: the mask is missing, damaged, or holds other values.
+        FrameError: the mask is missing, damaged, or has other values.
     """
     path = root / mask_file(frame.relative_to(root).as_posix())
     try:
@@ -57,5 +57,5 @@ def read_mask(root: Path, frame: Path) -> Frames:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FrameError(path, " ".join(str(error).split()) or type(error).__name__) from error
     if mask.max(initial=0) >= MASK_CLASSES:
-        raise FrameError(path, f"a mask holds 0, 1 and 2, got {int(mask.max())}")
+        raise FrameError(path, f"values of a mask must be 0, 1 or 2, got {int(mask.max())}")
     return mask

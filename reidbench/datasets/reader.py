@@ -1,4 +1,4 @@
-"""What every reader of an official layout shares."""
+"""The base class of readers of official layouts, and functions that several readers use."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from reidbench.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What the published dataset holds in one part; None where no reliable number is known.
+    """The numbers of the published dataset in one part; None where no reliable number is known.
 
     Attributes:
         tracklets: tracklets, or images.
-        people: person ids above 0.
+        people: number of person ids above 0.
         frames: frames of all tracklets.
-        by_camera: tracklets of each camera, from camera 1 on.
+        by_camera: tracklets per camera, starting at camera 1.
         junk: tracklets of person -1.
         distractors: tracklets of person 0.
-        exact: whether the numbers were counted in the official files; if not, a difference is worth a look but
-            does not stop a run.
-        optional: whether there are usable copies without the part.
+        exact: whether the numbers were counted in the official files; if not, a difference is reported but does not
+            stop a run.
+        optional: whether usable copies without the part exist.
     """
 
     tracklets: int | None = None
@@ -46,9 +46,9 @@ class Dataset(abc.ABC):
 
     Attributes:
         name: as registered.
-        official: what the published dataset holds, by part; "" stands for the whole table.
-        ignored_files: patterns (regular expressions, matched against the name) of files that lie in official archives
-            beside the frames and are none of the reader's business.
+        official: the numbers of the published dataset, by part; "" is the complete table.
+        ignored_files: patterns (regular expressions, matched against the file name) of files next to the frames that
+            `verify` does not report.
     """
 
     name: ClassVar[str]
@@ -79,46 +79,47 @@ class Dataset(abc.ABC):
         """
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
-        """Return the folders below which `verify` expects nothing but frames of the table; empty: not checked."""
+        """Return the folders in which `verify` reports every file that is not in the table; empty = no check."""
         return ()
 
 
 def archive_folder(folder: Path, archive: str, landmark: str) -> Path:
-    """Return the folder of an unpacked archive below a dataset folder.
+    """Return the folder of an unpacked archive inside a dataset folder.
 
-    Some copies have the files of the archive directly in the dataset folder: they are known by the landmark, a path
-    that lies in every archive of the dataset.
+    Some copies have the files of the archive directly in the dataset folder. They are recognised by the landmark, a
+    path that is in every archive of the dataset.
     """
     unpacked = folder / archive
     return folder if not unpacked.is_dir() and (folder / landmark).exists() else unpacked
 
 
-def subfolders(place: Path) -> list[Path]:
-    """Return the folders below a place, sorted by name.
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders inside a folder, sorted by name.
 
     Raises:
-        DatasetError: the place is missing.
+        DatasetError: the folder is missing.
     """
-    if not place.is_dir():
-        raise DatasetError(f"folder {place} is missing; unpack the dataset's archive again")
-    return sorted(entry for entry in place.iterdir() if entry.is_dir())
+    if not folder.is_dir():
+        raise DatasetError(f"folder {folder} is missing; unpack the dataset's archive again")
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir())
 
 
 def matching_files(folder: Path, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
-    """Yield the match of each file name of a folder that the pattern describes, sorted by name.
+    """Yield the match of each file name in a folder that matches the pattern, sorted by name.
 
-    Other names are other people's files (thumbnails, listings) and left alone.
+    Other files, such as thumbnails and listings, are skipped.
 
     Raises:
         DatasetError: the folder is missing, or no name matches.
     """
     if not folder.is_dir():
         raise DatasetError(f"folder {folder} is missing; unpack the dataset's archive again")
-    names = sorted(os.listdir(folder))  # noqa: PTH208  three times as fast, and folders hold thousands
+    # Three times as fast as Path.iterdir, for folders with thousands of files.
+    names = sorted(os.listdir(folder))  # noqa: PTH208
     matches = [match for name in names if (match := pattern.fullmatch(name))]
     if not matches:
         raise DatasetError(
-            f"folder {folder} holds no frames named like {pattern.pattern}; restore it from the archive"
+            f"folder {folder} has no frames with names like {pattern.pattern}; restore it from the archive"
         )
     yield from matches
 
@@ -131,20 +132,3 @@ def frames_in(folder: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
     """
     matches = matching_files(folder, pattern)
     return tuple(match.string for match in sorted(matches, key=lambda match: int(match["frame"])))
-
-
-def load_mat(path: Path, *names: str) -> dict[str, object]:
-    """Return variables of a MATLAB 5 file as `scipy.io.loadmat` gives them.
-
-    Raises:
-        DatasetError: the file is missing, damaged, or lacks a variable.
-    """
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=list(names))
-    except Exception as error:  # the parser of a damaged file may raise anything
-        raise DatasetError(f"{path} cannot be read ({error}); restore it from the archive") from error
-    if lacking := [name for name in names if name not in found]:
-        raise DatasetError(f"{path} has no variable '{lacking[0]}'; restore it from the archive")
-    return {name: found[name] for name in names}

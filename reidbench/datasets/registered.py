@@ -1,4 +1,4 @@
-"""The datasets reidbench brings, registered as a third party's would be."""
+"""The datasets of reidbench, registered like those of third-party plugins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 from reidbench.plugin import DatasetSpec, hookimpl
 
 DUKE_WITHDRAWN = (
-    "withdrawn by Duke University in June 2019 and not to be had any more; whoever holds a copy under its licence "
-    "(CC BY-NC-SA 4.0 with attribution) can use it"
+    "withdrawn by Duke University in June 2019 and no longer available; existing copies can be used under the licence "
+    "(CC BY-NC-SA 4.0 with attribution)"
 )
 
 
@@ -19,7 +19,7 @@ def reidbench_datasets() -> Sequence[DatasetSpec]:
     return [
         _spec(
             "ilids-vid:IlidsVid",
-            "300 people, 2 airport cameras, one tracklet each (Wang et al., ECCV 2014)",
+            "300 people, 2 airport cameras, one tracklet per person and camera (Wang et al., ECCV 2014)",
             "on request from the authors, academic use (project page at Queen Mary University of London)",
             status="restricted",
         ),
@@ -30,7 +30,7 @@ def reidbench_datasets() -> Sequence[DatasetSpec]:
         ),
         _spec(
             "mars:Mars",
-            "1,261 people, 6 campus cameras, 20,478 tracklets by detector and tracker (Zheng et al., ECCV 2016)",
+            "1,261 people, 6 campus cameras, 20,478 automatic tracklets (Zheng et al., ECCV 2016)",
             "research use, from the project page of Liang Zheng; index files in the repository MARS-evaluation",
         ),
         _spec(
@@ -60,13 +60,13 @@ def reidbench_datasets() -> Sequence[DatasetSpec]:
         ),
         _spec(
             "cuhk03:Cuhk03",
-            "1,467 people, 5 camera pairs, boxes detected and labelled by hand (Li et al., CVPR 2014)",
+            "1,467 people, 5 camera pairs, detected and hand-drawn boxes (Li et al., CVPR 2014)",
             "request form of the CUHK Multimedia Laboratory, academic use",
             status="restricted",
         ),
         _spec(
             "viper:Viper",
-            "632 people, 2 cameras, one image each (Gray et al., PETS 2007)",
+            "632 people, 2 cameras, one image per person and camera (Gray et al., PETS 2007)",
             "free, from the vision page of UC Santa Cruz",
         ),
     ]
@@ -80,7 +80,7 @@ def _spec(
     folder: str = "",
     status: Literal["open", "restricted", "withdrawn"] = "open",
 ) -> DatasetSpec:
-    """Return the spec of "dataset:Reader"; reader and writer lie in modules of the dataset's name."""
+    """Return the spec of "dataset:Reader"; the modules of reader and writer have the name of the dataset."""
     dataset, _, reader = name.partition(":")
     module = dataset.replace("-", "_")
     return DatasetSpec(

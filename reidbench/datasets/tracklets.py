@@ -1,4 +1,4 @@
-"""TrackletTable: one row a tracklet, the form in which every dataset reaches the harness."""
+"""TrackletTable, the tracklets of a dataset in one row each, and what else a reader returns."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ IntArray = npt.NDArray[np.int64]
 class TrackletTable:
     """The tracklets of a dataset: a thin, frozen wrapper of a DataFrame.
 
-    Columns: `pid` (int; -1 junk, 0 distractor), `camid` (int), `folder` (text, relative to the root, "/"
-    between its parts) and `frames` (tuple of file names in temporal order).
+    Columns: `pid` (int; -1 junk, 0 distractor), `camid` (int), `folder` (text, relative to the root, separated by
+    "/") and `frames` (tuple of file names in temporal order). A file name may contain folders, as in "a/0001.jpg".
     """
 
     def __init__(self, root: Path, rows: pd.DataFrame) -> None:
         if tuple(rows.columns) != COLUMNS:
-            raise ValueError(f"a tracklet table has the columns {COLUMNS}, got {tuple(rows.columns)}")
+            raise ValueError(f"columns of a tracklet table must be {COLUMNS}, got {tuple(rows.columns)}")
         self.root = root
         self._rows = rows.reset_index(drop=True)
 
@@ -42,7 +42,7 @@ class TrackletTable:
 
     @property
     def rows(self) -> pd.DataFrame:
-        """A copy of the rows; the table itself does not change."""
+        """A copy of the rows."""
         return self._rows.copy()
 
     @cached_property
@@ -62,57 +62,69 @@ class TrackletTable:
 
     def files(self, row: int) -> tuple[Path, ...]:
         """Return the frame files of a row in temporal order."""
-        folder, frames = self._places[row]
+        folder, frames = self._frames[row]
         return tuple(self.root / folder / name for name in frames)
 
     def digest(self, rows: Sequence[int] | IntArray | None = None) -> str:
         """Return the fingerprint of rows: labels, relative file names and file sizes.
 
         Raises:
-            DatasetError: a file of the table is gone.
+            DatasetError: a file of the table is missing.
         """
         chosen = range(len(self)) if rows is None else rows
         return fingerprint([self._row_digests[int(row)] for row in chosen])
 
     @cached_property
-    def _places(self) -> list[tuple[str, tuple[str, ...]]]:
+    def _frames(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Folder and frames of each row."""
         return list(zip(self._rows["folder"].tolist(), self._rows["frames"].tolist(), strict=True))
 
     @cached_property
     def _row_digests(self) -> list[str]:
-        sizes = {folder: self._sizes(folder) for folder in {folder for folder, _ in self._places}}
+        listings: dict[str, dict[str, int]] = {}
         digests = []
-        labels = zip(self.pids.tolist(), self.camids.tolist(), self._places, strict=True)
+        labels = zip(self.pids.tolist(), self.camids.tolist(), self._frames, strict=True)
         for pid, camid, (folder, frames) in labels:
-            known = sizes[folder]
-            if gone := [name for name in frames if name not in known]:
-                raise DatasetError(f"frame {self.root / folder / gone[0]} is missing; restore it")
-            digests.append(fingerprint([pid, camid, folder, [[name, known[name]] for name in frames]]))
+            for directory in {f"{folder}/{name}".rpartition("/")[0] for name in frames if "/" in name} | {
+                folder
+            }:
+                if directory not in listings:
+                    listings[directory] = self._list_sizes(directory)
+            known = listings[folder]
+            sizes = [[name, known.get(name)] for name in frames]
+            for entry in sizes:
+                if entry[1] is None:
+                    directory, _, name = f"{folder}/{entry[0]}".rpartition("/")
+                    entry[1] = listings[directory].get(name)
+                if entry[1] is None:
+                    path = self.root / folder / str(entry[0])
+                    raise DatasetError(f"frame {path} is missing; restore it from the dataset's archive")
+            digests.append(fingerprint([pid, camid, folder, sizes]))
         return digests
 
-    def _sizes(self, folder: str) -> dict[str, int]:
-        """Return the size of each file of a folder: one listing is many times as fast as a question for each file."""
+    def _list_sizes(self, folder: str) -> dict[str, int]:
+        """Return the size of each file of a folder: one listing is many times as fast as one call per file."""
         try:
             with os.scandir(self.root / folder) as entries:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
         except OSError as error:
             raise DatasetError(
-                f"frames of {self.root / folder} cannot be read: {error.strerror}; restore them"
+                f"cannot read folder {self.root / folder}: {error.strerror}; restore it from the dataset's archive"
             ) from error
 
 
 @dataclass(frozen=True)
 class DatasetContents:
-    """What a reader found.
+    """The contents of a dataset.
 
     Attributes:
         table: all tracklets.
         parts: named sets of rows, ascending, as the official release groups them ("train", "query", "gallery");
             they may overlap.
-        people: the people that trials may divide, in the order that official split files number them.
-        splits: (trials, P) person ids, each row an order of the same P people, as shipped with the dataset; None
-            when it ships none.
-        marker: what the synthetic renderer says about the tree; None for a real one.
+        people: the people that trials may split, in the order of their numbers in official split files.
+        splits: (trials, P) person ids from the dataset's split file, each row an order of the same P people; None
+            without such a file.
+        marker: the contents of the marker file of a rendered tree; None for a real one.
     """
 
     table: TrackletTable
@@ -139,7 +151,7 @@ class DatasetContents:
         return self.parts[name]
 
     def digest(self) -> str:
-        """Return the dataset digest: table, parts, official splits and, for a rendered tree, its marker's digest."""
+        """Return the dataset digest: table, parts, official splits and, of a rendered tree, the marker's digest."""
         return fingerprint(
             {
                 "table": self.table.digest(),

@@ -1,4 +1,4 @@
-"""What methods see of tracklets: frames and an opaque id; labels only in training."""
+"""Views of tracklets for methods: frames and an opaque id; labels only for training."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class FrameWindow:
-    """Which frames of a tracklet a method sees: the first or last `limit`, or all of them."""
+    """The frames of a tracklet that a method receives: the first or last `limit`, or all."""
 
     side: Side = "all"
     limit: int | None = None
 
     def of(self, files: tuple[Path, ...]) -> tuple[Path, ...]:
-        """Return the files inside the window; a shorter tracklet is taken whole."""
+        """Return the files inside the window; all files of a shorter tracklet."""
         if self.side == "all" or self.limit is None or len(files) <= self.limit:
             return files
         return files[: self.limit] if self.side == "first" else files[-self.limit :]
@@ -53,7 +53,9 @@ class TrackletView:
     def camid(self) -> int:
         """The camera; only for methods with `uses_camera`."""
         if self._camid is None:
-            raise PluginError("a method that reads a tracklet's camera must declare uses_camera = True")
+            raise PluginError(
+                "cannot read the camera of a tracklet: the method must declare uses_camera = True"
+            )
         return self._camid
 
     def frames(
@@ -66,36 +68,35 @@ class TrackletView:
         """Return the frames (T, H, W, 3), RGB, uint8, read-only, resized to (height, width) if given.
 
         Args:
-            size: height and width; None leaves the frames as they are.
-            chosen: positions of the frames that are wanted, in any order and as often as wanted; only these are
-                decoded. For what is read once: all frames of a tracklet that is read again and again should be
-                asked for, which are kept in memory.
-            enlarge: false leaves frames as they are that are smaller than `size` and have one size: for networks
-                that enlarge them where they compute, since small frames take less memory.
+            size: height and width; None = unchanged.
+            chosen: indices of frames, in any order, with repetitions; only these are decoded. Use it for tracklets
+                that are read once. If a tracklet is read many times, load all its frames: they stay in memory.
+            enlarge: False leaves frames unchanged that are smaller than `size` and have one size. Networks that
+                enlarge frames on the device use it, since small frames need less memory.
         """
         if chosen is None:
             return self._loader.load(self._files, size, enlarge=enlarge)
-        needed, place = np.unique(np.asarray(chosen, dtype=np.int64), return_inverse=True)
+        needed, inverse = np.unique(np.asarray(chosen, dtype=np.int64), return_inverse=True)
         frames: Frames = self._loader.load(
             tuple(self._files[frame] for frame in needed), size, enlarge=enlarge
-        )[place]
+        )[inverse]
         return frames
 
     def derived(
         self, name: str, function: Callable[[Frames], Frames], size: tuple[int, int] | None = None
     ) -> Frames:
-        """Return what a function makes of the frames, computed once while the memory of the run lasts, read-only.
+        """Return the result of a function of the frames, read-only; it stays in memory with the frames.
 
         Args:
-            name: what is computed, for instance "optical flow"; it must differ wherever the function's results do.
-            function: frames (T, H, W, 3), RGB, uint8, to an array of uint8, of any shape.
-            size: height and width of the frames that the function is given; None takes them as they are.
+            name: of the result, such as "optical flow"; functions with different results must have different names.
+            function: from frames (T, H, W, 3), RGB, uint8, to an array of uint8, of any shape.
+            size: height and width of the frames that the function receives; None = unchanged.
         """
         return self._loader.derive(self._files, size, name, function)
 
 
 def stream_tracklets(views: Sequence[TrackletView], read: Callable[[TrackletView], R]) -> Iterator[R]:
-    """Yield what a function reads of each tracklet, in order, a few tracklets ahead in threads."""
+    """Yield the result of `read` for each tracklet, in order; threads read a few tracklets ahead."""
     remaining = iter(views)
     with ThreadPoolExecutor(DECODERS) as pool:
         waiting: list[Future[R]] = [pool.submit(read, view) for view in islice(remaining, 2 * DECODERS)]
@@ -107,19 +108,19 @@ def stream_tracklets(views: Sequence[TrackletView], read: Callable[[TrackletView
 
 
 def stream_frames(views: Sequence[TrackletView], size: tuple[int, int] | None = None) -> Iterator[Frames]:
-    """Yield the frames of each tracklet in order, decoding a few tracklets ahead in threads."""
+    """Yield the frames of each tracklet, in order; threads decode a few tracklets ahead."""
     return stream_tracklets(views, lambda view: view.frames(size))
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What `fit` sees: labels and frames of the training table.
+    """The argument of `fit`: labels and frames of the training table.
 
     Attributes:
         pids: (N,) person of each tracklet.
         camids: (N,) camera of each tracklet.
         tracklets: N views.
-        digest: fingerprint of exactly this table.
+        digest: fingerprint of the table.
     """
 
     pids: IntArray
@@ -134,7 +135,7 @@ class TrainingSet:
 def views_of(
     table: TrackletTable, rows: IntArray, loader: FrameLoader, window: FrameWindow, *, with_camera: bool
 ) -> list[TrackletView]:
-    """Return the views of some rows; the id says nothing about label, file or side."""
+    """Return the views of some rows; the id does not reveal label, file or side."""
     return [
         TrackletView(
             fingerprint(["tracklet", table.digest([row])])[:24],
@@ -147,6 +148,6 @@ def views_of(
 
 
 def training_set(table: TrackletTable, rows: IntArray, loader: FrameLoader) -> TrainingSet:
-    """Return the training view of some rows, whole tracklets with labels."""
+    """Return the training set of some rows: complete tracklets with labels."""
     views = views_of(table, rows, loader, FrameWindow(), with_camera=True)
     return TrainingSet(table.pids[rows], table.camids[rows], views, table.digest(rows))

@@ -16,10 +16,10 @@ from reidbench.datasets.synthetic.layouts import cuhk03 as layout
 from reidbench.datasets.verify import count_differences
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_counts_are_official_but_for_single_cameras,
-    check_images_are_those_planned,
+    check_counts_are_official_except_per_camera,
+    check_images_follow_the_plan,
     check_masks_have_the_size_of_their_images,
-    check_no_tracks_share_a_random_stream,
+    check_random_streams_are_unique,
 )
 from tests.datasets.trees import LABELS, frames_of, labels, names, needs, planned, written
 
@@ -29,7 +29,7 @@ SMALL = SyntheticSettings(people=5, seed=8, masks=True)
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     plan = layout.plan_tree(SMALL)
 
-    check_images_are_those_planned(Cuhk03(), rendered, plan)
+    check_images_follow_the_plan(Cuhk03(), rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert len({job.size for job in plan.jobs}) > 4
 
@@ -69,7 +69,7 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(seed=3))
     contents = Cuhk03().read(written(plan, tmp_path))
 
-    check_counts_are_official_but_for_single_cameras(Cuhk03(), contents)
+    check_counts_are_official_except_per_camera(Cuhk03(), contents)
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
     people = {name[:5] for name in names(contents, "detected")}
     assert Counter(name[0] for name in people) == {"1": 843, "2": 440, "3": 77, "4": 58, "5": 49}
@@ -104,7 +104,7 @@ def test_detected_and_labeled_boxes_of_a_view_show_one_track() -> None:
         {frame.split("/")[0] for frame in job.frames} == {"images_detected", "images_labeled"}
         for job in plan.jobs
     )
-    check_no_tracks_share_a_random_stream(plan)
+    check_random_streams_are_unique(plan)
 
 
 @pytest.mark.parametrize("people", [3, 1_701])

@@ -14,14 +14,14 @@ from reidbench.datasets.synthetic.layouts import dukemtmc_reid as layout
 from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_counts_are_official_but_for_single_cameras,
-    check_every_query_can_be_found,
-    check_images_are_those_planned,
+    check_counts_are_official_except_per_camera,
+    check_error,
+    check_every_query_has_a_match,
+    check_images_follow_the_plan,
     check_masks_have_the_size_of_their_images,
-    check_no_tracks_share_a_random_stream,
-    check_refused,
-    check_verify_names_a_surplus_and_a_truncated_image,
-    each_fault,
+    check_random_streams_are_unique,
+    check_verify_names_additional_and_truncated_images,
+    parametrize_faults,
 )
 from tests.datasets.trees import (
     LABELS,
@@ -60,7 +60,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_hold_the_labels_of_the_names(tree: Path) -> None:
+def test_labels_are_those_of_the_file_names(tree: Path) -> None:
     contents = DukeMtmcReid().read(tree)
 
     assert labels(contents, "train") == [(1, 2), (1, 8)]
@@ -70,7 +70,7 @@ def test_rows_hold_the_labels_of_the_names(tree: Path) -> None:
     assert not contents.is_synthetic
 
 
-def test_files_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
+def test_archive_files_may_be_directly_in_the_dataset_folder(tree: Path) -> None:
     for place in (tree / ROOT).iterdir():
         place.rename(tree / place.name)
     (tree / ROOT).rmdir()
@@ -78,9 +78,10 @@ def test_files_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
     assert labels(DukeMtmcReid().read(tree), "query") == [(5, 2), (5, 5)]
 
 
-def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
+def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
     with pytest.raises(
-        DatasetError, match=r"not the published dukemtmc-reid: train: 16,520 tracklets missing"
+        DatasetError,
+        match=r"differs from the published dukemtmc-reid: train: tracklets: 2 found, 16,522 published",
     ):
         check_official(DukeMtmcReid(), DukeMtmcReid().read(tree))
 
@@ -98,57 +99,55 @@ def rename_archive(tree: Path) -> None:
     (tree / ROOT).rename(tree / "DukeMTMC4ReID")
 
 
-@each_fault(
+@parametrize_faults(
     (remove_queries, r"folder .*query is missing"),
-    (empty_gallery, r"bounding_box_test holds no frames named like"),
+    (empty_gallery, r"bounding_box_test has no frames with names like"),
     (rename_archive, r"folder .*DukeMTMC-reID/bounding_box_train is missing"),
 )
-def test_a_tree_that_differs_is_refused_with_the_first_difference(
-    tree: Path, fault: Callable[[Path], None], message: str
-) -> None:
+def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], None], message: str) -> None:
     fault(tree)
 
-    check_refused(DukeMtmcReid(), tree, message)
+    check_error(DukeMtmcReid(), tree, message)
 
 
-def test_names_of_nobody_or_of_a_ninth_camera_are_no_images_of_the_release(tree: Path) -> None:
+def test_files_of_person_0_or_camera_9_are_ignored(tree: Path) -> None:
     for name in ("0000_c1_f0000001.jpg", "-1_c1_f0000001.jpg", "0005_c9_f0000001.jpg"):
         (tree / ROOT / "bounding_box_test" / name).write_bytes(b"x")
 
     assert len(DukeMtmcReid().read(tree).part("gallery")) == 4
-    assert "3 too much" in found_by_verify(DukeMtmcReid(), tree)
+    assert "3 unexpected files" in found_by_verify(DukeMtmcReid(), tree)
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     plan = layout.plan_tree(SMALL)
 
-    check_images_are_those_planned(DukeMtmcReid(), rendered, plan)
+    check_images_follow_the_plan(DukeMtmcReid(), rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert len({job.size for job in plan.jobs}) > 4
 
 
-def test_verify_names_an_added_and_a_truncated_image(copied: Path) -> None:
-    check_verify_names_a_surplus_and_a_truncated_image(DukeMtmcReid(), copied, f"{ROOT}/query")
+def test_verify_names_unexpected_and_truncated_images(copied: Path) -> None:
+    check_verify_names_additional_and_truncated_images(DukeMtmcReid(), copied, f"{ROOT}/query")
 
 
-def test_verify_counts_what_is_gone(tree: Path) -> None:
+def test_verify_counts_missing_images(tree: Path) -> None:
     (tree / ROOT / "query/0005_c2_f0046985.jpg").unlink()
 
     found = found_by_verify(DukeMtmcReid(), tree)
-    assert "query: 2,227 tracklets missing: 1 found, 2,228 published;" in found
+    assert "query: tracklets: 1 found, 2,228 published;" in found
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_full_tree_has_the_official_counts() -> None:
+def test_full_tree_has_the_official_counts() -> None:
     contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
 
-    check_counts_are_official_but_for_single_cameras(DukeMtmcReid(), contents)
+    check_counts_are_official_except_per_camera(DukeMtmcReid(), contents)
     assert len(people_of(contents, "gallery") - people_of(contents, "query")) == 408
 
 
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 13, 100])
-def test_trees_of_any_size_play_every_role(people: int) -> None:
+def test_small_tree_has_every_part_of_the_protocol(people: int) -> None:
     contents = as_contents(
         layout.plan_tree(SyntheticSettings(people=people, seed=people)), ROOT, FOLDERS, IMAGE
     )
@@ -159,30 +158,30 @@ def test_trees_of_any_size_play_every_role(people: int) -> None:
     assert min(len(train), len(query)) >= 2
     assert not train & (query | gallery)
     assert len(set(asked)) == len(asked)
-    check_every_query_can_be_found(contents)
+    check_every_query_has_a_match(contents)
     others = Counter(pid for pid, _ in set(labels(contents, "gallery")) if pid not in query)
     assert len(others) >= 2
     assert set(others.values()) == {1}  # each is seen by one camera
 
 
-def test_images_of_a_person_and_camera_come_from_one_walk() -> None:
+def test_images_of_one_person_and_camera_come_from_one_walk() -> None:
     plan = layout.plan_tree(SyntheticSettings(people=4))
 
     walks = [{file.split("/")[-1].split("_f")[0] for file in job.frames} for job in plan.jobs]
     assert {len(walk) for walk in walks} == {1}
     assert len(set().union(*walks)) == len(walks)
-    check_no_tracks_share_a_random_stream(plan)
+    check_random_streams_are_unique(plan)
 
 
 @pytest.mark.parametrize("people", [3, 7_001])
-def test_numbers_of_people_that_do_not_fit_are_refused(people: int) -> None:
+def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match=r"people must be a whole number in \[4, 7000\]"):
         layout.plan_tree(SyntheticSettings(people=people))
 
 
 @needs("dukemtmc_reid/labels.npz")
 @pytest.mark.usefixtures("cheap_people")
-def test_a_tree_of_the_official_labels_has_exactly_their_rows() -> None:
+def test_tree_with_official_labels_has_their_rows() -> None:
     contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(labels=LABELS)), ROOT, FOLDERS, IMAGE)
 
     assert not list(count_differences(DukeMtmcReid(), contents))
@@ -194,6 +193,6 @@ def test_a_tree_of_the_official_labels_has_exactly_their_rows() -> None:
             assert labels(contents, part) == list(zip(*columns[:2], strict=True))
 
 
-def test_a_label_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read label file .*dukemtmc_reid/labels\.npz"):
         layout.plan_tree(SyntheticSettings(labels=tmp_path))

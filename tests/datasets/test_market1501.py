@@ -16,14 +16,14 @@ from reidbench.datasets.synthetic.layouts import market1501 as layout
 from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_counts_are_official_but_for_single_cameras,
-    check_every_query_can_be_found,
-    check_images_are_those_planned,
+    check_counts_are_official_except_per_camera,
+    check_error,
+    check_every_query_has_a_match,
+    check_images_follow_the_plan,
     check_masks_have_the_size_of_their_images,
-    check_no_tracks_share_a_random_stream,
-    check_refused,
-    check_verify_names_a_surplus_and_a_truncated_image,
-    each_fault,
+    check_random_streams_are_unique,
+    check_verify_names_additional_and_truncated_images,
+    parametrize_faults,
 )
 from tests.datasets.trees import (
     LABELS,
@@ -62,7 +62,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_hold_the_labels_of_the_names_with_junk_and_distractors_in_the_gallery(tree: Path) -> None:
+def test_labels_are_those_of_the_file_names(tree: Path) -> None:
     contents = Market1501().read(tree)
 
     assert labels(contents, "train") == [(2, 1), (2, 4)]
@@ -74,7 +74,7 @@ def test_rows_hold_the_labels_of_the_names_with_junk_and_distractors_in_the_gall
     assert not contents.is_synthetic
 
 
-def test_files_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
+def test_archive_files_may_be_directly_in_the_dataset_folder(tree: Path) -> None:
     for place in (tree / ROOT).iterdir():
         place.rename(tree / place.name)
     (tree / ROOT).rmdir()
@@ -85,7 +85,7 @@ def test_files_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
     assert all(contents.table.files(row)[0].is_file() for row in range(len(contents.table)))
 
 
-def test_a_copy_without_hand_drawn_boxes_has_no_such_part_and_is_not_refused_for_it(tree: Path) -> None:
+def test_hand_drawn_boxes_are_optional(tree: Path) -> None:
     shutil.rmtree(tree / ROOT / "gt_bbox")
 
     contents = Market1501().read(tree)
@@ -97,8 +97,10 @@ def test_a_copy_without_hand_drawn_boxes_has_no_such_part_and_is_not_refused_for
     assert [finding.is_certain for finding in missing] == [False]
 
 
-def test_a_few_images_are_not_the_published_dataset(tree: Path) -> None:
-    with pytest.raises(DatasetError, match=r"not the published market1501: train: 12,934 tracklets missing"):
+def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"differs from the published market1501: train: tracklets: 2 found"
+    ):
         check_official(Market1501(), Market1501().read(tree))
 
 
@@ -123,45 +125,49 @@ def remove_everything(tree: Path) -> None:
     shutil.rmtree(tree / ROOT)
 
 
-@each_fault(
+@parametrize_faults(
     (remove_queries, r"folder .*query is missing"),
-    (empty_gallery, r"bounding_box_test holds no frames named like"),
-    (ask_for_a_distractor, r"query/0000_c1s1_000001_00\.jpg is of person 0000"),
-    (train_on_junk, r"bounding_box_train/-1_c1s1_000001_01\.jpg is of person -1"),
+    (empty_gallery, r"bounding_box_test has no frames with names like"),
+    (
+        ask_for_a_distractor,
+        r"query/0000_c1s1_000001_00\.jpg has person 0000, which only bounding_box_test may have",
+    ),
+    (
+        train_on_junk,
+        r"bounding_box_train/-1_c1s1_000001_01\.jpg has person -1, which only bounding_box_test may have",
+    ),
     (remove_everything, r"Market-1501-v15\.09\.15/bounding_box_train is missing"),
 )
-def test_a_tree_that_differs_is_refused_with_the_first_difference(
-    tree: Path, fault: Callable[[Path], None], message: str
-) -> None:
+def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], None], message: str) -> None:
     fault(tree)
 
-    check_refused(Market1501(), tree, message)
+    check_error(Market1501(), tree, message)
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     plan = layout.plan_tree(SMALL)
 
-    check_images_are_those_planned(Market1501(), rendered, plan)
+    check_images_follow_the_plan(Market1501(), rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert {job.size for job in plan.jobs} == {None}  # as they are rendered, 64 x 128
 
 
-def test_verify_names_an_added_and_a_truncated_image(copied: Path) -> None:
-    check_verify_names_a_surplus_and_a_truncated_image(Market1501(), copied, f"{ROOT}/gt_bbox")
+def test_verify_names_unexpected_and_truncated_images(copied: Path) -> None:
+    check_verify_names_additional_and_truncated_images(Market1501(), copied, f"{ROOT}/gt_bbox")
 
 
-def test_verify_names_the_part_of_which_an_image_is_gone(tree: Path) -> None:
+def test_verify_names_the_part_with_a_missing_image(tree: Path) -> None:
     (tree / ROOT / "query/0001_c1s1_001051_00.jpg").unlink()
 
     found = found_by_verify(Market1501(), tree)
-    assert "query: 3,367 tracklets missing: 1 found, 3,368 published;" in found
+    assert "query: tracklets: 1 found, 3,368 published;" in found
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_full_tree_has_the_official_counts() -> None:
+def test_full_tree_has_the_official_counts() -> None:
     contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
 
-    check_counts_are_official_but_for_single_cameras(Market1501(), contents)
+    check_counts_are_official_except_per_camera(Market1501(), contents)
     rows = contents.table.rows
     double = rows["folder"][rows["frames"].map(lambda names: names[0].endswith(".jpg.jpg"))]
     assert Counter(double) == {f"{ROOT}/query": 6, f"{ROOT}/bounding_box_test": 18}
@@ -169,7 +175,7 @@ def test_a_full_tree_has_the_official_counts() -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 13, 100])
-def test_trees_of_any_size_play_every_role(people: int) -> None:
+def test_small_tree_has_every_part_of_the_protocol(people: int) -> None:
     contents = as_contents(
         layout.plan_tree(SyntheticSettings(people=people, seed=people)), ROOT, FOLDERS, IMAGE
     )
@@ -181,14 +187,14 @@ def test_trees_of_any_size_play_every_role(people: int) -> None:
     assert min(len(train), len(query)) >= 2
     assert not train & query
     assert len(set(asked)) == len(asked)
-    check_every_query_can_be_found(contents)
+    check_every_query_has_a_match(contents)
     assert people_of(contents, "gallery") >= {-1, 0}
     assert min(drawn[sighting] for sighting in [*asked, *labels(contents, "train")]) >= 2
     assert set(drawn) == {*asked, *labels(contents, "train")}
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_each_query_is_among_the_hand_drawn_boxes() -> None:
+def test_every_query_is_a_hand_drawn_box() -> None:
     plan = layout.plan_tree(SyntheticSettings(people=20))
     stems = {
         folder: {frame.split("/")[-1].split(".")[0] for frame in frames_of(plan) if f"/{folder}/" in frame}
@@ -199,7 +205,7 @@ def test_each_query_is_among_the_hand_drawn_boxes() -> None:
     assert stems["query"] <= stems["gt_bbox"]
 
 
-def test_images_of_a_person_camera_and_sequence_come_from_one_walk() -> None:
+def test_images_of_one_sequence_come_from_one_walk() -> None:
     plan = layout.plan_tree(SyntheticSettings(people=4))
     walks = Counter(
         "_".join(job.frames[0].split("/")[-1].split("_")[:2])
@@ -208,7 +214,7 @@ def test_images_of_a_person_camera_and_sequence_come_from_one_walk() -> None:
     )
 
     assert set(walks.values()) == {1}
-    check_no_tracks_share_a_random_stream(plan)
+    check_random_streams_are_unique(plan)
     for job in plan.jobs:
         frames = [int(file.split("/")[-1].split("_")[2]) for file in job.frames]
         assert frames == sorted(frames)
@@ -216,14 +222,14 @@ def test_images_of_a_person_camera_and_sequence_come_from_one_walk() -> None:
     assert len(set(distractors)) == len(distractors) > 1
 
 
-def test_fewer_people_than_roles_are_refused(tmp_path: Path) -> None:
+def test_too_few_people_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"people must be a whole number in \[4, 9999\], got 3"):
         layout.LAYOUT.synthesize(tmp_path, SyntheticSettings(people=3), progress=False)
 
 
 @needs("market1501/names.npz")
 @pytest.mark.usefixtures("cheap_people")
-def test_a_tree_of_the_official_labels_has_exactly_their_rows() -> None:
+def test_tree_with_official_labels_has_their_rows() -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS))
     contents = as_contents(plan, ROOT, FOLDERS, IMAGE)
 
@@ -265,9 +271,7 @@ def differ_in_length(file: Path) -> None:
     ],
     ids=["missing", "damaged", "lacks an array", "arrays of different lengths"],
 )
-def test_label_files_that_cannot_be_used_are_named(
-    tmp_path: Path, fault: Callable[[Path], None], message: str
-) -> None:
+def test_damaged_label_files_are_named(tmp_path: Path, fault: Callable[[Path], None], message: str) -> None:
     (tmp_path / "market1501").mkdir()
     fault(tmp_path / "market1501/names.npz")
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
@@ -18,12 +20,12 @@ from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.verify import check_official, count_differences, counts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_a_cut_off_frame_is_all_that_verify_finds,
-    check_every_query_can_be_found,
+    check_error,
+    check_every_query_has_a_match,
     check_masks_have_the_size_of_their_images,
-    check_no_tracks_share_a_random_stream,
-    check_refused,
-    check_tracks_are_those_planned,
+    check_random_streams_are_unique,
+    check_tracks_follow_the_plan,
+    check_verify_finds_a_truncated_frame_only,
 )
 from tests.datasets.trees import LABELS, needs, people_of, planned, put_image, written
 
@@ -67,7 +69,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_are_those_of_the_index_files_with_frames_in_temporal_order(tree: Path) -> None:
+def test_rows_follow_the_index_with_frames_in_temporal_order(tree: Path) -> None:
     contents = Mars().read(tree)
 
     rows = contents.table.rows
@@ -79,7 +81,7 @@ def test_rows_are_those_of_the_index_files_with_frames_in_temporal_order(tree: P
     assert not contents.is_synthetic
 
 
-def test_the_gallery_holds_every_test_row_and_the_queries_are_rows_of_it(tree: Path) -> None:
+def test_gallery_has_every_test_row_including_queries(tree: Path) -> None:
     contents = Mars().read(tree)
 
     assert contents.part("train").tolist() == [0, 1]
@@ -89,7 +91,7 @@ def test_the_gallery_holds_every_test_row_and_the_queries_are_rows_of_it(tree: P
     assert contents.splits is None
 
 
-def test_a_name_list_with_other_ends_of_lines_is_read_alike(tree: Path) -> None:
+def test_line_ends_of_a_name_list_do_not_matter(tree: Path) -> None:
     before = Mars().read(tree).table.rows
     file = tree / "info/test_name.txt"
     file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").rstrip())
@@ -133,76 +135,82 @@ def remove(name: str) -> Callable[[Path], None]:
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no frames": (remove("bbox_test"), r"folder .*bbox_test is missing; unpack"),
-    "no name list": (remove("info/test_name.txt"), r"test_name\.txt cannot be read .*No such file"),
-    "no index": (remove("info/tracks_train_info.mat"), r"tracks_train_info\.mat cannot be read"),
-    "no queries": (remove("info/query_IDX.mat"), r"query_IDX\.mat cannot be read"),
+    "no name list": (
+        remove("info/test_name.txt"),
+        r"info has no test_name\.txt: .*copy the folder .info. of https://github\.com/liangzheng06/MARS-eval",
+    ),
+    "no index": (remove("info/tracks_train_info.mat"), r"info has no tracks_train_info\.mat: "),
+    "no queries": (remove("info/query_IDX.mat"), r"info has no query_IDX\.mat: "),
     "other variable": (put_index(track_info=[[1, 3, 1, 1]]), r"no variable 'track_train_info'"),
     "three columns": (put_index(track_train_info=[[1, 3, 1]]), r"four columns.*got an array \(1, 3\)"),
     "empty index": (put_index(track_train_info=np.zeros((0, 4))), r"four columns.*got an array \(0, 4\)"),
     "text for index": (put_index(track_train_info="nothing"), r"four columns.*<U7"),
-    "list too short": (edit_names("0002C4T0003F002.jpg\r\n", ""), r"names 8 frames, the index beside it 9"),
-    "list too long": (edit_names("0000C6", "0000C6T0001F000.jpg\r\n0000C6"), r"names 10 frames.* 9"),
+    "list too short": (
+        edit_names("0002C4T0003F002.jpg\r\n", ""),
+        r"has 8 frames, but tracks_test_info\.mat has 9",
+    ),
+    "list too long": (edit_names("0000C6", "0000C6T0001F000.jpg\r\n0000C6"), r"has 10 frames.* 9"),
     "other name": (
         edit_names("0002C4", "0002_4"),
-        r"test_name\.txt line 8 is '0002_4T0003F001\.jpg', not a name",
+        r"test_name\.txt, line 8 must be a name .*got '0002_4T0003F001\.jpg'",
     ),
-    "not text": (edit_names("0002C4", "0002\xffC4"), r"test_name\.txt cannot be read .*ascii"),
-    "person shifted": (edit_index(2, 2, 4), r"line 4 is '0002C1T0001F001\.jpg', where .*'0004C1\.\.\.'"),
-    "camera differs": (edit_index(4, 3, 5), r"line 8 is '0002C4T0003F001\.jpg', where .*'0002C5\.\.\.'"),
+    "not text": (edit_names("0002C4", "0002\xffC4"), r"cannot read .*test_name\.txt: .*ascii"),
+    "person shifted": (edit_index(2, 2, 4), r"line 4 must start with '0004C1' .* got '0002C1T0001F001\.jpg'"),
+    "camera differs": (edit_index(4, 3, 5), r"line 8 must start with '0002C5' .* got '0002C4T0003F001\.jpg'"),
     "gap in index": (edit_index(1, 0, 3), r"row 2 of 'track_test_info' is \[3, 3, 0, 6\]; .*line 2"),
     "end before start": (edit_index(1, 1, 1), r"row 2 of 'track_test_info'"),
-    "camera 7": (edit_index(0, 3, 7), r"row 1 of 'track_test_info' is .*camera 1\.\.6"),
+    "camera 7": (edit_index(0, 3, 7), r"row 1 of 'track_test_info' is .*camera in 1\.\.6"),
     "person -2": (edit_index(0, 2, -2), r"row 1 of 'track_test_info'"),
     "query 0": (put_queries(0, 5), r"different rows in 1\.\.5.* got 2 values in 0\.\.5"),
     "query too large": (put_queries(4, 6), r"different rows in 1\.\.5.*4\.\.6"),
     "query twice": (put_queries(4, 4), r"different rows"),
-    "no query": (put_queries(), r"'query_IDX' holds no row numbers"),
+    "no query": (put_queries(), r"'query_IDX' must have row numbers, got"),
     "query of junk": (put_queries(1, 4), r"query row 1 has person -1, which is junk"),
     "query of distractor": (put_queries(2, 4), r"query row 2 has person 0"),
 }
 
 
 @pytest.mark.parametrize(("fault", "message"), FAULTS.values(), ids=FAULTS)
-def test_files_that_are_damaged_or_do_not_fit_are_refused_with_the_place(
-    tree: Path, fault: Callable[[Path], None], message: str
-) -> None:
+def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], None], message: str) -> None:
     fault(tree)
 
-    check_refused(Mars(), tree, message)
+    check_error(Mars(), tree, message)
 
 
-def test_verify_names_missing_additional_and_damaged_frames(tree: Path) -> None:
+def test_verify_names_missing_and_unexpected_frames(tree: Path) -> None:
     (tree / "bbox_test/0002/0002C1T0002F999.jpg").unlink()
     (tree / "bbox_train/0001/0001C1T0001F003.jpg").write_bytes(b"one too many")
     (tree / "bbox_train/Thumbs.db").write_bytes(b"left by a viewer")
     files = {finding.what for finding in verify(Mars(), tree).findings if finding.where == "files"}
 
     assert files == {
-        "1 missing: bbox_test/0002/0002C1T0002F999.jpg",
-        "1 too much: bbox_train/0001/0001C1T0001F003.jpg",
+        "1 missing file: bbox_test/0002/0002C1T0002F999.jpg",
+        "1 unexpected file: bbox_train/0001/0001C1T0001F003.jpg",
     }
 
 
-def test_a_real_tree_of_other_size_is_not_taken_for_the_published_one(tree: Path) -> None:
-    with pytest.raises(DatasetError, match="not the published mars: dataset: 20,471 tracklets missing"):
+def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
+    with pytest.raises(
+        DatasetError, match="differs from the published mars: dataset: tracklets: 7 found, 20,478 published"
+    ):
         check_official(Mars(), Mars().read(tree))
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     contents, plan = Mars().read(rendered), planned(layout.LAYOUT, SMALL)
 
-    assert check_tracks_are_those_planned(contents, rendered, plan) == plan.jobs
+    assert check_tracks_follow_the_plan(contents, rendered, plan) == plan.jobs
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert decode(contents.table.files(0)[0]).shape == (256, 128, 3)
 
 
-def test_verify_finds_nothing_in_a_rendered_tree_until_a_frame_is_cut_off(rendered: Path) -> None:
-    check_a_cut_off_frame_is_all_that_verify_finds(Mars(), rendered)
+def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> None:
+    check_verify_finds_a_truncated_frame_only(Mars(), rendered)
 
 
 @pytest.mark.parametrize("people", [4, 5, 7, 30])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_small_tree_plays_every_role_of_the_protocol(people: int, seed: int, tmp_path: Path) -> None:
+def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=seed))
     contents = Mars().read(written(plan, tmp_path))
     found = counts(contents)
@@ -211,12 +219,12 @@ def test_a_small_tree_plays_every_role_of_the_protocol(people: int, seed: int, t
     assert min(found["train"].people or 0, found["gallery"].people or 0) >= 2
     assert found["gallery"].junk
     assert found["gallery"].distractors
-    check_every_query_can_be_found(contents)
+    check_every_query_has_a_match(contents)
     assert not people_of(contents, "train") & people_of(contents, "gallery")
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_whole_tree_has_exactly_the_official_counts(tmp_path: Path) -> None:
+def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     contents = Mars().read(
         written(planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3)), tmp_path)
     )
@@ -225,7 +233,7 @@ def test_a_whole_tree_has_exactly_the_official_counts(tmp_path: Path) -> None:
 
     differences = [finding.what for finding in count_differences(Mars(), contents)]
     assert len(differences) == 4
-    assert all("frames missing" in what for what in differences)
+    assert all("frames: " in what for what in differences)
     assert (table.pids[train] % 2 == 1).all()
     assert (table.pids[gallery][table.pids[gallery] > 0] % 2 == 0).all()
     pids, camids = table.pids[gallery], table.camids[gallery]
@@ -233,7 +241,7 @@ def test_a_whole_tree_has_exactly_the_official_counts(tmp_path: Path) -> None:
     assert (np.diff(pids * 10 + camids) >= 0).all()  # sorted by person, then by camera
 
 
-def test_everybody_looks_the_same_in_all_tracks_and_distractors_like_nobody_else() -> None:
+def test_people_keep_their_appearance_and_distractors_are_unique() -> None:
     walkers: dict[str, list[TrackJob]] = {}
     for job in planned(layout.LAYOUT, SMALL).jobs:
         walkers.setdefault(job.frames[0].split("/")[1], []).append(job)
@@ -248,11 +256,11 @@ def test_everybody_looks_the_same_in_all_tracks_and_distractors_like_nobody_else
     assert junk <= known
 
 
-def test_no_two_tracks_of_a_camera_share_a_random_stream() -> None:
-    check_no_tracks_share_a_random_stream(planned(layout.LAYOUT, SMALL))
+def test_random_streams_are_unique() -> None:
+    check_random_streams_are_unique(planned(layout.LAYOUT, SMALL))
 
 
-def test_natural_lengths_lie_within_those_of_the_real_tracks() -> None:
+def test_natural_lengths_are_in_the_range_of_real_tracks() -> None:
     lengths = [len(job.frames) for job in planned(layout.LAYOUT, SyntheticSettings(people=60, seed=2)).jobs]
 
     assert min(lengths) >= 2
@@ -261,7 +269,7 @@ def test_natural_lengths_lie_within_those_of_the_real_tracks() -> None:
 
 
 @pytest.mark.parametrize("people", [2, 3, 3_001])
-def test_a_number_of_people_that_the_layout_cannot_hold_is_refused(people: int) -> None:
+def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
         planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
@@ -269,7 +277,7 @@ def test_a_number_of_people_that_the_layout_cannot_hold_is_refused(people: int) 
 @needs("mars")
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("frames", [None, 2], ids=["real lengths", "two frames"])
-def test_with_official_labels_every_row_is_the_real_one(frames: int | None, tmp_path: Path) -> None:
+def test_tree_with_official_labels_has_their_rows(frames: int | None, tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=frames))
     contents = Mars().read(written(plan, tmp_path))
 
@@ -291,25 +299,25 @@ def test_with_official_labels_every_row_is_the_real_one(frames: int | None, tmp_
 
 
 @needs("mars")
-def test_the_rule_of_the_queries_gives_the_official_ones() -> None:
+def test_query_rule_gives_the_official_queries() -> None:
     index = loadmat(LABELS / "mars/tracks_test_info.mat")["track_test_info"].astype(np.int64)
     official = loadmat(LABELS / "mars/query_IDX.mat")["query_IDX"][0].astype(np.int64) - 1
 
     np.testing.assert_array_equal(find_query_rows(index[:, 2], index[:, 3]), official)
 
 
-def test_labels_cannot_be_scaled(tmp_path: Path) -> None:
+def test_labels_and_people_together_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot combine people with labels"):
         layout.LAYOUT.resolve(SyntheticSettings(people=4, labels=tmp_path))
 
 
-def test_missing_label_files_are_named(tmp_path: Path) -> None:
+def test_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read label file .*tracks_train_info\.mat"):
         layout.LAYOUT.synthesize(tmp_path / "root", SyntheticSettings(labels=tmp_path))
 
 
 @pytest.mark.parametrize("total", [0, 1, 7, 634, 10_000])
-def test_scaled_numbers_have_the_sum_asked_for_and_stay_within_one_of_the_proportion(total: int) -> None:
+def test_scaled_numbers_have_the_given_sum_and_keep_proportions(total: int) -> None:
     counted = [8, 213, 202, 132, 54, 25]
     drawn = scale_counts(counted, total)
 
@@ -317,7 +325,7 @@ def test_scaled_numbers_have_the_sum_asked_for_and_stay_within_one_of_the_propor
     np.testing.assert_array_less(np.abs(np.array(drawn) - np.array(counted) * total / 634), 1)
 
 
-def test_drawn_sightings_keep_both_counted_sums() -> None:
+def test_drawn_sightings_keep_both_sums() -> None:
     by_cameras, of_camera = [3, 20, 10, 5], [30, 25, 20, 15, 3]  # 93 sightings of 38 people
     seen = draw_visibility(np.random.default_rng(0), by_cameras, of_camera)
     tracks = draw_track_counts(np.random.default_rng(0), seen, [100, 80, 70, 15, 1])
@@ -328,5 +336,30 @@ def test_drawn_sightings_keep_both_counted_sums() -> None:
     assert tracks.sum(axis=0).tolist() == [100, 80, 70, 15, 3]
 
 
-def test_nobody_is_seen_where_nobody_is() -> None:
+def test_no_people_give_no_sightings() -> None:
     assert draw_visibility(np.random.default_rng(0), [0], [0, 0]).shape == (0, 2)
+
+
+def test_missing_index_folder_is_named_with_its_source(tree: Path) -> None:
+    shutil.rmtree(tree / "info")
+
+    check_error(
+        Mars(),
+        tree,
+        r"folder .*info with train_name\.txt, test_name\.txt, tracks_train_info\.mat, .* is missing: the index files "
+        r"are not in the archives of the frames; copy the folder 'info' of https://github\.com/.* to .*info",
+    )
+
+
+def test_index_files_may_be_matlab_7_3(tree: Path) -> None:
+    before = Mars().read(tree)
+    for file, variable in (("tracks_test_info", "track_test_info"), ("query_IDX", "query_IDX")):
+        path = tree / f"info/{file}.mat"
+        values = loadmat(path)[variable]
+        with h5py.File(path, "w", userblock_size=512) as written:
+            written.create_dataset(variable, data=values.T).attrs["MATLAB_class"] = np.bytes_("uint8")
+
+    after = Mars().read(tree)
+
+    assert after.table.rows.equals(before.table.rows)
+    assert after.part("query").tolist() == before.part("query").tolist()

@@ -31,11 +31,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> DatasetContents:
         ("x.y/7.bmp", "masks/x.y/7.png"),
     ],
 )
-def test_a_mask_lies_as_its_frame_does_and_is_png(frame: str, mask: str) -> None:
+def test_mask_file_is_a_png_with_the_path_of_its_frame(frame: str, mask: str) -> None:
     assert mask_file(frame) == mask
 
 
-def test_the_mask_of_every_frame_that_a_reader_finds_is_there(tree: DatasetContents) -> None:
+def test_every_frame_has_a_mask(tree: DatasetContents) -> None:
     assert has_masks(tree)
     for row in range(len(tree.table)):
         for file in tree.table.files(row):
@@ -44,17 +44,17 @@ def test_the_mask_of_every_frame_that_a_reader_finds_is_there(tree: DatasetConte
             assert (mask == 1).mean() > 0.05
 
 
-def test_a_tree_without_masks_or_without_a_marker_has_none(tree: DatasetContents, small_root: Path) -> None:
+def test_trees_without_masks_or_marker_have_no_masks(tree: DatasetContents, small_root: Path) -> None:
     assert not has_masks(IlidsVid().read(small_root / "ilids-vid"))
     assert not has_masks(DatasetContents(tree.table))
 
 
-def test_a_mask_that_is_gone_or_holds_something_else_is_named(tmp_path: Path) -> None:
+def test_missing_or_damaged_mask_is_named(tmp_path: Path) -> None:
     frame = tmp_path / "a" / "1.png"
-    place = tmp_path / "masks" / "a" / "1.png"
+    path = tmp_path / "masks" / "a" / "1.png"
     with pytest.raises(FrameError, match=r"masks/a/1\.png"):
         read_mask(tmp_path, frame)
-    place.parent.mkdir(parents=True)
-    cv2.imwrite(str(place), np.full((4, 4), 3, np.uint8))
-    with pytest.raises(FrameError, match="a mask holds 0, 1 and 2, got 3"):
+    path.parent.mkdir(parents=True)
+    cv2.imwrite(str(path), np.full((4, 4), 3, np.uint8))
+    with pytest.raises(FrameError, match="values of a mask must be 0, 1 or 2, got 3"):
         read_mask(tmp_path, frame)

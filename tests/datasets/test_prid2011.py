@@ -18,11 +18,11 @@ from reidbench.datasets.synthetic.layouts import prid2011 as layout
 from reidbench.datasets.verify import check_official, count_differences, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_a_cut_off_frame_is_all_that_verify_finds,
+    check_error,
     check_masks_have_the_size_of_their_images,
-    check_no_tracks_share_a_random_stream,
-    check_refused,
-    check_tracks_are_those_planned,
+    check_random_streams_are_unique,
+    check_tracks_follow_the_plan,
+    check_verify_finds_a_truncated_frame_only,
 )
 from tests.datasets.trees import LABELS, laid_out, needs, planned, put_image
 
@@ -80,7 +80,7 @@ def people_of_splits(plan: TreePlan) -> set[str]:
     return set(trials[0]["test"] + trials[0]["train"])
 
 
-def test_rows_hold_both_cameras_with_frames_in_temporal_order(tree: Path) -> None:
+def test_rows_have_both_cameras_with_frames_in_temporal_order(tree: Path) -> None:
     contents = Prid2011().read(tree)
 
     rows = contents.table.rows
@@ -90,7 +90,7 @@ def test_rows_hold_both_cameras_with_frames_in_temporal_order(tree: Path) -> Non
     assert not contents.is_synthetic
 
 
-def test_people_above_200_of_one_number_are_different_people(tree: Path) -> None:
+def test_people_above_200_differ_between_cameras(tree: Path) -> None:
     contents = Prid2011().read(tree)
 
     assert contents.table.pids.tolist() == [1, 2, 5, 200, 250, 1, 2, 5, 200, 1250, 1749]
@@ -98,20 +98,20 @@ def test_people_above_200_of_one_number_are_different_people(tree: Path) -> None
     assert contents.part("shared").tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
-def test_splits_are_person_numbers_with_the_tested_half_first(tree: Path) -> None:
+def test_splits_have_the_tested_half_first(tree: Path) -> None:
     splits = Prid2011().read(tree).splits
 
     assert splits is not None
     assert splits.tolist() == [[1, 5, 2, 200], [5, 2, 1, 200]]
 
 
-def test_a_tree_without_the_split_file_has_no_official_splits(tree: Path) -> None:
+def test_tree_without_a_split_file_has_no_splits(tree: Path) -> None:
     (tree / "splits_prid2011.json").unlink()
 
     assert Prid2011().read(tree).splits is None
 
 
-def test_strangers_among_the_files_are_left_alone(tree: Path) -> None:
+def test_other_files_are_ignored(tree: Path) -> None:
     (tree / "prid_2011/multi_shot/cam_a/person_0001/Thumbs.db").write_bytes(b"x")
     (tree / "prid_2011/multi_shot/cam_a/notes").mkdir()
 
@@ -141,74 +141,77 @@ def edit_trial(**halves: list[str]) -> Callable[[Path], object]:
 P1, P2, P5, P200 = ("person_0001", "person_0002", "person_0005", "person_0200")
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no camera": (remove("cam_b"), r"folder .*cam_b is missing"),
-    "empty camera": (empty("cam_b"), r"cam_b: no person folders"),
+    "empty camera": (empty("cam_b"), r"cam_b has no person folders"),
     "no person in b": (
         remove("cam_b/person_0005"),
         r"1 of the people 1\.\.200 .* person_0005, .* missing in cam_b",
     ),
     "no person in a": (remove("cam_a/person_0002"), r"person_0002, .* missing in cam_a"),
-    "no frames": (empty("cam_b/person_0749"), r"person_0749 holds no frames"),
-    "cut off": (put_splits('[{"test": ["person_0001"'), r"not a list of objects .*JSONDecodeError"),
-    "an object": (put_splits('{"test": ["person_0001"], "train": []}'), r"not a list of objects .*TypeError"),
-    "no train": (put_splits('[{"test": ["person_0001"]}]'), r"not a list of objects .*KeyError: 'train'"),
-    "numbers": (put_splits('[{"test": [1], "train": [2]}]'), r"not a list of objects"),
-    "other name": (edit_trial(test=["person_1", "cam_a"]), r"'cam_a' is no folder like person_0001"),
-    "no trials": (put_splits("[]"), r"its 0 trials must divide the same people"),
+    "no frames": (empty("cam_b/person_0749"), r"person_0749 has no frames"),
+    "cut off": (put_splits('[{"test": ["person_0001"'), r"must be a list of objects .*JSONDecodeError"),
+    "an object": (
+        put_splits('{"test": ["person_0001"], "train": []}'),
+        r"must be a list of objects .*TypeError",
+    ),
+    "no train": (put_splits('[{"test": ["person_0001"]}]'), r"must be a list of objects .*KeyError: 'train'"),
+    "numbers": (put_splits('[{"test": [1], "train": [2]}]'), r"must be a list of objects"),
+    "other name": (edit_trial(test=["person_1", "cam_a"]), r"'cam_a' is not a folder name like person_0001"),
+    "no trials": (put_splits("[]"), r"its 0 trials must split the same people"),
     "uneven": (edit_trial(test=[P5]), r"trial 2: .* same size, got 1 test and 2 train"),
     "empty halves": (edit_trial(test=[], train=[]), r"trial 2: .* got 0 test and 0 train"),
-    "overlap": (edit_trial(test=[P1, P2]), r"trial 2: somebody is listed twice"),
-    "stranger": (edit_trial(test=[P5, "person_0250"]), r"trial 2: person_0250 is not among the 4 people"),
-    "other people": (edit_trial(test=[P5], train=[P1]), r"its 2 trials must divide the same people"),
+    "overlap": (edit_trial(test=[P1, P2]), r"trial 2: a person is listed twice"),
+    "stranger": (edit_trial(test=[P5, "person_0250"]), r"trial 2: person_0250 is not one of the 4 people"),
+    "other people": (edit_trial(test=[P5], train=[P1]), r"its 2 trials must split the same people"),
 }
 
 
 @pytest.mark.parametrize(("fault", "message"), FAULTS.values(), ids=FAULTS)
-def test_a_tree_that_differs_is_refused_with_the_first_difference(
-    tree: Path, fault: Callable[[Path], object], message: str
-) -> None:
+def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], object], message: str) -> None:
     fault(tree)
 
-    check_refused(Prid2011(), tree, message)
+    check_error(Prid2011(), tree, message)
 
 
-def test_verify_names_missing_and_additional_people_and_frames(tree: Path) -> None:
+def test_verify_names_unexpected_files_and_counts_tracklets(tree: Path) -> None:
     (tree / "prid_2011/multi_shot/cam_a/person_0001/frame.txt").write_bytes(b"one too many")
     verification = verify(Prid2011(), tree)
     what = {finding.what: finding.is_certain for finding in verification.findings}
 
-    assert what["1 too much: prid_2011/multi_shot/cam_a/person_0001/frame.txt"]
-    assert what["392 tracklets missing: 8 found, 400 published"]
-    assert not what["1,123 tracklets missing: 11 found, 1,134 published"]  # known from the project page only
+    assert what["1 unexpected file: prid_2011/multi_shot/cam_a/person_0001/frame.txt"]
+    assert what["tracklets: 8 found, 400 published"]
+    assert not what["tracklets: 11 found, 1,134 published"]
 
 
-def test_a_real_tree_of_other_size_is_not_taken_for_the_published_one(tree: Path) -> None:
-    with pytest.raises(DatasetError, match="not the published prid2011: shared: 392 tracklets missing"):
+def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
+    with pytest.raises(
+        DatasetError, match="differs from the published prid2011: shared: tracklets: 8 found, 400 published"
+    ):
         check_official(Prid2011(), Prid2011().read(tree))
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     contents, plan = Prid2011().read(rendered), planned(layout.LAYOUT, SMALL)
 
-    check_tracks_are_those_planned(contents, rendered, plan)
+    check_tracks_follow_the_plan(contents, rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert contents.people == tuple(range(1, 7))
     assert contents.splits is not None
     assert contents.splits.shape == (10, 6)
 
 
-def test_pictures_have_the_official_size_and_the_single_image_is_one_of_the_frames(rendered: Path) -> None:
+def test_single_images_are_copies_of_frames_in_official_size(rendered: Path) -> None:
     for single in (rendered / "prid_2011/single_shot").rglob("*.png"):
         frames = rendered / "prid_2011/multi_shot" / single.parent.name / single.stem
         assert single.read_bytes() in [frame.read_bytes() for frame in frames.iterdir()]
         assert decode(single).shape == (128, 64, 3)
 
 
-def test_verify_finds_nothing_in_a_rendered_tree_until_frames_are_lost_or_cut_off(rendered: Path) -> None:
-    check_a_cut_off_frame_is_all_that_verify_finds(Prid2011(), rendered)
+def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> None:
+    check_verify_finds_a_truncated_frame_only(Prid2011(), rendered)
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_whole_tree_has_the_official_counts() -> None:
+def test_full_tree_has_the_official_counts() -> None:
     plan = planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3))
     lengths = lengths_of(plan)
 
@@ -217,11 +220,11 @@ def test_a_whole_tree_has_the_official_counts() -> None:
     assert len({job.person for job in plan.jobs}) == 934
     assert set(lengths.values()) == {layout.LAYOUT.run_frames}
     assert len(people_of_splits(plan)) == 178
-    check_no_tracks_share_a_random_stream(plan)
+    check_random_streams_are_unique(plan)
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_counts_of_a_whole_tree_satisfy_the_reader(tmp_path: Path) -> None:
+def test_reader_accepts_the_counts_of_a_full_tree(tmp_path: Path) -> None:
     contents = Prid2011().read(laid_out(planned(layout.LAYOUT, SyntheticSettings(frames=1)), tmp_path))
 
     assert list(count_differences(Prid2011(), contents)) == []
@@ -231,7 +234,7 @@ def test_counts_of_a_whole_tree_satisfy_the_reader(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "labels", [None, pytest.param(LABELS, marks=needs("prid2011"))], ids=["drawn", "official"]
 )
-def test_exactly_the_people_of_the_splits_have_27_frames_in_both_cameras(labels: Path | None) -> None:
+def test_people_of_the_splits_have_27_frames_in_both_cameras(labels: Path | None) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(seed=4, labels=labels))
     lengths = lengths_of(plan)
     people = [f"person_{number:04d}" for number in range(1, 201)]
@@ -244,7 +247,7 @@ def test_exactly_the_people_of_the_splits_have_27_frames_in_both_cameras(labels:
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_natural_lengths_follow_the_settings_even_below_27() -> None:
+def test_natural_lengths_follow_the_settings_below_27() -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(people=20, min_frames=4, max_frames=12, mean_frames=7))
 
     assert min(lengths_of(plan).values()) >= 4
@@ -253,7 +256,7 @@ def test_natural_lengths_follow_the_settings_even_below_27() -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 33, 200])
-def test_drawn_splits_are_ten_even_divisions_of_people_of_both_cameras(people: int, tmp_path: Path) -> None:
+def test_drawn_splits_are_ten_even_splits_of_shared_people(people: int, tmp_path: Path) -> None:
     file = tmp_path / "splits.json"
     file.write_bytes(
         planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1)).files["splits_prid2011.json"]
@@ -268,14 +271,14 @@ def test_drawn_splits_are_ten_even_divisions_of_people_of_both_cameras(people: i
 
 
 @pytest.mark.parametrize("people", [3, 201])
-def test_a_number_of_people_that_the_layout_cannot_hold_is_refused(people: int) -> None:
+def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
         planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
 
 @pytest.mark.usefixtures("cheap_people")
 @needs("prid2011")
-def test_with_official_labels_the_splits_are_the_real_ones(tmp_path: Path) -> None:
+def test_tree_with_official_labels_has_their_splits(tmp_path: Path) -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=1))
     file = tmp_path / "splits.json"
     file.write_bytes(plan.files["splits_prid2011.json"])
@@ -289,6 +292,6 @@ def test_with_official_labels_the_splits_are_the_real_ones(tmp_path: Path) -> No
     np.testing.assert_array_equal(np.sort(splits[:, 89:]), np.sort(real[:, 89:]))
 
 
-def test_missing_label_files_are_named(tmp_path: Path) -> None:
+def test_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read label file .*splits_prid2011\.json"):
         layout.LAYOUT.synthesize(tmp_path / "root", SyntheticSettings(labels=tmp_path))

@@ -16,11 +16,11 @@ from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
-    check_images_are_those_planned,
+    check_error,
+    check_images_follow_the_plan,
     check_masks_have_the_size_of_their_images,
-    check_refused,
-    check_verify_names_a_surplus_and_a_truncated_image,
-    each_fault,
+    check_verify_names_additional_and_truncated_images,
+    parametrize_faults,
 )
 from tests.datasets.trees import LABELS, needs, planned, put_image
 
@@ -40,7 +40,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_images_are_paired_by_the_number_before_the_angle(tree: Path) -> None:
+def test_images_are_paired_by_the_number_of_the_person(tree: Path) -> None:
     contents = Viper().read(tree)
 
     rows = contents.table.rows
@@ -51,7 +51,7 @@ def test_images_are_paired_by_the_number_before_the_angle(tree: Path) -> None:
     assert contents.splits is None
 
 
-def test_cameras_may_lie_directly_in_the_dataset_folder(tree: Path) -> None:
+def test_cameras_may_be_directly_in_the_dataset_folder(tree: Path) -> None:
     for camera in ("cam_a", "cam_b"):
         (tree / "VIPeR" / camera).rename(tree / camera)
     (tree / "VIPeR").rmdir()
@@ -76,34 +76,34 @@ def empty_camera(tree: Path) -> None:
         file.unlink()
 
 
-@each_fault(
+@parametrize_faults(
     (remove_camera, r"folder .*cam_b is missing"),
     (remove_person, r"1 people of cam_a have no image in cam_b, first 002_0\.bmp"),
-    (show_twice, r"cam_a holds two images of one person, 002_0\.bmp and 002_45\.bmp"),
-    (empty_camera, r"cam_a holds no frames named like"),
+    (show_twice, r"cam_a has two images of one person, 002_0\.bmp and 002_45\.bmp"),
+    (empty_camera, r"cam_a has no frames with names like"),
 )
-def test_a_tree_that_differs_is_refused_with_the_first_difference(
-    tree: Path, fault: Callable[[Path], None], message: str
-) -> None:
+def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], None], message: str) -> None:
     fault(tree)
 
-    check_refused(Viper(), tree, message)
+    check_error(Viper(), tree, message)
 
 
-def test_three_people_are_not_the_published_dataset(tree: Path) -> None:
-    with pytest.raises(DatasetError, match=r"not the published viper: dataset: 1,258 tracklets missing"):
+def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"differs from the published viper: dataset: tracklets: 6 found, 1,264 published"
+    ):
         check_official(Viper(), Viper().read(tree))
 
 
-def test_verify_names_a_truncated_image_and_one_too_much(tree: Path) -> None:
-    check_verify_names_a_surplus_and_a_truncated_image(Viper(), tree, "VIPeR/cam_a")
+def test_verify_names_unexpected_and_truncated_images(tree: Path) -> None:
+    check_verify_names_additional_and_truncated_images(Viper(), tree, "VIPeR/cam_a")
 
 
-def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
+def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
     plan = layout.plan_tree(SMALL)
     contents = Viper().read(rendered)
 
-    check_images_are_those_planned(Viper(), rendered, plan)
+    check_images_follow_the_plan(Viper(), rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
     assert {job.size for job in plan.jobs} == {(48, 128)}
     assert len(contents.table) == 12
@@ -116,7 +116,7 @@ def test_a_rendered_tree_is_read_back_as_planned(rendered: Path) -> None:
             assert set(np.unique(mask)) <= {0, 1, 2}
 
 
-def test_the_angle_differs_between_the_cameras(rendered: Path) -> None:
+def test_angles_differ_between_cameras(rendered: Path) -> None:
     a, b = (
         [name.removesuffix(".bmp").split("_") for (name,) in names]
         for _, names in Viper().read(rendered).table.rows.groupby("camid")["frames"]
@@ -127,7 +127,7 @@ def test_the_angle_differs_between_the_cameras(rendered: Path) -> None:
 
 
 @pytest.mark.usefixtures("cheap_people")
-def test_a_full_tree_has_the_official_counts_and_numbers_with_gaps() -> None:
+def test_full_tree_has_the_official_counts_and_numbers_with_gaps() -> None:
     plan = planned(layout.LAYOUT, SyntheticSettings())
     names = [job.frames[0].split("/")[-2:] for job in plan.jobs]
     numbers = {
@@ -141,24 +141,24 @@ def test_a_full_tree_has_the_official_counts_and_numbers_with_gaps() -> None:
     assert (official.tracklets, official.people) == (len(plan.jobs), 632)
 
 
-def test_other_layouts_of_the_same_seed_show_other_people() -> None:
+def test_layouts_of_one_seed_have_different_people() -> None:
     here = {job.person for job in layout.plan_tree(SyntheticSettings(people=10)).jobs}
 
     assert not here & set(draw_people(0, 10))
     assert here != {job.person for job in layout.plan_tree(SyntheticSettings(people=10, seed=1)).jobs}
 
 
-def test_more_people_than_three_digits_number_are_refused() -> None:
+def test_number_of_people_out_of_range_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"people must be a whole number in \[2, 1000\], got 1001"):
         layout.plan_tree(SyntheticSettings(people=1001))
 
 
-def test_labels_cannot_be_followed_since_the_dataset_has_none(tmp_path: Path) -> None:
+def test_label_files_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="layout 'viper' does not support labels"):
         layout.LAYOUT.resolve(SyntheticSettings(labels=tmp_path))
 
 
 @needs("viper/splits_neu.json")
-def test_a_published_split_numbers_as_many_people_as_the_dataset_has() -> None:
+def test_published_split_has_all_people_of_the_dataset() -> None:
     for split in json.loads((LABELS / "viper/splits_neu.json").read_text(encoding="utf-8")):
         assert sorted(split["train"] + split["test"]) == list(range(Viper.official[""].people or 0))

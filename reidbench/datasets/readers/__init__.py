@@ -1,1 +1,1 @@
-"""Readers of official layouts, one file a dataset."""
+"""Readers of official layouts, one module per dataset."""

@@ -19,11 +19,11 @@ IMAGE = re.compile(r"(?P<person>(?!0000)\d{4})_c(?P<camera>[1-8])_f(?P<frame>\d{
 class DukeMtmcReid(Dataset):
     """Reads the folders of images; the labels are in the file names.
 
-    The distractors of the gallery are 408 people with ordinary numbers whom no query asks for.
+    The distractors of the gallery are 408 people with ordinary numbers who have no query.
     """
 
     name = "dukemtmc-reid"
-    official = {  # noqa: RUF012  a table, not state
+    official = {  # noqa: RUF012
         "train": Counts(
             tracklets=16_522, people=702, by_camera=(2809, 3009, 1088, 1395, 1685, 3700, 1330, 1506)
         ),
@@ -43,9 +43,9 @@ class DukeMtmcReid(Dataset):
         rows: list[tuple[int, int, str, tuple[str, ...]]] = []
         parts = {}
         for part, name in FOLDERS.items():
-            first, here = len(rows), (root / name).relative_to(folder).as_posix()
+            first, path = len(rows), (root / name).relative_to(folder).as_posix()
             for match in matching_files(root / name, IMAGE):
-                rows.append((int(match["person"]), int(match["camera"]), here, (match.string,)))
+                rows.append((int(match["person"]), int(match["camera"]), path, (match.string,)))
             parts[part] = np.arange(first, len(rows))
         return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 

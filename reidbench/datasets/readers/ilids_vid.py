@@ -1,4 +1,4 @@
-"""iLIDS-VID (Wang et al., ECCV 2014): two cameras, one tracklet of each person in each."""
+"""iLIDS-VID (Wang et al., ECCV 2014): two cameras, one tracklet per person and camera."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, frames_in, load_mat, subfolders
+from reidbench.datasets.matlab import load_mat
+from reidbench.datasets.reader import Counts, Dataset, frames_in, subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -22,8 +23,8 @@ class IlidsVid(Dataset):
     """Reads `i-LIDS-VID/sequences/cam{1,2}/person*/` and the split file of the archive."""
 
     name = "ilids-vid"
-    # 22 to 192 frames, by two independent inventories; papers write 23 to 192
-    official = {  # noqa: RUF012  a table, not state
+    # Tracklets have 22 to 192 frames according to two independent inventories; papers write 23 to 192.
+    official = {  # noqa: RUF012
         "": Counts(tracklets=600, people=300, frames=42_459, by_camera=(300, 300)),
     }
 
@@ -31,16 +32,16 @@ class IlidsVid(Dataset):
         """Read both cameras and the splits.
 
         Raises:
-            DatasetError: a camera, a person in one of them, all frames of a tracklet or a valid split is
-                missing.
+            DatasetError: a camera, a person in a camera or all frames of a tracklet are missing, or the split file is
+                damaged.
         """
         cameras = {camera: self._people(folder, camera) for camera in (1, 2)}
         self._check_same_people(folder, cameras)
         people = tuple(sorted(cameras[1], key=lambda pid: cameras[1][pid].name))
         rows = [
-            (pid, camera, place.relative_to(folder).as_posix(), frames_in(place, FRAME))
-            for camera, places in cameras.items()
-            for pid, place in ((pid, places[pid]) for pid in people)
+            (pid, camera, tracklets[pid].relative_to(folder).as_posix(), frames_in(tracklets[pid], FRAME))
+            for camera, tracklets in cameras.items()
+            for pid in people
         ]
         order = np.array(people, dtype=np.int64)
         positions = read_splits(folder / SPLIT_FILE, len(people))
@@ -55,22 +56,24 @@ class IlidsVid(Dataset):
         return [folder / SEQUENCES]
 
     def _people(self, folder: Path, camera: int) -> dict[int, Path]:
-        found = subfolders(folder / SEQUENCES / f"cam{camera}")
-        return {int(match[1]): place for place in found if (match := PERSON.fullmatch(place.name))}
+        paths = subfolders(folder / SEQUENCES / f"cam{camera}")
+        return {int(match[1]): path for path in paths if (match := PERSON.fullmatch(path.name))}
 
     def _check_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:
-        for here, there in ((1, 2), (2, 1)):
-            if alone := sorted(set(cameras[here]) - set(cameras[there])):
+        for one, other in ((1, 2), (2, 1)):
+            if unpaired := sorted(set(cameras[one]) - set(cameras[other])):
                 raise DatasetError(
-                    f"{folder}: {len(alone)} people of cam{here} have no folder under cam{there}, "
-                    f"first person{alone[0]:03d}; restore them from the archive"
+                    f"{folder}: {len(unpaired)} people of cam{one} have no folder in cam{other}, "
+                    f"first person{unpaired[0]:03d}; restore them from the archive"
                 )
         if not cameras[1]:
-            raise DatasetError(f"{folder / SEQUENCES}: no person folders; unpack the dataset's archive again")
+            raise DatasetError(
+                f"{folder / SEQUENCES} has no person folders; unpack the dataset's archive again"
+            )
 
 
 def read_splits(file: Path, people: int) -> IntArray | None:
-    """Return `ls_set` as 0-based positions (trials, people), or None when the dataset ships no split file.
+    """Return `ls_set` as 0-based positions (trials, people), or None if there is no split file.
 
     The values of the file are 1-based positions in the sorted list of person folders, not folder numbers.
 
@@ -83,7 +86,7 @@ def read_splits(file: Path, people: int) -> IntArray | None:
     expected = np.arange(1, people + 1)
     if positions.ndim != 2 or any(not np.array_equal(np.sort(row), expected) for row in positions):
         raise DatasetError(
-            f"split file {file}: rows must be permutations of 1..{people}, the number of person folders, "
+            f"split file {file}: rows must be permutations of 1..{people} (the number of person folders), "
             f"got an array {positions.shape} with values up to {positions.max(initial=0)}; restore file and folders"
         )
     return positions - 1

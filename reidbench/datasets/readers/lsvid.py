@@ -1,4 +1,4 @@
-"""LS-VID (Li et al., ICCV 2019): tracklets of fifteen cameras, named by lists of file name prefixes."""
+"""LS-VID (Li et al., ICCV 2019): tracklets of fifteen cameras, in lists of file name prefixes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
+from reidbench.datasets.matlab import load_mat
 from reidbench.datasets.reader import Counts, Dataset
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
@@ -21,29 +21,30 @@ from reidbench.errors import DatasetError
 FRAME = re.compile(r"[^_]+_[^_]+_c?(?P<camera>\d+)_(?:.*?)(?P<frame>\d+)\.(?:jpe?g|png)")
 ROOT = "LS-VID"
 LISTS = {"train": "list_seq_train.txt", "validation": "list_seq_val.txt", "gallery": "list_seq_test.txt"}
-LIST_FOLDERS = ("list_sequence", "info/list_sequence")  # copies differ
+# Copies of the dataset differ.
+LIST_FOLDERS = ("list_sequence", "info/list_sequence")
 QUERY_FILES = ("test/data/info_test.mat", "info/data/info_test.mat")
 CAMERAS = 15
 _Row = tuple[int, int, str, tuple[str, ...]]
 
 
 class Track(NamedTuple):
-    """A line of a list: the folder and how the names of the frames in it begin, and the number of the person."""
+    """A line of a list: folder, prefix of the file names, and number of the person."""
 
     folder: PurePosixPath
-    stem: str
+    prefix: str
     pid: int
 
 
 class LsVid(Dataset):
-    """Reads the lists of `LS-VID/list_sequence/` and the frames whose names begin as they say.
+    """Reads the lists of `LS-VID/list_sequence/` and the frames with the prefixes in them.
 
-    Parts: "train"; "validation"; "gallery", which is every row of the test list, queries among them; "query". There
-    is neither junk nor are there distractors: where lists count people from 0, all their numbers are raised by one.
+    Parts: "train"; "validation"; "gallery", every row of the test list, including queries; "query". There is no junk
+    and there are no distractors: if the lists number people from 0, the pid is the number plus 1.
     """
 
     name = "lsvid"
-    official = {  # noqa: RUF012  a table, not state
+    official = {  # noqa: RUF012
         "": Counts(tracklets=14_943, people=3_772, frames=2_982_685, exact=False),
         "train": Counts(tracklets=2_831, people=842),
         "validation": Counts(tracklets=779, people=200),
@@ -52,19 +53,19 @@ class LsVid(Dataset):
     }
 
     def read_layout(self, folder: Path) -> DatasetContents:
-        """Read the lists, list each folder they name once, and read the queries.
+        """Read the lists, the names in each of their folders, and the queries.
 
         Raises:
             DatasetError: a list, the query file, a folder or all frames of a track are missing or damaged.
         """
         lists = {part: _read_list(_list_file(folder, part)) for part in LISTS}
-        first = 1 if any(track.pid == 0 for track in chain(*lists.values())) else 0
+        offset = 1 if any(track.pid == 0 for track in chain(*lists.values())) else 0
         names = _Names(folder / ROOT)
         rows: list[_Row] = []
         parts = {}
         for part, tracks in lists.items():
             parts[part] = len(rows) + np.arange(len(tracks))
-            rows += [_row(names, track, track.pid + first) for track in tracks]
+            rows += [_row(names, track, track.pid + offset) for track in tracks]
         queries = read_queries(_existing(folder / ROOT, QUERY_FILES), len(parts["gallery"]))
         return DatasetContents(
             TrackletTable.of(folder, rows),
@@ -82,25 +83,23 @@ def read_queries(file: Path, tracks: int) -> IntArray:
     """Return the queries as ascending rows of the test list, from 0.
 
     Args:
-        file: MATLAB v7.3, which is HDF5; its dataset `query` holds 1-based rows.
-        tracks: rows of the test list.
+        file: MATLAB file; its variable `query` has 1-based rows.
+        tracks: number of rows of the test list.
 
     Raises:
-        DatasetError: the file is damaged or lacks the dataset, or a query is no row or a repeated one.
+        DatasetError: the file is damaged or lacks the variable, or a query is not a row or is repeated.
     """
-    try:
-        with h5py.File(file, "r") as contents:
-            found = np.asarray(contents["query"][()])
-        rows = np.sort(found.ravel().astype(np.int64)) - 1
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    values = np.asarray(load_mat(file, "query")["query"])
+    if not np.issubdtype(values.dtype, np.number):
         raise DatasetError(
-            f"{file}: dataset 'query' cannot be read ({error}); restore it from the archive"
-        ) from error
+            f"{file}: 'query' must have row numbers, got {values.dtype}; restore it from the archive"
+        )
+    rows = np.sort(values.ravel().astype(np.int64)) - 1
     if not len(rows) or rows[0] < 0 or rows[-1] >= tracks or (np.diff(rows) == 0).any():
-        ends = f"{rows[0] + 1}..{rows[-1] + 1}" if len(rows) else "no range"
+        values_range = f" in {rows[0] + 1}..{rows[-1] + 1}" if len(rows) else ""
         raise DatasetError(
-            f"{file}: queries must be different lines in 1..{tracks} of {LISTS['gallery']}, got {len(rows)} values in "
-            f"{ends}; restore both files from the archive"
+            f"{file}: queries must be different lines in 1..{tracks} of {LISTS['gallery']}, got {len(rows)} values"
+            f"{values_range}; restore both files from the archive"
         )
     return rows
 
@@ -112,54 +111,54 @@ class _Names:
         self._root = root
         self._listed: dict[PurePosixPath, list[str]] = {}
 
-    def beginning(self, folder: PurePosixPath, stem: str) -> list[str]:
-        """Return the sorted names of files of a folder that begin with the stem.
+    def with_prefix(self, folder: PurePosixPath, prefix: str) -> list[str]:
+        """Return the sorted file names in a folder that start with the prefix.
 
         Raises:
             DatasetError: the folder is missing.
         """
         if folder not in self._listed:
-            place = self._root / folder
-            if not place.is_dir():
-                raise DatasetError(f"folder {place} is missing; unpack the dataset's archive again")
-            self._listed[folder] = sorted(entry.name for entry in os.scandir(place))
+            path = self._root / folder
+            if not path.is_dir():
+                raise DatasetError(f"folder {path} is missing; unpack the dataset's archive again")
+            self._listed[folder] = sorted(entry.name for entry in os.scandir(path))
         names = self._listed[folder]
-        return names[bisect_left(names, stem) : bisect_left(names, stem + chr(0x10FFFF))]
+        return names[bisect_left(names, prefix) : bisect_left(names, prefix + chr(0x10FFFF))]
 
 
 def _row(names: _Names, track: Track, pid: int) -> _Row:
-    found = names.beginning(track.folder, track.stem)
-    matches = [match for name in found if (match := FRAME.fullmatch(name))]
-    # a stem that ends in camera 1 is not meant to take the frames of camera 10
-    after = len(track.stem)
-    ended = [match for match in matches if not match.string[after : after + 1].isdigit()]
-    ordered = sorted(ended or matches, key=lambda match: int(match["frame"]))
+    candidates = names.with_prefix(track.folder, track.prefix)
+    matches = [match for name in candidates if (match := FRAME.fullmatch(name))]
+    # A prefix that ends in camera 1 must not match the frames of camera 10.
+    end = len(track.prefix)
+    complete = [match for match in matches if not match.string[end : end + 1].isdigit()]
+    ordered = sorted(complete or matches, key=lambda match: int(match["frame"]))
     cameras = {int(match["camera"]) for match in ordered}
     if len(cameras) != 1 or not cameras <= set(range(1, CAMERAS + 1)):
         raise DatasetError(
-            f"{ROOT}/{track.folder}/{track.stem}*: {len(ordered)} frames of cameras {sorted(cameras)}, where a track "
-            f"has frames of one camera of 1..{CAMERAS}, the third part of names like 0001_0001_01_0001.jpg; "
+            f"{ROOT}/{track.folder}/{track.prefix}*: frames of a track must have one camera in 1..{CAMERAS} (the third "
+            f"number in names like 0001_0001_01_0001.jpg), got {len(ordered)} frames of cameras {sorted(cameras)}; "
             "restore them from the archive"
         )
     return pid, cameras.pop(), (ROOT / track.folder).as_posix(), tuple(match.string for match in ordered)
 
 
 def _list_file(folder: Path, part: str) -> Path:
-    return _existing(folder / ROOT, [f"{place}/{LISTS[part]}" for place in LIST_FOLDERS])
+    return _existing(folder / ROOT, [f"{name}/{LISTS[part]}" for name in LIST_FOLDERS])
 
 
-def _existing(root: Path, places: Sequence[str]) -> Path:
-    for place in places:
-        if (root / place).is_file():
-            return root / place
-    raise DatasetError(f"{root} has no file {' or '.join(places)}; unpack the dataset's archive again")
+def _existing(root: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise DatasetError(f"{root} has no file {' or '.join(names)}; unpack the dataset's archive again")
 
 
 def _read_list(file: Path) -> list[Track]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file} cannot be read ({error}); restore it from the archive") from error
+        raise DatasetError(f"cannot read {file}: {error}; restore it from the archive") from error
     tracks = [_track(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not tracks:
         raise DatasetError(f"{file} is empty; restore it from the archive")
@@ -168,11 +167,11 @@ def _read_list(file: Path) -> list[Track]:
 
 def _track(file: Path, number: int, line: str) -> Track:
     prefix, _, person = line.strip().rpartition(" ")
-    folder, _, stem = prefix.strip().lstrip("/").rpartition("/")
+    folder, _, prefix = prefix.strip().lstrip("/").rpartition("/")
     path = PurePosixPath(folder)
-    if not folder + stem or ".." in path.parts or not person.isdecimal():
+    if not folder + prefix or ".." in path.parts or not person.isdecimal():
         raise DatasetError(
-            f"{file} line {number} is {line!r}, not the beginning of file names, a blank and the number of a person; "
+            f"{file}, line {number} must be a prefix of file names, a space and the number of a person, got {line!r}; "
             "restore it from the archive"
         )
-    return Track(path, stem, int(person))
+    return Track(path, prefix, int(person))

@@ -19,7 +19,7 @@ FOLDERS = {
     "gallery": "bounding_box_test",
     "query_boxes": "gt_bbox",
 }
-# 24 files of the release end in .jpg.jpg
+# 24 files of the release end in .jpg.jpg.
 IMAGE = re.compile(
     r"(?P<person>-1|\d{4})_c(?P<camera>[1-6])s(?P<sequence>\d)_(?P<frame>\d{6})_(?P<box>\d{2})\.jpg(\.jpg)?"
 )
@@ -28,12 +28,12 @@ IMAGE = re.compile(
 class Market1501(Dataset):
     """Reads the folders of images; the labels are in the file names.
 
-    `query_boxes` are the hand-drawn boxes for multi-query evaluation, of training people too; copies without them
-    have no such part.
+    The part "query_boxes" has the hand-drawn boxes for multi-query evaluation, also of training people. It is absent
+    in copies without them.
     """
 
     name = "market1501"
-    official = {  # noqa: RUF012  a table, not state
+    official = {  # noqa: RUF012
         "train": Counts(tracklets=12_936, people=751, by_camera=(2017, 1709, 2707, 920, 2338, 3245)),
         "query": Counts(tracklets=3_368, people=750, by_camera=(668, 530, 717, 248, 622, 583)),
         "gallery": Counts(
@@ -47,11 +47,11 @@ class Market1501(Dataset):
     }
 
     def read_layout(self, folder: Path) -> DatasetContents:
-        """Read all parts; rows are in the order of the sorted names, which official label files follow.
+        """Read all parts; rows are in the order of the sorted names, as in official label files.
 
         Raises:
-            DatasetError: a folder or all its images are missing, or an image for training or a query shows
-                nobody in particular.
+            DatasetError: a folder or all its images are missing, or a training image or a query is junk or a
+                distractor.
         """
         root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
         rows: list[tuple[int, int, str, tuple[str, ...]]] = []
@@ -60,26 +60,26 @@ class Market1501(Dataset):
             if part == "query_boxes" and not (root / name).is_dir():
                 continue
             first = len(rows)
-            rows += _images(folder, root / name, anybody=part == "gallery")
+            rows += _rows(folder, root / name, is_gallery=part == "gallery")
             parts[part] = np.arange(first, len(rows))
         return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
-        """Return the folders of images that are there."""
+        """Return the folders of images that exist."""
         root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
         return [root / name for name in FOLDERS.values() if (root / name).is_dir()]
 
 
-def _images(folder: Path, place: Path, *, anybody: bool) -> list[tuple[int, int, str, tuple[str, ...]]]:
-    """Return the rows of one folder; only with `anybody` may images show distractors and junk."""
-    here = place.relative_to(folder).as_posix()
+def _rows(root: Path, folder: Path, *, is_gallery: bool) -> list[tuple[int, int, str, tuple[str, ...]]]:
+    """Return the rows of one folder; only the gallery may have distractors and junk."""
+    path = folder.relative_to(root).as_posix()
     rows: list[tuple[int, int, str, tuple[str, ...]]] = []
-    for match in matching_files(place, IMAGE):
+    for match in matching_files(folder, IMAGE):
         pid = int(match["person"])
-        if pid <= 0 and not anybody:
+        if pid <= 0 and not is_gallery:
             raise DatasetError(
-                f"{place / match.string} is of person {match['person']}: such images lie in {FOLDERS['gallery']} only; "
+                f"{folder / match.string} has person {match['person']}, which only {FOLDERS['gallery']} may have; "
                 "unpack the dataset's archive again"
             )
-        rows.append((pid, int(match["camera"]), here, (match.string,)))
+        rows.append((pid, int(match["camera"]), path, (match.string,)))
     return rows

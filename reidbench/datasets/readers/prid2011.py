@@ -18,19 +18,21 @@ FRAME = re.compile(r"(?P<frame>\d+)\.png")
 SEQUENCES = "prid_2011/multi_shot"
 SPLIT_FILE = "splits_prid2011.json"
 CAMERAS = ("cam_a", "cam_b")
-SHARED_PEOPLE = 200  # the same people in both cameras up to this number, and nobody in common above it
-OTHERS_OF_B = 1_000  # added to the numbers above, which camera a uses for people of its own
+# Numbers up to this one are the same people in both cameras; higher numbers are different people.
+SHARED_PEOPLE = 200
+# Added to the higher numbers of camera b, since camera a has the same numbers for other people.
+OFFSET_OF_B = 1_000
 
 
 class Prid2011(Dataset):
-    """Reads `prid_2011/multi_shot/cam_{a,b}/person_*/` and the split file that usually lies beside it.
+    """Reads `prid_2011/multi_shot/cam_{a,b}/person_*/` and the split file in the dataset folder.
 
-    Camera a is 1, camera b is 2. The part "shared" holds the tracklets of the people both cameras see.
+    Camera a is 1, camera b is 2. The part "shared" has the tracklets of the people in both cameras.
     """
 
     name = "prid2011"
-    # how many people each camera sees is known from the project page only
-    official = {  # noqa: RUF012  a table, not state
+    # The number of people per camera is known only from the project page.
+    official = {  # noqa: RUF012
         "": Counts(tracklets=1_134, people=934, by_camera=(385, 749), exact=False),
         "shared": Counts(tracklets=400, people=200, by_camera=(200, 200)),
     }
@@ -39,15 +41,15 @@ class Prid2011(Dataset):
         """Read both cameras and the splits.
 
         Raises:
-            DatasetError: a camera, a shared person in one of them or all frames of a tracklet are missing, or the
+            DatasetError: a camera, a shared person in a camera or all frames of a tracklet are missing, or the
                 split file is damaged.
         """
         cameras = [_people(folder / SEQUENCES / camera) for camera in CAMERAS]
         shared = _shared(folder, cameras)
         rows = [
-            (_pid(number, camid), camid, place.relative_to(folder).as_posix(), frames_in(place, FRAME))
-            for camid, places in enumerate(cameras, start=1)
-            for number, place in places.items()
+            (_pid(number, camid), camid, path.relative_to(folder).as_posix(), frames_in(path, FRAME))
+            for camid, tracklets in enumerate(cameras, start=1)
+            for number, path in tracklets.items()
         ]
         pids = np.array([row[0] for row in rows], dtype=np.int64)
         return DatasetContents(
@@ -58,19 +60,19 @@ class Prid2011(Dataset):
         )
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
-        """Return the folder of both cameras; the single images beside it are copies of frames."""
+        """Return the folder of both cameras; the single images next to it are copies of frames."""
         return [folder / SEQUENCES]
 
 
 def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
-    """Return the person numbers (trials, P) of each division, the tested half first; None without a file.
+    """Return the person numbers (trials, P) of each split, tested half first; None without a file.
 
     Args:
         file: a JSON list of objects with the lists `train` and `test` of folder names.
-        people: the numbers that may occur.
+        people: the allowed numbers.
 
     Raises:
-        DatasetError: the file is no such list, or its halves differ in size, overlap, or divide different people.
+        DatasetError: the file has another form, or its halves differ in size, overlap, or split different people.
     """
     if not file.exists():
         return None
@@ -80,18 +82,18 @@ def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DatasetError(
-            f"split file {file} is not a list of objects with 'train' and 'test' folder names ({reason}); restore it"
+            f"split file {file} must be a list of objects with 'train' and 'test' folders, but {reason}; restore it"
         ) from error
     for trial, (test, train) in enumerate(halves, start=1):
-        _check_division(file, trial, test, train, people)
+        _check_split(file, trial, test, train, people)
     if len({tuple(sorted(test + train)) for test, train in halves}) != 1:
         raise DatasetError(
-            f"split file {file}: its {len(halves)} trials must divide the same people; restore it"
+            f"split file {file}: its {len(halves)} trials must split the same people; restore it"
         )
     return np.array([test + train for test, train in halves], dtype=np.int64)
 
 
-def _check_division(file: Path, trial: int, test: list[int], train: list[int], people: Sequence[int]) -> None:
+def _check_split(file: Path, trial: int, test: list[int], train: list[int], people: Sequence[int]) -> None:
     where = f"split file {file}, trial {trial}"
     if len(test) != len(train) or not test:
         raise DatasetError(
@@ -99,10 +101,10 @@ def _check_division(file: Path, trial: int, test: list[int], train: list[int], p
             "restore it"
         )
     if len(set(test + train)) != len(test + train):
-        raise DatasetError(f"{where}: somebody is listed twice; restore it")
+        raise DatasetError(f"{where}: a person is listed twice; restore it")
     if unknown := sorted(set(test + train) - set(people)):
         raise DatasetError(
-            f"{where}: person_{unknown[0]:04d} is not among the {len(people)} people of both cameras; "
+            f"{where}: person_{unknown[0]:04d} is not one of the {len(people)} people in both cameras; "
             "restore the file or the folders"
         )
 
@@ -110,27 +112,27 @@ def _check_division(file: Path, trial: int, test: list[int], train: list[int], p
 def _number(name: str) -> int:
     match = PERSON.fullmatch(name)
     if match is None:
-        raise ValueError(f"'{name}' is no folder like person_0001")
+        raise ValueError(f"'{name}' is not a folder name like person_0001")
     return int(match[1])
 
 
 def _people(camera: Path) -> dict[int, Path]:
-    found = {int(match[1]): place for place in subfolders(camera) if (match := PERSON.fullmatch(place.name))}
-    if not found:
-        raise DatasetError(f"{camera}: no person folders; unpack the dataset's archive again")
-    return dict(sorted(found.items()))
+    people = {int(match[1]): path for path in subfolders(camera) if (match := PERSON.fullmatch(path.name))}
+    if not people:
+        raise DatasetError(f"{camera} has no person folders; unpack the dataset's archive again")
+    return dict(sorted(people.items()))
 
 
 def _shared(folder: Path, cameras: Sequence[dict[int, Path]]) -> tuple[int, ...]:
     in_a, in_b = ({number for number in camera if number <= SHARED_PEOPLE} for camera in cameras)
-    if alone := sorted(in_a ^ in_b):
-        lacking = CAMERAS[alone[0] in in_a]
+    if unpaired := sorted(in_a ^ in_b):
+        camera = CAMERAS[unpaired[0] in in_a]
         raise DatasetError(
-            f"{folder}: {len(alone)} of the people 1..{SHARED_PEOPLE} have a folder in one camera only, first "
-            f"person_{alone[0]:04d}, who is missing in {lacking}; restore them from the archive"
+            f"{folder}: {len(unpaired)} of the people 1..{SHARED_PEOPLE} have a folder in only one camera, first "
+            f"person_{unpaired[0]:04d}, who is missing in {camera}; restore them from the archive"
         )
     return tuple(sorted(in_a))
 
 
 def _pid(number: int, camid: int) -> int:
-    return number + OTHERS_OF_B if camid == 2 and number > SHARED_PEOPLE else number
+    return number + OFFSET_OF_B if camid == 2 and number > SHARED_PEOPLE else number

@@ -1,4 +1,4 @@
-"""VIPeR (Gray et al., PETS 2007): two cameras, one image of each person in each."""
+"""VIPeR (Gray et al., PETS 2007): two cameras, one image per person and camera."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ IMAGE = re.compile(r"(?P<person>\d+)_(?P<angle>\d+)\.bmp")
 
 
 class Viper(Dataset):
-    """Reads `VIPeR/cam_{a,b}/`; a name holds the person's number, from 0 on with gaps, and the angle of view.
+    """Reads `VIPeR/cam_{a,b}/`; file names contain the number of the person and the angle of view.
 
-    pids are those numbers plus 1, since pid 0 is a distractor; `people` has them in ascending order, which published
-    splits number. There is no official split.
+    Numbers start at 0 and have gaps. The pid is the number plus 1, since pid 0 is a distractor. `people` has the pids
+    in ascending order, as published splits number them. There is no official split.
     """
 
     name = "viper"
-    official = {  # noqa: RUF012  a table, not state
+    official = {  # noqa: RUF012
         "": Counts(tracklets=1_264, people=632, by_camera=(632, 632)),
     }
 
@@ -31,15 +31,15 @@ class Viper(Dataset):
         """Read both cameras.
 
         Raises:
-            DatasetError: a camera, or a person in one of them, is missing, or a person has two images in one.
+            DatasetError: a camera, or a person in a camera, is missing, or a person has two images in a camera.
         """
         root = archive_folder(folder, ARCHIVE, CAMERAS[0])
         names = [_images(root / camera) for camera in CAMERAS]
-        for here, there in ((0, 1), (1, 0)):
-            if alone := sorted(set(names[here]) - set(names[there])):
+        for one, other in ((0, 1), (1, 0)):
+            if unpaired := sorted(set(names[one]) - set(names[other])):
                 raise DatasetError(
-                    f"{root}: {len(alone)} people of {CAMERAS[here]} have no image in {CAMERAS[there]}, "
-                    f"first {names[here][alone[0]]}; restore them from the archive"
+                    f"{root}: {len(unpaired)} people of {CAMERAS[one]} have no image in {CAMERAS[other]}, "
+                    f"first {names[one][unpaired[0]]}; restore them from the archive"
                 )
         people = tuple(sorted(names[0]))
         rows = [
@@ -55,14 +55,14 @@ class Viper(Dataset):
         return [root / camera for camera in CAMERAS]
 
 
-def _images(place: Path) -> dict[int, str]:
+def _images(folder: Path) -> dict[int, str]:
     """Return the image of each person in one camera."""
     images: dict[int, str] = {}
-    for match in matching_files(place, IMAGE):
+    for match in matching_files(folder, IMAGE):
         pid = int(match["person"]) + 1
         if pid in images:
             raise DatasetError(
-                f"{place} holds two images of one person, {images[pid]} and {match.string}; "
+                f"{folder} has two images of one person, {images[pid]} and {match.string}; "
                 "remove the one that is not in the archive"
             )
         images[pid] = match.string
