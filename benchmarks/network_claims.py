@@ -13,19 +13,17 @@ occluded and clear frames. All data is synthetic.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
-from reidbench.evaluation import paired_permutation_test
-from reidbench.leaderboard.rank import read_scores
+from reidbench.evaluation import Scores, Summary, paired_permutation_test_seeds
+from reidbench.records import Record
 
-Record = dict[str, Any]
 # Method, variant, and settings on top of the preset `small`.
 Row = tuple[str, str, dict[str, str]]
 
@@ -69,52 +67,51 @@ def run(row: Row, protocol: str, seed: int, arguments: argparse.Namespace) -> tu
         for assignment in [*arguments.set, *(f"{name}={value}" for name, value in settings.items())]:
             command += ["--set", assignment]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    record: Record = json.loads(answer.stdout)
-    name = f"{method}-{record['fingerprints']['run']}.json"
-    return arguments.output / "records" / protocol / name, record
+    record = Record.from_json(answer.stdout)
+    return arguments.output / "records" / protocol / f"{record.stem}.json", record
 
 
-def format_figure(summary: Mapping[str, float | None] | None, digits: int = 1, factor: float = 100) -> str:
+def format_figure(summary: Summary | None, digits: int = 1, factor: float = 100) -> str:
     """Return a mean with its interval as text."""
-    if summary is None or summary["mean"] is None:
+    if summary is None or summary.mean is None:
         return "-"
-    text = f"{factor * summary['mean']:.{digits}f}"
-    if summary["low"] is None or summary["high"] is None:
+    text = f"{factor * summary.mean:.{digits}f}"
+    if summary.low is None or summary.high is None:
         return text
-    return f"{text} [{factor * summary['low']:.{digits}f}, {factor * summary['high']:.{digits}f}]"
+    return f"{text} [{factor * summary.low:.{digits}f}, {factor * summary.high:.{digits}f}]"
 
 
-def format_attention(figures: Mapping[str, Any]) -> str:
+def format_attention(figures: Mapping[str, Summary]) -> str:
     """Return the mass of the attention on the person and the area of the person as text."""
     person, area = figures.get("person"), figures.get("person_area")
-    if person is None or area is None or person["mean"] is None:
+    if person is None or area is None or person.mean is None:
         return "-"
-    return f"{format_figure(person)} of {format_figure({**area, 'low': None})}"
+    return f"{format_figure(person)} of {format_figure(replace(area, low=None))}"
 
 
 def measure_rows(protocol: str, rows: Sequence[Row], arguments: argparse.Namespace) -> list[dict[str, str]]:
     """Run the rows of a protocol with every seed; return the lines of the table."""
     lines = []
     for seed in arguments.seeds:
-        full: dict[str, Any] = {}
+        full: dict[str, list[list[Scores]]] = {}
         for row in rows:
             method, variant, _ = row
             if seed != arguments.seeds[0] and (method == "color-lbp" or variant == "untrained"):
                 continue
             path, record = run(row, protocol, seed, arguments)
-            scores = read_scores(path, record)
+            scores = record.read_scores(path)
             full.setdefault(method, scores)
-            p = "" if variant == "full" else format_p(paired_permutation_test(scores, full[method]))
-            attention = (record.get("attention") or {}).get("figures", {})
+            p = "" if variant == "full" else format_p(paired_permutation_test_seeds(scores, full[method]))
+            attention = record.attention.figures if record.attention else {}
             lines.append(
                 {
                     "method": method,
                     "variant": variant,
                     "seed": str(seed),
-                    "rank-1": format_figure(record["figures"]["rank1"]),
+                    "rank-1": format_figure(record.figures["rank1"]),
                     "p": p,
-                    "mAP": format_figure(record["figures"]["map"]),
-                    "fit s": f"{record['seconds']['fit']:.0f}",
+                    "mAP": format_figure(record.figures["map"]),
+                    "fit s": f"{record.seconds.fit:.0f}",
                     "on the person, of area": format_attention(attention),
                     "occluded : clear": format_figure(attention.get("occluded_weight"), 2, 1),
                 }

@@ -21,7 +21,7 @@ from reidbench_plugins.siamese_convgru.network import SiameseConvGRU
 from reidbench_plugins.siamese_convgru.training import PairObjective
 
 from reidbench.nn import normalize_clips
-from reidbench.plugin import apply_overrides
+from reidbench.plugin.config import apply_overrides
 
 
 def measure(work: Callable[[], object], repeats: int, device: torch.device) -> list[float]:

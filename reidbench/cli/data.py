@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reidbench.cli.output import json_option, plugin_option, print_one
+from reidbench.cli.options import data_root_option, json_option, plugin_option, seed_option
+from reidbench.cli.output import print_item
 
 
 @click.group()
@@ -26,9 +27,7 @@ def data() -> None:
 @click.option(
     "--frames", type=int, help="Frames per tracklet [default: lengths like those of the real tracklets]."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the rendered people."
-)
+@seed_option
 @click.option(
     "--labels",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -63,11 +62,7 @@ def synthesize(
 
 @data.command()
 @click.argument("dataset")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Directory that contains the datasets [default: $REIDBENCH_DATA, else data].",
-)
+@data_root_option
 @click.option("--deep", is_flag=True, help="Also decode every frame and hash all contents.")
 @plugin_option
 @json_option
@@ -78,7 +73,7 @@ def verify(
     from dataclasses import asdict
 
     from reidbench.datasets.verify import verify as compare
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
     from reidbench.runner.data import find_dataset
 
     reader, folder = find_dataset(Plugins(plugin_files).dataset(dataset), data_root)
@@ -95,22 +90,18 @@ def verify(
         ],
         "marker": verification.marker_facts(),
     }
-    print_one(facts, as_json=as_json)
+    print_item(facts, as_json=as_json)
     if not verification.holds:
         raise SystemExit(1)
 
 
 @data.command()
 @click.argument("dataset", type=click.Choice(["cuhk03"]))
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Directory that contains the datasets [default: $REIDBENCH_DATA, else data].",
-)
+@data_root_option
 def extract(dataset: str, data_root: Path | None) -> None:
     """Extract the images of DATASET from its release file."""
     from reidbench.datasets.extract_cuhk03 import extract as write_images
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
     from reidbench.runner.data import find_dataset
 
     _, folder = find_dataset(Plugins().dataset(dataset), data_root)

@@ -25,11 +25,14 @@ def leaderboard() -> None:
 )  # fmt: skip
 def show(protocols: tuple[str, ...], form: str, output: Path) -> None:
     """Print a table of the records of each protocol, best first; complete runs only."""
-    from reidbench.leaderboard import boards, read_records, render
+    from reidbench.leaderboard import boards, render
+    from reidbench.records import read_records
 
     found = boards(read_records(output, protocols))
     if form == "json":
-        rows = [{"place": placed.place_text, **placed.record} for board in found for placed in board]
+        rows = [
+            {"place": placed.place_text, **placed.record.to_plain()} for board in found for placed in board
+        ]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif found:
         click.echo(render(found, form))  # type: ignore[arg-type]

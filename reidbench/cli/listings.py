@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from reidbench.cli.output import convention_option, json_option, plugin_option, print_listing, print_one
+from reidbench.cli.options import convention_option, json_option, plugin_option
+from reidbench.cli.output import print_item, print_listing
 
 
 @click.command()
@@ -16,7 +17,9 @@ from reidbench.cli.output import convention_option, json_option, plugin_option, 
 @json_option
 def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List methods; NAME shows one with its settings and presets."""
-    from reidbench.plugin import Plugins, describe_settings, load_target
+    from reidbench.plugin.config import describe_settings
+    from reidbench.plugin.manager import Plugins
+    from reidbench.plugin.specs import load_target
 
     found = Plugins(plugin_files)
     if name is None:
@@ -38,7 +41,7 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
         "default": default,
         "settings": describe_settings(config),
     }
-    print_one(facts, as_json=as_json)
+    print_item(facts, as_json=as_json)
 
 
 @click.command()
@@ -50,7 +53,7 @@ def protocols(
     name: str | None, conventions: dict[str, str], plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
     """List protocols; NAME shows one with its conventions and the source of each number."""
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
     from reidbench.protocols import explain_protocol, load_protocol
 
     found = Plugins(plugin_files)
@@ -73,7 +76,7 @@ def protocols(
         facts |= {**protocol.semantics(), "sources": dict(protocol.sources)}
     else:
         facts |= {"dataset": protocol.dataset, "modality": protocol.modality, "version": protocol.version}
-    print_one({**facts, "rules": explain_protocol(protocol)}, as_json=as_json)
+    print_item({**facts, "rules": explain_protocol(protocol)}, as_json=as_json)
 
 
 @click.command()
@@ -82,7 +85,7 @@ def protocols(
 @json_option
 def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List datasets; NAME shows one with its folder, and whether and how it is obtained."""
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
 
     found = Plugins(plugin_files)
     if name is None:
@@ -93,7 +96,7 @@ def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) ->
         print_listing(rows, as_json=as_json)
         return
     spec = found.dataset(name)
-    print_one(
+    print_item(
         {
             "name": spec.name,
             "folder": spec.folder,
@@ -112,7 +115,7 @@ def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) ->
 @json_option
 def plugins(strict: bool, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List plugins with their hooks, and those that failed with the reason."""
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
 
     found = Plugins(plugin_files)
     _ = found.methods, found.datasets, found.protocols  # a registering hook may fail too

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reidbench.cli.output import choice_options, plugin_option
+from reidbench.cli.options import choice_options, plugin_option
 
 
 @click.group()
 def plot() -> None:
-    """Draw what a fitted method does."""
+    """Draw figures of fitted methods."""
 
 
 @plot.command()
-@click.option("-m", "--method", required=True, help="Method whose attention is drawn.")
+@click.option("-m", "--method", required=True, help="Method with attention.")
 @click.option("-p", "--protocol", required=True, help="Protocol; its first trial is drawn.")
 @click.option(
     "--out",
@@ -32,40 +33,16 @@ def plot() -> None:
 )
 @choice_options
 @plugin_option
-def attention(
-    method: str,
-    protocol: str,
-    out: Path,
-    tracklets: int,
-    train_on: str | None,
-    conventions: dict[str, str],
-    data_root: Path | None,
-    synthetic: bool,
-    preset: str | None,
-    overrides: dict[str, str],
-    seed: int,
-    device: str,
-    plugin_files: tuple[Path, ...],
-) -> None:
-    """Draw where and when a method looks: frames with heat over them, weights of the frames below."""
+def attention(out: Path, tracklets: int, device: str, plugin_files: tuple[Path, ...], **choice: Any) -> None:
+    """Draw the attention of a method: heat maps over frames and the weights of the frames."""
     from reidbench.cache import Cache
-    from reidbench.plugin import Plugins, Runtime
-    from reidbench.progress import is_terminal
+    from reidbench.plugin import Runtime
+    from reidbench.plugin.manager import Plugins
     from reidbench.runner import RunRequest
     from reidbench.runner.attention_picture import draw_attention
     from reidbench.runner.device import resolve_device
 
-    request = RunRequest(
-        method=method,
-        protocol=protocol,
-        preset=preset,
-        overrides=overrides,
-        data_root=data_root,
-        synthetic=synthetic,
-        seed=seed,
-        conventions=conventions,
-        train_on=train_on,
-    )
-    runtime = Runtime(device=resolve_device(device), progress=is_terminal())
+    runtime = Runtime(device=resolve_device(device), progress=True)
+    request = RunRequest(**choice)
     draw_attention(request, Plugins(plugin_files), runtime, cache=Cache(), out=out, tracklets=tracklets)
     click.echo(out)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reidbench.cli.output import (
+from reidbench.cli.options import (
     choice_options,
     far_option,
     json_option,
     output_option,
+    parse_lengths,
     plugin_option,
-    print_listing,
+    rerank_option,
 )
-
-
-def _lengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in value.split(",")) if value else ()
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is not a list of numbers like 1,2,4,8") from None
+from reidbench.cli.output import print_listing
 
 
 @click.command()
-@click.option(
-    "-m", "--method", "methods", multiple=True, required=True, help="Method to run; may be repeated."
-)
+@click.option("-m", "--method", "methods", multiple=True, required=True, help="Method; may be repeated.")
 @click.option(
     "-p",
     "--protocol",
@@ -39,11 +32,24 @@ def _lengths(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 )
 @choice_options
 @click.option(
-    "--trials", type=click.IntRange(min=1), help="Run only the first N trials; the record is partial."
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Train with N seeds, from --seed on; one record reports all of them.",
 )
-@click.option("--rerank", is_flag=True, help="Re-rank with k-reciprocal neighbours; transductive.")
 @click.option(
-    "--lengths", callback=_lengths, help="Also test with these numbers of frames, query by gallery: 1,2,4,8."
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run only the first N trials; the record is partial.",
+)
+@rerank_option
+@click.option(
+    "--lengths",
+    callback=parse_lengths,
+    help="Also test with these numbers of query and gallery frames, for example 1,2,4,8.",
 )
 @far_option
 @click.option(
@@ -53,69 +59,42 @@ def _lengths(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 )
 @output_option
 @click.option(
-    "--resume/--no-resume", default=True, show_default=True, help="Use, or ignore, what the cache holds."
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Use cached results, or recompute everything.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the planned runs and exit.")
 @plugin_option
 @json_option
 def run(
     methods: tuple[str, ...],
     protocols: tuple[str, ...],
-    train_on: str | None,
-    conventions: dict[str, str],
-    data_root: Path | None,
-    synthetic: bool,
-    preset: str | None,
-    overrides: dict[str, str],
-    trials: int | None,
-    seed: int,
     device: str,
-    rerank: bool,
-    lengths: tuple[int, ...],
-    fars: tuple[float, ...],
-    save_features: Path | None,
     output: Path,
-    resume: bool,
     dry_run: bool,
     plugin_files: tuple[Path, ...],
     as_json: bool,
+    **choice: Any,
 ) -> None:
-    """Run methods on protocols: train, embed, match, and write a record of each."""
+    """Run methods on protocols: train, embed, match, and write one record per run."""
     from reidbench.leaderboard import render, unplaced
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
     from reidbench.runner import RunRequest, Session
 
     requests = [
-        RunRequest(
-            method=method,
-            protocol=protocol,
-            preset=preset,
-            overrides=overrides,
-            data_root=data_root,
-            synthetic=synthetic,
-            trials=trials,
-            seed=seed,
-            resume=resume,
-            conventions=conventions,
-            train_on=train_on,
-            rerank=rerank,
-            lengths=lengths,
-            fars=fars,
-            save_features=save_features,
-        )
-        for protocol in protocols
-        for method in methods
+        RunRequest(method=method, protocol=protocol, **choice) for protocol in protocols for method in methods
     ]
     session = Session(Plugins(plugin_files), device=device, output=output)
     if dry_run:
-        print_listing(session.outlines(requests), as_json=as_json)
+        print_listing(session.outline(requests), as_json=as_json)
         return
-    done = []
+    records = []
     for record, path in session.run(requests):
-        done.append(record)
+        records.append(record)
         if as_json:
-            click.echo(json.dumps(record, ensure_ascii=False))
+            click.echo(record.to_json())
         else:
             click.echo(f"record: {path}", err=True)
     if not as_json:
-        click.echo(render(unplaced(done), "table"))
+        click.echo(render(unplaced(records), "table"))

@@ -34,6 +34,10 @@ class FrameWindow:
             return files
         return files[: self.limit] if self.side == "first" else files[-self.limit :]
 
+    def length_of(self, frames: int) -> int:
+        """Return the number of frames inside the window for a tracklet with this many frames."""
+        return frames if self.side == "all" or self.limit is None else min(frames, self.limit)
+
 
 class TrackletView:
     """A tracklet without its label: an opaque id, the frames and, for methods that declare it, the camera."""

@@ -87,6 +87,11 @@ class Scores:
         return int((self.per_query["matches"] == 0).sum())
 
     @property
+    def last_rank(self) -> int:
+        """The last rank for which `cmc` is informative: the size of the gallery."""
+        return self.gallery
+
+    @property
     def map(self) -> float:
         """Mean of the non-interpolated average precision."""
         return self.figure("map")

@@ -71,6 +71,11 @@ class SingleShotScores(Scores):
         """The last rank whose expectation was computed."""
         return sum(_RANK_COLUMN.fullmatch(str(name)) is not None for name in self.per_query.columns)
 
+    @property
+    def last_rank(self) -> int:
+        """The last rank for which `cmc` is defined."""
+        return min(self.ranks, self.gallery)
+
     def query_values(self, name: str) -> NDArray[np.float64]:
         """Return the value (Q,) of each query whose mean is the figure, as `Scores.query_values` does.
 

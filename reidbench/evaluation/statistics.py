@@ -186,32 +186,45 @@ def paired_permutation_test(
     draws: int = 10_000,
     seed: int = 0,
 ) -> float:
-    """Test whether two methods differ in the mean of a figure over the same trials.
+    """Test whether two methods with one training seed each differ; see `paired_permutation_test_seeds`."""
+    return paired_permutation_test_seeds([first], [second], figure=figure, draws=draws, seed=seed)
 
-    If they do not, the names of the methods may be swapped for any identity of any trial, all of its queries
-    together; such swaps are drawn at random.
+
+def paired_permutation_test_seeds(
+    first: Sequence[Sequence[Scores]],
+    second: Sequence[Sequence[Scores]],
+    *,
+    figure: str = "rank1",
+    draws: int = 10_000,
+    seed: int = 0,
+) -> float:
+    """Test whether two methods differ in the mean of a figure over seeds and the same trials.
+
+    Under the null hypothesis, the two methods can be exchanged for each identity of each trial, with all its queries
+    and seeds together. The test draws such exchanges at random.
 
     Args:
-        first: scores of one method, a trial each.
-        second: scores of the other, of the same trials in the same order.
-        figure: a name as `Scores.figure` takes it.
-        draws: number of random swaps.
-        seed: of the swaps.
+        first: scores of one method: the trials of each training seed.
+        second: scores of the other method, of the same trials in the same order; the number of seeds may differ.
+        figure: a name that `Scores.figure` accepts.
+        draws: number of random exchanges.
+        seed: seed of the exchanges.
 
     Returns:
-        The two-sided p value (b + 1) / (draws + 1), where b draws differ at least as much as was observed; NaN
-        if in some trial no query counts.
+        The two-sided p value (b + 1) / (draws + 1), where b is the number of draws with a difference of at least the
+        observed size; NaN if no query counts in some trial.
 
     Raises:
-        FeatureError: no trial, or trials that are not the same.
+        FeatureError: there is no trial, or the trials differ.
         ConfigError: an unknown figure, or draws below 1.
     """
     _check_draws(draws)
-    if not first or len(first) != len(second):
-        raise FeatureError(f"both methods need the same trials, got {len(first)} and {len(second)}")
-    pairs = enumerate(zip(first, second, strict=True))
+    counts = {len(trials) for trials in (*first, *second)}
+    if not first or not second or len(counts) != 1 or 0 in counts:
+        raise FeatureError(f"both methods need the same trials, got {_counts(first)} and {_counts(second)}")
+    pairs = enumerate(zip(zip(*first, strict=True), zip(*second, strict=True), strict=True))
     parts = [_difference_by_identity(a, b, figure, trial) for trial, (a, b) in pairs]
-    differences = np.concatenate(parts) / len(first)
+    differences = np.concatenate(parts) / len(parts)
     observed = abs(differences.sum())
     if math.isnan(observed):
         return math.nan
@@ -220,8 +233,13 @@ def paired_permutation_test(
     for start in range(0, len(differences), _SIGN_COLUMNS):
         part = differences[start : start + _SIGN_COLUMNS]
         swapped += random.choice((-1.0, 1.0), size=(draws, len(part))) @ part
-    as_large = np.abs(swapped) >= observed - 1e-12  # the same difference, summed in another order, counts
+    # The tolerance counts the same difference, summed in another order, as equal.
+    as_large = np.abs(swapped) >= observed - 1e-12
     return float((as_large.sum() + 1) / (draws + 1))
+
+
+def _counts(seeds: Sequence[Sequence[Scores]]) -> str:
+    return ", ".join(str(len(trials)) for trials in seeds) or "0"
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -276,21 +294,42 @@ def _identity_sums(scores: Scores, figures: Sequence[str]) -> IdentitySums:
     return IdentitySums.of(pids, values[counted], np.ones((len(pids), 1)))
 
 
-def _difference_by_identity(first: Scores, second: Scores, figure: str, trial: int) -> Floats:
-    """Return what each identity (I,) of a trial adds to the difference of a figure between two methods."""
-    same = all(np.array_equal(first.per_query[name], second.per_query[name]) for name in ("pid", "matches"))
-    if not same or first.unmatched != second.unmatched:
-        raise FeatureError(
-            f"trial {trial}: the two methods were not evaluated on the same queries by the same rule; "
-            "compare records of one protocol fingerprint"
+def _difference_by_identity(
+    first: Sequence[Scores], second: Sequence[Scores], figure: str, trial: int
+) -> Floats:
+    """Return the part (I,) of each identity in the difference of a figure between two methods in one trial.
+
+    Args:
+        first: scores of one method, one per seed.
+        second: scores of the other method, one per seed.
+        figure: name of the figure.
+        trial: 0-based number of the trial, for messages.
+    """
+    reference = first[0]
+    for other in (*first[1:], *second):
+        same = all(
+            np.array_equal(reference.per_query[key], other.per_query[key]) for key in ("pid", "matches")
         )
-    difference = first.query_values(figure) - second.query_values(figure)
-    counted = ~np.isnan(difference)
-    if not counted.any():
+        if not same or reference.unmatched != other.unmatched:
+            raise FeatureError(
+                f"trial {trial}: the two methods were not evaluated on the same queries by the same rule; "
+                "compare records of one protocol fingerprint"
+            )
+    difference = _mean_over_seeds(first, figure) - _mean_over_seeds(second, figure)
+    is_counted = ~np.isnan(difference)
+    if not is_counted.any():
         return np.array([np.nan])
-    _, identity = np.unique(first.per_query["pid"].to_numpy()[counted], return_inverse=True)
-    sums = np.asarray(np.bincount(identity, weights=difference[counted]), dtype=np.float64)
-    return sums / int(counted.sum())
+    _, identity = np.unique(reference.per_query["pid"].to_numpy()[is_counted], return_inverse=True)
+    sums = np.asarray(np.bincount(identity, weights=difference[is_counted]), dtype=np.float64)
+    return sums / int(is_counted.sum())
+
+
+def _mean_over_seeds(scores: Sequence[Scores], figure: str) -> Floats:
+    """Return the mean value (Q,) of each query over the seeds."""
+    if len(scores) == 1:
+        return scores[0].query_values(figure)
+    mean: Floats = np.mean([part.query_values(figure) for part in scores], axis=0)
+    return mean
 
 
 def _check_draws(draws: int) -> None:

@@ -1,7 +1,6 @@
 """Leaderboards: records in, tables out."""
 
 from reidbench.leaderboard.rank import Placed, boards, unplaced
-from reidbench.leaderboard.read import read_records
 from reidbench.leaderboard.render_text import render
 
-__all__ = ["Placed", "boards", "read_records", "render", "unplaced"]
+__all__ = ["Placed", "boards", "render", "unplaced"]

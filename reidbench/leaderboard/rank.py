@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+from reidbench.evaluation import Scores, holm, paired_permutation_test_seeds
+from reidbench.records import Record
 
-from reidbench.errors import RecordError
-from reidbench.evaluation import Scores, holm, paired_permutation_test, scores_from_table
-
-Record = dict[str, Any]
 SIGNIFICANT = 0.05
 
 
@@ -53,53 +47,33 @@ def boards(records: Iterable[tuple[Path, Record]]) -> list[list[Placed]]:
     """
     groups: dict[tuple[str, bool], list[tuple[Path, Record]]] = {}
     for path, record in records:
-        if not record["partial"]:
+        if not record.partial:
             groups.setdefault(_board_key(record), []).append((path, record))
-    marks = ("protocol", "synthetic", "transductive")
-    ordered = sorted(groups.values(), key=lambda group: [group[0][1][mark] for mark in marks])
-    return [_board(group) for group in ordered]
+    return [_board(group) for group in sorted(groups.values(), key=lambda group: _sort_key(group[0][1]))]
+
+
+def _sort_key(record: Record) -> tuple[str, bool, bool]:
+    return record.protocol, record.synthetic, record.transductive
 
 
 def _board_key(record: Record) -> tuple[str, bool]:
     """Return what records of one board share: the protocol on its data, and whether other queries helped."""
-    return record["fingerprints"]["protocol"], bool(record["transductive"])
-
-
-def read_scores(path: Path, record: Record) -> list[Scores]:
-    """Return the scores of every trial of a record from its side file.
-
-    Raises:
-        RecordError: the file is missing or does not have the digest that the record names.
-    """
-    side = path.parent / Path(record["per_query"]["file"]).name  # a record must not point outside its folder
-    try:
-        text = side.read_bytes()
-    except OSError as error:
-        raise RecordError(f"per-query values {side} cannot be read: {error.strerror}; run again") from error
-    if hashlib.sha256(text).hexdigest() != record["per_query"]["sha256"]:
-        raise RecordError(
-            f"per-query values {side} are not those of {path.name}: their digest differs; run again"
-        )
-    table = pd.read_csv(io.BytesIO(text))
-    return [
-        scores_from_table(rows, gallery=trial["gallery"], chance_rank1=record["chance"]["rank1"] or 0.0)
-        for trial, (_, rows) in zip(record["trials"], table.groupby("trial"), strict=True)
-    ]
+    return record.fingerprints.protocol, record.transductive
 
 
 def _board(group: Sequence[tuple[Path, Record]]) -> list[Placed]:
-    ordered = sorted(group, key=lambda item: (-(item[1]["figures"]["rank1"]["mean"] or 0.0), item[0].name))
-    places = _places([read_scores(path, record) for path, record in ordered])
+    ordered = sorted(group, key=lambda item: (-item[1].mean_rank1, item[0].name))
+    places = _places([record.read_scores(path) for path, record in ordered])
     return [
         Placed(record, place, places.count(place) > 1)
         for (_, record), place in zip(ordered, places, strict=True)
     ]
 
 
-def _places(scores: Sequence[list[Scores]]) -> list[int]:
+def _places(scores: Sequence[list[list[Scores]]]) -> list[int]:
     """Return the place of each, given best first."""
     pairs = [(first, second) for second in range(len(scores)) for first in range(second)]
-    raw = [paired_permutation_test(scores[first], scores[second]) for first, second in pairs]
+    raw = [paired_permutation_test_seeds(scores[first], scores[second]) for first, second in pairs]
     raw = [1.0 if math.isnan(p) else p for p in raw]  # where no query counts, nothing differs
     adjusted = dict(zip(pairs, holm(raw), strict=True))
     places, leader = [1] if scores else [], 0

@@ -44,7 +44,7 @@ def reidbench_protocols() -> Sequence[Traversable]:  # type: ignore[empty-body]
 
 @hookspec
 def reidbench_run_start(method: str, protocol: str, fingerprint: str, config: Mapping[str, Any]) -> None:
-    """Learn that a run starts.
+    """Called when a run starts.
 
     Args:
         method: name of the method.
@@ -55,19 +55,37 @@ def reidbench_run_start(method: str, protocol: str, fingerprint: str, config: Ma
 
 
 @hookspec
-def reidbench_trial_end(fingerprint: str, trial: int, figures: Mapping[str, float | None]) -> None:
-    """Learn the figures of a finished trial.
+def reidbench_epoch_end(
+    fingerprint: str, trial: int, seed: int, epoch: int, values: Mapping[str, float]
+) -> None:
+    """Called when a method reports the values of an epoch with `FitJob.log`.
+
+    A fit that comes from the cache reports nothing. A resumed fit reports the epochs that it still runs.
 
     Args:
-        fingerprint: the run's fingerprint.
+        fingerprint: fingerprint of the run.
         trial: 0-based number of the trial.
-        figures: rank1 ... minp in [0, 1]; None where undefined.
+        seed: training seed.
+        epoch: 0-based number of the epoch.
+        values: for example the mean losses of the epoch by name.
+    """
+
+
+@hookspec
+def reidbench_trial_end(fingerprint: str, trial: int, figures: Mapping[str, float | None], seed: int) -> None:
+    """Called when a trial is finished, for each training seed.
+
+    Args:
+        fingerprint: fingerprint of the run.
+        trial: 0-based number of the trial.
+        figures: rank1, rank5, ..., minp in [0, 1]; None if undefined.
+        seed: training seed.
     """
 
 
 @hookspec
 def reidbench_run_end(record: Mapping[str, Any]) -> None:
-    """Learn the record of a finished run, as it was written.
+    """Called when a run is finished and its record is written.
 
     A failure in a life-cycle hook is reported on stderr and does not end the run.
     """

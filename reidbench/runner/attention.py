@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,11 +23,13 @@ from reidbench.files import write_text
 from reidbench.fingerprints import canonical_json, fingerprint
 from reidbench.plugin import Attention, Method
 from reidbench.progress import progress_bar
-from reidbench.protocols.trials import Trial
+from reidbench.records.record import AttentionFigures
 from reidbench.runner.guard import guard_plugin
-from reidbench.runner.trial import TrialRunner
+from reidbench.runner.plan import TrialTask
+from reidbench.runner.trial import TaskContext, fit_method
 
-MOST_TRACKLETS = 200  # of a trial, evenly chosen: a few hundred settle a mean, and masks are large
+# Tracklets per trial: a few hundred are enough for a mean, and masks are large.
+MAX_TRACKLETS = 200
 BLOCK = 32  # tracklets whose maps are held at once
 _VERSION = 1  # of what is measured; a new one makes cached measurements void
 _TOLERANCE = 1e-3  # of sums of weights, which may come from half precision
@@ -66,70 +67,68 @@ class TrialAttention:
     tested: int
 
 
-def measure(runner: TrialRunner) -> list[TrialAttention] | None:
-    """Return where a method looks in each trial, from the cache where it is known.
+def measure_attention(context: TaskContext) -> AttentionFigures | None:
+    """Return the attention figures of a run; measurements come from the cache if possible.
 
-    None where there is nothing to measure: the method does not attend, or not with these settings, or the tree has no
-    masks.
+    Returns:
+        None if the method has no attention, or none with its settings, or if the tree has no masks.
 
     Raises:
         FrameError: a mask cannot be read.
-        PluginError: the method failed, or what it returned breaks the contract.
-        CacheError: a damaged file in the cache.
+        PluginError: the method failed or returned invalid attention.
+        CacheError: a cached measurement is damaged.
     """
-    plan = runner.plan
+    plan = context.plan
     if not plan.choice.method_class.attends or not has_masks(plan.contents):
         return None
-    found = []
-    for trial in plan.trials:
-        measured = _measure_trial(runner, trial)
+    seeds: dict[int, list[TrialAttention]] = {}
+    for task in plan.main_tasks:
+        measured = _measure_task(task, context)
         if measured is None:
             return None
-        found.append(measured)
-    return found
+        seeds.setdefault(task.seed, []).append(measured)
+    return _summarize(list(seeds.values()))
 
 
-def attention_facts(trials: Sequence[TrialAttention]) -> dict[str, Any]:
-    """Return what a record says of the attention in the trials of a run."""
-    everything = [tracklet for trial in trials for tracklet in trial.tracklets]
-    figures = summarize_attention([[trial.tracklets for trial in trials]])
-    return {
-        "figures": {name: asdict(summary) for name, summary in figures.items()},
-        "counts": {
+def _summarize(seeds: Sequence[Sequence[TrialAttention]]) -> AttentionFigures:
+    trials = [trial for group in seeds for trial in group]
+    tracklets = [tracklet for trial in trials for tracklet in trial.tracklets]
+    return AttentionFigures(
+        figures=summarize_attention([[trial.tracklets for trial in group] for group in seeds]),
+        counts={
             "tested_tracklets": sum(trial.tested for trial in trials),
-            "tracklets": len(everything),
+            "tracklets": len(tracklets),
             "tracklets_with_occluded_and_clear_frames": sum(
-                min(tracklet.occluded, tracklet.clear) > 0 for tracklet in everything
+                min(tracklet.occluded, tracklet.clear) > 0 for tracklet in tracklets
             ),
-            "frames": sum(tracklet.frames for tracklet in everything),
-            "occluded_frames": sum(tracklet.occluded for tracklet in everything),
-            "clear_frames": sum(tracklet.clear for tracklet in everything),
+            "frames": sum(tracklet.frames for tracklet in tracklets),
+            "occluded_frames": sum(tracklet.occluded for tracklet in tracklets),
+            "clear_frames": sum(tracklet.clear for tracklet in tracklets),
         },
-        "occluded_from": OCCLUDED,
-    }
+        occluded_from=OCCLUDED,
+    )
 
 
-def tested_tracklets(runner: TrialRunner, trial: Trial, most: int) -> tuple[list[TestedTracklet], int]:
-    """Return at most `most` of the tracklets that a trial tests, evenly chosen, and the number of all.
+def sample_tracklets(task: TrialTask, context: TaskContext, count: int) -> tuple[list[TestedTracklet], int]:
+    """Return at most `count` evenly chosen tracklets that a task tests, and the number of all of them.
 
-    Queries and gallery, each tracklet once; one that is both is seen as a query. Distractors (person 0) are left out:
-    they are many people under one number.
+    Queries and gallery tracklets are candidates, each once; a tracklet that is both is used as a query. Distractors
+    (person 0) are left out: they are many people with one number.
     """
-    plan, windows = runner.plan, runner.plan.windows
-    table = plan.contents.table
-    seen = {row: windows.gallery for side in trial.sides for row in side.gallery.tolist()}
-    seen |= {row: windows.query for side in trial.sides for row in side.query.tolist()}
+    table, windows = context.plan.contents.table, task.windows
+    seen = {row: windows.gallery for side in task.trial.sides for row in side.gallery.tolist()}
+    seen |= {row: windows.query for side in task.trial.sides for row in side.query.tolist()}
     rows = sorted(row for row in seen if table.pids[row] > 0)
-    chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
-    picked = [tested_tracklet(runner, rows[place], seen[rows[place]]) for place in chosen.tolist()]
-    return picked, len(rows)
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    sample = [tested_tracklet(context, rows[index], seen[rows[index]]) for index in chosen.tolist()]
+    return sample, len(rows)
 
 
-def tested_tracklet(runner: TrialRunner, row: int, window: FrameWindow) -> TestedTracklet:
+def tested_tracklet(context: TaskContext, row: int, window: FrameWindow) -> TestedTracklet:
     """Return one row of the tested table, seen through a window."""
-    table = runner.plan.contents.table
-    with_camera = runner.plan.choice.method_class.uses_camera
-    (view,) = views_of(table, np.array([row]), runner.loader, window, with_camera=with_camera)
+    table = context.plan.contents.table
+    with_camera = context.plan.choice.method_class.uses_camera
+    (view,) = views_of(table, np.array([row]), context.loader, window, with_camera=with_camera)
     return TestedTracklet(row=row, window=window, view=view, files=window.of(table.files(row)))
 
 
@@ -152,30 +151,33 @@ def attention_of(method: Method, tracklets: Sequence[TestedTracklet]) -> list[At
     return found
 
 
-def _measure_trial(runner: TrialRunner, trial: Trial) -> TrialAttention | None:
-    plan = runner.plan
-    tracklets, tested = tested_tracklets(runner, trial, MOST_TRACKLETS)
+def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention | None:
+    plan = context.plan
+    tracklets, tested = sample_tracklets(task, context, MAX_TRACKLETS)
     digests = [
-        [plan.feature_key(trial, tracklet.window), plan.contents.table.digest([tracklet.row])]
-        for tracklet in tracklets
+        [_feature_key(task, tracklet), plan.contents.table.digest([tracklet.row])] for tracklet in tracklets
     ]
-    place = runner.cache.attention(fingerprint({"version": _VERSION, "tracklets": digests}))
-    if plan.choice.request.resume and place.exists():
-        return _read(place)
-    measured = _measured(runner, trial, tracklets)
-    found = None if measured is None else TrialAttention(tracklets=tuple(measured), tested=tested)
-    write_text(place, canonical_json(None if found is None else asdict(found)) + "\n")
-    return found
+    path = context.cache.attention(fingerprint({"version": _VERSION, "tracklets": digests}))
+    if plan.choice.request.resume and path.exists():
+        return _read(path)
+    measured = _measure_tracklets(task, context, tracklets)
+    attention = None if measured is None else TrialAttention(tracklets=tuple(measured), tested=tested)
+    write_text(path, canonical_json(None if attention is None else asdict(attention)) + "\n")
+    return attention
 
 
-def _measured(
-    runner: TrialRunner, trial: Trial, tracklets: Sequence[TestedTracklet]
+def _feature_key(task: TrialTask, tracklet: TestedTracklet) -> str:
+    return task.keys.query if tracklet.window == task.windows.query else task.keys.gallery
+
+
+def _measure_tracklets(
+    task: TrialTask, context: TaskContext, tracklets: Sequence[TestedTracklet]
 ) -> list[TrackletAttention] | None:
-    """Return None where the method does not attend with its settings."""
-    method = runner.fitted(trial)
-    table = runner.plan.contents.table
-    found = []
-    with progress_bar("attend", len(tracklets), shown=runner.runtime.progress) as advance:
+    """Return None if the method has no attention with its settings."""
+    method = fit_method(task, context)
+    table = context.plan.contents.table
+    measured = []
+    with progress_bar("attention", len(tracklets), shown=context.runtime.progress) as advance:
         for start in range(0, len(tracklets), BLOCK):
             block = tracklets[start : start + BLOCK]
             try:
@@ -188,9 +190,9 @@ def _measured(
                     for frame in set(attention.frames.tolist())
                 }
                 in_order = [masks[frame] for frame in attention.frames.tolist()]
-                found.append(tracklet_attention(attention, in_order, pid=int(table.pids[tracklet.row])))
+                measured.append(tracklet_attention(attention, in_order, pid=int(table.pids[tracklet.row])))
             advance(len(block))
-    return found
+    return measured
 
 
 def _fault(attention: Attention, length: int) -> str | None:

@@ -10,14 +10,13 @@ from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError, PluginError
 from reidbench.files import replacing
-from reidbench.plugin import Attention, Method, Plugins, Runtime
-from reidbench.protocols.trials import Trial
-from reidbench.runner.attention import TestedTracklet, attention_of, tested_tracklet, tested_tracklets
+from reidbench.plugin import Attention, Method, Runtime
+from reidbench.plugin.manager import Plugins
+from reidbench.runner.attention import TestedTracklet, attention_of, sample_tracklets, tested_tracklet
 from reidbench.runner.guard import guard_plugin
-from reidbench.runner.plan import RunRequest, choose
-from reidbench.runner.run import make_plan
+from reidbench.runner.plan import RunRequest, TrialTask, choose, make_plan
 from reidbench.runner.session import check_writable
-from reidbench.runner.trial import TrialRunner
+from reidbench.runner.trial import TaskContext, fit_method
 
 FORMATS = (".png", ".pdf", ".svg")
 
@@ -49,17 +48,17 @@ def draw_attention(
             f"cannot draw attention: method '{request.method}' has none; choose a method that attends"
         )
     plan = make_plan(choice, plugins, cache)
-    runner = TrialRunner(plan, cache, runtime, FrameLoader())
-    trial = plan.trials[0]
-    method = runner.fitted(trial)
-    chosen, _ = tested_tracklets(runner, trial, tracklets)
+    context = TaskContext(plan, cache, runtime, FrameLoader())
+    task = plan.tasks[0]
+    method = fit_method(task, context)
+    chosen, _ = sample_tracklets(task, context, tracklets)
     panels = [
-        _panel(runner, tracklet, attention)
+        _panel(context, tracklet, attention)
         for tracklet, attention in zip(chosen, attention_of(method, chosen), strict=True)
     ]
-    alignment = _alignment(runner, trial, method) if method.aligns else None
-    source = "; synthetic data" if plan.is_synthetic else ""
-    title = f"{method.name} ({choice.label}) on {choice.protocol.name}, trial 1{source}"
+    alignment = _alignment(context, task, method) if method.aligns else None
+    source = "; synthetic data" if plan.contents.is_synthetic else ""
+    title = f"{method.name} ({choice.settings}) on {choice.protocol.name}, trial 1{source}"
     figure = draw_figure(title, panels, alignment)
     with replacing(out) as temporary:
         figure.savefig(temporary, format=out.suffix[1:].lower(), dpi=150)
@@ -73,8 +72,8 @@ def _check_picture(out: Path) -> None:
     check_writable("--out", out.parent)
 
 
-def _panel(runner: TrialRunner, tracklet: TestedTracklet, attention: Attention) -> Panel:
-    table = runner.plan.contents.table
+def _panel(context: TaskContext, tracklet: TestedTracklet, attention: Attention) -> Panel:
+    table = context.plan.contents.table
     frames = tracklet.view.frames()
     title = f"person {table.pids[tracklet.row]}, camera {table.camids[tracklet.row]}"
     if len(frames) > 1:
@@ -82,17 +81,17 @@ def _panel(runner: TrialRunner, tracklet: TestedTracklet, attention: Attention) 
     return Panel(title=title, frames=frames[attention.frames.numpy()], attention=attention)
 
 
-def _alignment(runner: TrialRunner, trial: Trial, method: Method) -> Alignment | None:
+def _alignment(context: TaskContext, task: TrialTask, method: Method) -> Alignment | None:
     """Return the alignment of the first query with a match; None without such a query."""
-    table, windows = runner.plan.contents.table, runner.plan.windows
-    for side in trial.sides:
+    table, windows = context.plan.contents.table, task.windows
+    for side in task.trial.sides:
         for row in side.query.tolist():
             same = table.pids[side.gallery] == table.pids[row]
             matches = side.gallery[same & (table.camids[side.gallery] != table.camids[row])]
             if not len(matches):
                 continue
-            query = tested_tracklet(runner, row, windows.query)
-            match = tested_tracklet(runner, int(matches[0]), windows.gallery)
+            query = tested_tracklet(context, row, windows.query)
+            match = tested_tracklet(context, int(matches[0]), windows.gallery)
             with guard_plugin(method.name, "alignment"):
                 weights = method.alignment(query.view, match.view)
             if weights.ndim != 2:

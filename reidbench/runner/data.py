@@ -12,7 +12,9 @@ from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetNotFoundError
-from reidbench.plugin import DatasetSpec, Plugins, load_target
+from reidbench.plugin import DatasetSpec
+from reidbench.plugin.manager import Plugins
+from reidbench.plugin.specs import load_target
 from reidbench.protocols import Protocol
 from reidbench.protocols.schema import SyntheticRule
 

@@ -22,15 +22,24 @@ from reidbench.evaluation.inputs import as_distances, as_features, as_labels
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
 from reidbench.fingerprints import fingerprint
-from reidbench.plugin import Plugins
+from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, tested_sides
+from reidbench.records import (
+    DataSource,
+    Digests,
+    FileDigest,
+    Fingerprints,
+    Record,
+    RunResult,
+    TrialResult,
+    with_results,
+    write_record,
+)
 from reidbench.runner.data import read_tested
 from reidbench.runner.label_check import check_labels, query_rows
 from reidbench.runner.matching import Rules, score_trial, search_of_features
 from reidbench.runner.plan import choose_protocol
-from reidbench.runner.record import Identity, Record, build_record, write_record
-from reidbench.runner.results import TrialResult
 
 NO_PROTOCOL = "features"  # stands where a record names its protocol, if there is none
 
@@ -70,8 +79,12 @@ def evaluate_file(
         ReidbenchError: what looking up the protocol and reading its data raise.
     """
     file = _File(request, plugins, device, cache)
-    results = [file.result(trial) for trial in file.trials]
-    record, side = build_record(file.identity(), results)
+    draft = file.draft_record()
+    results = [
+        RunResult(trial=index, seed=draft.seed, lengths=None, result=file.result(trial))
+        for index, trial in enumerate(file.trials)
+    ]
+    record, side = with_results(draft, results)
     return record, write_record(record, side, output)
 
 
@@ -126,9 +139,9 @@ class _File:
             computed=frozenset({"match"}),
         )
 
-    def identity(self) -> Identity:
-        """Return whose record it is."""
-        request, protocol = self.request, self.protocol
+    def draft_record(self) -> Record:
+        """Return the record without the fields that follow from the results."""
+        request, protocol, about = self.request, self.protocol, self.about
         digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
         labels = fingerprint([[part.tolist() for part in _label_arrays(search)] for search in self.searches])
         dataset = None if self.contents is None else self.contents.digest()
@@ -141,31 +154,36 @@ class _File:
             "fars": list(request.fars),
             "conventions": request.convention_figures,
         }
-        further: dict[str, Any] = {"features": {"file": request.features.name, "sha256": digest}}
-        if request.conventions:
-            further["conventions"] = dict(request.conventions)
-        if request.convention_figures:
-            further["convention_figures"] = self._conventions()
-        synthetic = bool(self.about.get("synthetic")) or (
-            self.contents is not None and self.contents.is_synthetic
-        )
-        return Identity(
-            method=re.sub(r"[^A-Za-z0-9._-]+", "-", str(self.about.get("method") or request.features.stem)),
+        synthetic = bool(about.get("synthetic")) or (self.contents is not None and self.contents.is_synthetic)
+        seed = int(about.get("seed", 0))
+        return Record(
+            method=re.sub(r"[^A-Za-z0-9._-]+", "-", str(about.get("method") or request.features.stem)),
             method_version=None,
-            variant="features, reranked" if request.rerank else "features",
-            protocol=NO_PROTOCOL if protocol is None else protocol.name,
-            protocol_title="the labels of a file" if protocol is None else protocol.title,
-            synthetic=synthetic,
-            partial=False,
-            transductive=request.rerank or bool(self.about.get("transductive")),
+            settings="features, reranked" if request.rerank else "features",
             preset=None,
             config={},
-            seed=int(self.about.get("seed", 0)),
-            run_fingerprint=fingerprint({"features": digest, "protocol": measured, **asked}),
-            protocol_fingerprint=measured,
-            dataset=dataset,
-            weights=None,
-            further=further,
+            protocol=NO_PROTOCOL if protocol is None else protocol.name,
+            protocol_title="the labels of a file" if protocol is None else protocol.title,
+            conventions=dict(request.conventions),
+            unmatched=self.rules.unmatched,
+            seed=seed,
+            seeds=(seed,),
+            synthetic=synthetic,
+            partial=False,
+            transductive=request.rerank or bool(about.get("transductive")),
+            tested_on=DataSource(
+                dataset=None if protocol is None else protocol.dataset,
+                digests=Digests(labels=labels if dataset is None else dataset),
+                synthetic=synthetic,
+            ),
+            trained_on=(),
+            fingerprints=Fingerprints(
+                run=fingerprint({"features": digest, "protocol": measured, **asked}),
+                protocol=measured,
+                dataset=dataset,
+            ),
+            convention_figures=self._conventions() if request.convention_figures else None,
+            features=FileDigest(file=request.features.name, sha256=digest),
         )
 
     def _search(self, stored: Search, settings: RerankSettings | None) -> evaluation.Search:
@@ -190,13 +208,13 @@ class _File:
             as_features(f"{place}gallery features", gallery).to(self.device),
         )
 
-    def _conventions(self) -> list[list[dict[str, Any]]]:
-        found = []
+    def _conventions(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+        tables = []
         for search, side in zip(self.searches, self.sides, strict=True):
             rows = query_rows(search, side, None if self.contents is None else self.contents.table)
             table = conventions(self._search(search, None), query_rows=rows)
-            found.append([_plain(asdict(convention)) for convention in table])
-        return found
+            tables.append(tuple(_plain(asdict(convention)) for convention in table))
+        return tuple(tables)
 
 
 def _label_arrays(search: Search) -> tuple[IntArray, IntArray, IntArray, IntArray]:

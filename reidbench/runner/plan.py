@@ -1,41 +1,47 @@
-"""Plans: everything about a run that can be known, and refused, before work starts."""
+"""Plans: everything about a run that can be determined and checked before work starts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
 from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, ReidbenchError, UnknownNameError
-from reidbench.evaluation.reranking import RerankSettings
-from reidbench.evaluation.version import EVALUATOR_VERSION
-from reidbench.fingerprints import fingerprint
-from reidbench.plugin import Method, Plugins, Runtime, apply_overrides, as_plain, load_target
+from reidbench.evaluation import RerankSettings
+from reidbench.plugin import Method, Runtime
+from reidbench.plugin.config import apply_overrides
+from reidbench.plugin.manager import Plugins
+from reidbench.plugin.specs import load_target
 from reidbench.protocols import Protocol, load_protocol
-from reidbench.protocols.trials import Trial
+from reidbench.protocols.trials import Trial, draw_trials
+from reidbench.runner.data import read_tested, read_training
 from reidbench.runner.guard import guard_plugin
+from reidbench.runner.keys import RunKeys, TaskKeys, Windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What a user asks for: one method on one protocol.
+    """A user's request: one method on one protocol.
 
     Attributes:
-        preset: named settings of the method; None takes its first.
-        overrides: settings given as text, on top of the preset.
-        data_root: where datasets lie; None when nothing was said.
-        synthetic: take a rendered tree in place of the dataset.
-        trials: run only the first so many; None runs all.
-        resume: use what the cache holds.
-        conventions: other conventions of the protocol than its file takes, by name.
-        train_on: a protocol of another dataset, whose training data is taken.
-        rerank: re-rank with k-reciprocal neighbours, which uses the other queries: transductive.
-        lengths: numbers of frames, of queries and of gallery tracklets, for the sequence-length study.
-        fars: false accept rates at which true accept rates are wanted.
+        preset: named settings of the method; None uses the first preset.
+        overrides: settings as text, applied to the preset.
+        data_root: directory that contains the datasets; None if none was given.
+        synthetic: use a rendered tree in place of the dataset.
+        trials: run only this many trials; None runs all.
+        seed: first training seed.
+        seeds: number of training seeds.
+        resume: use cached results.
+        conventions: conventions that replace those of the protocol file, by name.
+        train_on: a protocol of another dataset, which is trained on.
+        rerank: re-rank with k-reciprocal neighbours. This uses the other queries: the figures are transductive.
+        lengths: numbers of frames of queries and gallery tracklets for a sequence-length study.
+        fars: false accept rates for which true accept rates are computed.
         save_features: file that receives the embeddings.
     """
 
@@ -47,6 +53,7 @@ class RunRequest:
     synthetic: bool = False
     trials: int | None = None
     seed: int = 0
+    seeds: int = 1
     resume: bool = True
     conventions: Mapping[str, str] = field(default_factory=dict)
     train_on: str | None = None
@@ -58,7 +65,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Choice:
-    """A method with its settings and a protocol, before any data is touched."""
+    """A method with its settings and a protocol, before any data is read."""
 
     request: RunRequest
     method_class: type[Method]
@@ -68,41 +75,43 @@ class Choice:
     weights: str | None
 
     @property
-    def label(self) -> str:
-        """What tells this run from others of the method: the preset and the settings changed on top of it."""
+    def settings(self) -> str:
+        """The preset and the changed settings, which distinguish this run from others of the method."""
         changes = [f"{name}={value}" for name, value in self.request.overrides.items()]
         return " ".join([self.preset, *changes, *(["reranked"] if self.request.rerank else [])])
 
     @property
     def rerank(self) -> RerankSettings | None:
-        """Settings of the re-ranking, if one was asked for."""
+        """Settings of the re-ranking; None without re-ranking."""
         return RerankSettings() if self.request.rerank else None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Training seeds; a method that learns nothing uses one."""
+        first = self.request.seed
+        return tuple(range(first, first + (self.request.seeds if self.method_class.learns else 1)))
 
 
 def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
-    """Look up names and settings; check what the method can check before it sees data.
+    """Look up names and settings, and check everything that can be checked before data is read.
 
     Raises:
-        UnknownNameError: no such method, protocol or preset.
-        ConfigError: a setting that does not exist or is out of range, or a number of trials the protocol has
-            not.
-        WeightsError: pretrained weights cannot be had.
+        UnknownNameError: unknown method, protocol or preset.
+        ConfigError: a setting does not exist or is out of range, or the protocol has fewer trials.
+        WeightsError: pretrained weights are not available.
     """
     spec = plugins.method(request.method)
     protocol = choose_protocol(
         request.protocol, plugins, conventions=request.conventions, train_on=request.train_on
     )
-    if request.trials is not None and not 1 <= request.trials <= protocol.trials.count:
-        raise ConfigError(
-            f"--trials must be in 1..{protocol.trials.count} for protocol '{protocol.name}', got {request.trials}"
-        )
     if spec.modality not in (protocol.modality, "both"):
         raise ConfigError(
-            f"method '{spec.name}' takes {spec.modality}, protocol '{protocol.name}' is {protocol.modality}"
+            f"method '{spec.name}' needs {spec.modality} data, but protocol '{protocol.name}' has {protocol.modality} "
+            f"data; leave out '{spec.name}' or choose another protocol"
         )
-    _check_study(request, protocol)
+    _check_request(request, protocol)
     method_class: type[Method] = load_target(spec.name, spec.target)
-    preset, config = _configured(request, method_class)
+    preset, config = _resolve_config(request, method_class)
     with guard_plugin(spec.name, "prepare"):
         method = method_class(config, runtime)
         method.prepare()
@@ -113,11 +122,11 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
 def choose_protocol(
     name: str, plugins: Plugins, *, conventions: Mapping[str, str], train_on: str | None = None
 ) -> Protocol:
-    """Look up a protocol, with other conventions and other training data where these are asked for.
+    """Look up a protocol and apply the chosen conventions and training data.
 
     Raises:
-        UnknownNameError: no such protocol or dataset.
-        ProtocolError: a convention it does not have, or training data of the tested dataset.
+        UnknownNameError: unknown protocol or dataset.
+        ProtocolError: the protocol does not have the convention, or the training data is that of the tested dataset.
     """
     protocol = load_protocol(plugins.protocol(name)).with_conventions(conventions)
     if train_on is not None:
@@ -127,16 +136,25 @@ def choose_protocol(
     return protocol
 
 
-def _check_study(request: RunRequest, protocol: Protocol) -> None:
+def _check_request(request: RunRequest, protocol: Protocol) -> None:
+    count = protocol.trials.count
+    if request.trials is not None and not 1 <= request.trials <= count:
+        raise ConfigError(
+            f"--trials must be in [1, {count}] for protocol '{protocol.name}', got {request.trials}"
+        )
+    if request.seeds < 1:
+        raise ConfigError(f"--seeds must be at least 1, got {request.seeds}")
     if request.lengths and protocol.modality != "video":
-        raise ConfigError(f"--lengths needs a video protocol, '{protocol.name}' is {protocol.modality}")
-    if wrong := [length for length in request.lengths if length < 1]:
-        raise ConfigError(f"--lengths must be 1 frame or more, got {wrong[0]}")
+        raise ConfigError(
+            f"--lengths needs a video protocol, but '{protocol.name}' has {protocol.modality} data"
+        )
+    if invalid := [length for length in request.lengths if length < 1]:
+        raise ConfigError(f"--lengths must be at least 1, got {invalid[0]}")
     if outside := [far for far in request.fars if not 0 < far < 1]:
-        raise ConfigError(f"--far must lie between 0 and 1, got {outside[0]}")
+        raise ConfigError(f"--far must be in (0, 1), got {outside[0]}")
 
 
-def _configured(request: RunRequest, method_class: type[Method]) -> tuple[str, Any]:
+def _resolve_config(request: RunRequest, method_class: type[Method]) -> tuple[str, Any]:
     presets = method_class.presets
     preset = request.preset or next(iter(presets))
     if preset not in presets:
@@ -152,21 +170,32 @@ def _configured(request: RunRequest, method_class: type[Method]) -> tuple[str, A
         raise ConfigError(f"method '{request.method}': {error}") from error
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The frames that methods see of queries and of gallery tracklets."""
+@dataclass(frozen=True, kw_only=True)
+class TrialTask:
+    """One trial with one training seed; tasks are independent of each other and can be pickled.
 
-    query: FrameWindow
-    gallery: FrameWindow
+    Attributes:
+        trial: split, queries and gallery.
+        seed: training seed.
+        windows: frames of queries and gallery items.
+        lengths: query and gallery frames of a sequence-length study; None for the protocol's own frames.
+        keys: cache keys.
+    """
+
+    trial: Trial
+    seed: int
+    windows: Windows
+    lengths: tuple[int, int] | None
+    keys: TaskKeys
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A choice on a dataset: the trials, and the key of every part.
+    """A choice on a dataset: its trials and tasks.
 
     Attributes:
         contents: the tested dataset.
-        training: the dataset that is trained on; the same object where it is the tested one.
+        training: the training dataset; the same object if the tested dataset is trained on.
     """
 
     choice: Choice
@@ -175,118 +204,80 @@ class Plan:
     trials: tuple[Trial, ...]
 
     @cached_property
-    def dataset_digest(self) -> str:
-        """Digest of the tested dataset."""
-        return self.contents.digest()
+    def keys(self) -> RunKeys:
+        """Cache keys and fingerprints."""
+        choice = self.choice
+        return RunKeys(
+            choice.method_class,
+            choice.config,
+            choice.weights,
+            choice.protocol,
+            self.contents,
+            self.training,
+            choice.rerank,
+            choice.request.fars,
+        )
 
     @cached_property
-    def training_digest(self) -> str:
-        """Digest of the dataset that is trained on."""
-        return self.dataset_digest if self.training is self.contents else self.training.digest()
-
-    @cached_property
-    def protocol_fingerprint(self) -> str:
-        """Fingerprint of the protocol on its datasets."""
-        dataset = self.dataset_digest
-        if self.training is not self.contents:
-            dataset = fingerprint([self.dataset_digest, self.training_digest])
-        return self.choice.protocol.fingerprint(dataset=dataset, evaluator=EVALUATOR_VERSION)
+    def fingerprint(self) -> str:
+        """Fingerprint of the run."""
+        choice = self.choice
+        return self.keys.run(trials=len(self.trials), seeds=choice.seeds, lengths=choice.request.lengths)
 
     @property
     def is_partial(self) -> bool:
         """Whether only some of the protocol's trials are run."""
         return len(self.trials) < self.choice.protocol.trials.count
 
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether any frame was rendered."""
-        return self.contents.is_synthetic or self.training.is_synthetic
-
     @cached_property
-    def run_fingerprint(self) -> str:
-        """Fingerprint of the whole run."""
-        request = self.choice.request
-        return fingerprint(
-            {
-                **self._method_identity,
-                "config": as_plain(self.choice.config),
-                "protocol": self.protocol_fingerprint,
-                "trials": len(self.trials),
-                "seed": request.seed,
-                "rerank": self._rerank,
-                "lengths": list(request.lengths),
-                "fars": list(request.fars),
-            }
-        )
-
-    def fit_key(self, trial: Trial) -> str:
-        """Return the key of what is fitted: not the protocol, so a shared training table is trained on once."""
-        identity = {**self._method_identity, "config": as_plain(self.choice.config, ["fit"])}
-        if not self.choice.method_class.learns:
-            return fingerprint(identity)
-        training = {"dataset": self.training_digest, "table": self.training.table.digest(trial.train)}
-        return fingerprint({**identity, "training": training, "seed": self.choice.request.seed})
-
-    def feature_key(self, trial: Trial, window: FrameWindow) -> str:
-        """Return the key of the embeddings of tracklets seen through a window."""
-        return fingerprint(
-            {
-                "fit": self.fit_key(trial),
-                "config": as_plain(self.choice.config, ["embed"]),
-                "dataset": self.dataset_digest,
-                "window": [window.side, window.limit],
-            }
-        )
-
-    def trial_key(self, trial: Trial, windows: Windows) -> str:
-        """Return the key of a trial's scores."""
-        query_key = self.feature_key(trial, windows.query)
-        gallery_key = self.feature_key(trial, windows.gallery)
-        table, protocol = self.contents.table, self.choice.protocol
-        sides = [
-            {
-                "query": [query_key, table.digest(side.query)],
-                "gallery": [gallery_key, table.digest(side.gallery)],
-                "boxes": None if side.boxes is None else table.digest(side.boxes),
-            }
-            for side in trial.sides
-        ]
-        return fingerprint(
-            {
-                "sides": sides,
-                "config": as_plain(self.choice.config, ["match"]),
-                "rules": [protocol.unmatched, protocol.shots, protocol.conventions.pooling],
-                "rerank": self._rerank,
-                "fars": list(self.choice.request.fars),
-                "evaluator": EVALUATOR_VERSION,
-            }
-        )
-
-    @property
-    def windows(self) -> Windows:
-        """The frames of the protocol itself."""
+    def tasks(self) -> tuple[TrialTask, ...]:
+        """One task per seed and trial, then one per seed, trial and pair of studied lengths."""
         rule = self.choice.protocol.frames
-        return Windows(FrameWindow(rule.query, rule.limit), FrameWindow(rule.gallery, rule.limit))
+        windows = Windows(FrameWindow(rule.query, rule.limit), FrameWindow(rule.gallery, rule.limit))
+        tasks = self._expand(windows, None)
+        for query in self.choice.request.lengths:
+            for gallery in self.choice.request.lengths:
+                tasks += self._expand(_study_windows(query, gallery), (query, gallery))
+        return tuple(tasks)
 
     @property
-    def studied_lengths(self) -> dict[tuple[int, int], Windows]:
-        """The frames of every pair of a query's and a gallery tracklet's length in a sequence-length study.
+    def main_tasks(self) -> tuple[TrialTask, ...]:
+        """The tasks with the protocol's own frames."""
+        return tuple(task for task in self.tasks if task.lengths is None)
 
-        The first frames of a query, the last of a gallery tracklet, all of a shorter one (McLaughlin et al., CVPR
-        2016, released code; Figure 7 of Wu et al., TMM 2018).
-        """
-        lengths = self.choice.request.lengths
-        return {
-            (query, gallery): Windows(FrameWindow("first", query), FrameWindow("last", gallery))
-            for query in lengths
-            for gallery in lengths
-        }
+    def _expand(self, windows: Windows, lengths: tuple[int, int] | None) -> list[TrialTask]:
+        return [
+            TrialTask(
+                trial=trial,
+                seed=seed,
+                windows=windows,
+                lengths=lengths,
+                keys=self.keys.task(trial, seed, windows),
+            )
+            for seed in self.choice.seeds
+            for trial in self.trials
+        ]
 
-    @property
-    def _rerank(self) -> dict[str, Any] | None:
-        return None if self.choice.rerank is None else asdict(self.choice.rerank)
 
-    @property
-    def _method_identity(self) -> dict[str, Any]:
-        method = self.choice.method_class
-        return {"method": method.name, "version": method.version, "weights": self.choice.weights}
+def _study_windows(query: int, gallery: int) -> Windows:
+    """Return the first frames of queries and the last frames of gallery tracklets.
+
+    Shorter tracklets are used in full (McLaughlin et al., CVPR 2016, released code; Figure 7 of Wu et al., TMM 2018).
+    """
+    return Windows(FrameWindow("first", query), FrameWindow("last", gallery))
+
+
+def make_plan(choice: Choice, plugins: Plugins, cache: Cache) -> Plan:
+    """Read the data of a choice and draw its trials.
+
+    Raises:
+        DatasetError: the data is missing or is not the published dataset.
+        ProtocolError: the data does not fit the protocol.
+    """
+    protocol, request = choice.protocol, choice.request
+    sources: dict[str, Any] = {"data_root": request.data_root, "synthetic": request.synthetic}
+    tested = read_tested(protocol, plugins, cache, **sources)
+    other = read_training(protocol, plugins, cache, **sources)
+    trials = draw_trials(protocol, tested, other)
+    training = tested if other is None else other
+    return Plan(choice, tested, training, tuple(trials[: request.trials]))

@@ -1,85 +1,174 @@
-"""Runs: method × protocol -> trials -> record."""
+"""Runs: one method on one protocol, from tasks to a record."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.evaluation import trial_figures
-from reidbench.plugin import Plugins, Runtime, as_plain
-from reidbench.protocols.trials import Trial, draw_trials
-from reidbench.runner.attention import attention_facts, measure
-from reidbench.runner.data import read_tested, read_training
-from reidbench.runner.plan import Choice, Plan, Windows
-from reidbench.runner.record import Record, build_record, identity_of, write_record
-from reidbench.runner.results import TrialResult
+from reidbench.plugin import Runtime
+from reidbench.plugin.config import as_plain
+from reidbench.plugin.manager import Plugins
+from reidbench.progress import progress_label
+from reidbench.records import (
+    Cost,
+    DataSource,
+    Digests,
+    Fingerprints,
+    Record,
+    RunResult,
+    with_results,
+    write_record,
+)
+from reidbench.runner.attention import measure_attention
+from reidbench.runner.plan import Choice, Plan, TrialTask, make_plan
 from reidbench.runner.saved_features import save_features
-from reidbench.runner.trial import TrialRunner
+from reidbench.runner.trial import TaskContext, execute_task
 
 log = logging.getLogger(__name__)
-
-
-def make_plan(choice: Choice, plugins: Plugins, cache: Cache) -> Plan:
-    """Read the data of a choice and draw its trials."""
-    protocol, request = choice.protocol, choice.request
-    sources: dict[str, Any] = {"data_root": request.data_root, "synthetic": request.synthetic}
-    tested = read_tested(protocol, plugins, cache, **sources)
-    other = read_training(protocol, plugins, cache, **sources)
-    trials = draw_trials(protocol, tested, other)
-    training = tested if other is None else other
-    return Plan(choice, tested, training, tuple(trials[: request.trials]))
 
 
 def run(
     choice: Choice, plugins: Plugins, runtime: Runtime, *, cache: Cache, output: Path, loader: FrameLoader
 ) -> tuple[Record, Path]:
-    """Run one method on one protocol; write and return its record."""
+    """Run one method on one protocol; write the record and return it with its path."""
     plan = make_plan(choice, plugins, cache)
-    identity = plan.run_fingerprint
-    with _logged(output / "logs" / f"{choice.method_class.name}-{identity}.log"):
+    with _log_to(output / "logs" / f"{choice.method_class.name}-{plan.fingerprint}.log"):
         _notify(
             plugins,
             "reidbench_run_start",
             method=choice.method_class.name,
             protocol=choice.protocol.name,
-            fingerprint=identity,
+            fingerprint=plan.fingerprint,
             config=as_plain(choice.config),
         )
-        runner = TrialRunner(plan, cache, runtime, loader)
-        results = []
-        for trial in plan.trials:
-            result = _run_trial(runner, trial, plan.windows)
-            figures = trial_figures(result.scores)
-            log.info("trial %d: %s", trial.index + 1, figures)
-            _notify(plugins, "reidbench_trial_end", fingerprint=identity, trial=trial.index, figures=figures)
-            results.append(result)
-        studied = {
-            lengths: [_run_trial(runner, trial, windows) for trial in plan.trials]
-            for lengths, windows in plan.studied_lengths.items()
-        }
+        context = TaskContext(plan, cache, runtime, loader, on_epoch=_epoch_listener(plan, plugins))
+        results = [_execute(task, context, plugins) for task in plan.tasks]
         if choice.request.save_features is not None:
-            save_features(runner, choice.request.save_features)
-        looked = measure(runner)
-        attention = None if looked is None else attention_facts(looked)
-        record, side = build_record(identity_of(plan), results, studied, attention)
+            save_features(context, choice.request.save_features)
+        attention = measure_attention(context)
+        draft = replace(_draft_record(plan), attention=attention, cost=_cost(plan, results))
+        record, side = with_results(draft, results)
         path = write_record(record, side, output)
-        _notify(plugins, "reidbench_run_end", record=record)
+        _notify(plugins, "reidbench_run_end", record=record.to_plain())
     return record, path
 
 
-def _run_trial(runner: TrialRunner, trial: Trial, windows: Windows) -> TrialResult:
-    plan = runner.plan
-    log.info("trial %d of %d, %s", trial.index + 1, len(plan.trials), windows)
+def _execute(task: TrialTask, context: TaskContext, plugins: Plugins) -> RunResult:
+    """Execute a task, log its figures and call the hook."""
+    name = _describe_task(task, context.plan)
     try:
-        return runner.run(trial, windows)
+        with progress_label(name):
+            result = execute_task(task, context)
     except Exception as error:
-        error.add_note(f"in trial {trial.index + 1} of protocol '{plan.choice.protocol.name}'")
+        error.add_note(f"in {name} of protocol '{context.plan.choice.protocol.name}'")
         raise
+    figures = trial_figures(result.scores)
+    log.info("%s: %s", name, figures)
+    index = task.trial.index
+    if task.lengths is None:
+        _notify(
+            plugins,
+            "reidbench_trial_end",
+            fingerprint=context.plan.fingerprint,
+            trial=index,
+            figures=figures,
+            seed=task.seed,
+        )
+    return RunResult(trial=index, seed=task.seed, lengths=task.lengths, result=result)
+
+
+def _describe_task(task: TrialTask, plan: Plan) -> str:
+    parts = [f"trial {task.trial.index + 1} of {len(plan.trials)}"]
+    if len(plan.choice.seeds) > 1:
+        parts.append(f"seed {task.seed}")
+    if task.lengths is not None:
+        parts.append(f"{task.lengths[0]} query and {task.lengths[1]} gallery frames")
+    return ", ".join(parts)
+
+
+def _epoch_listener(plan: Plan, plugins: Plugins) -> Any:
+    def report(task: TrialTask, epoch: int, values: Mapping[str, float]) -> None:
+        text = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
+        log.info("%s, epoch %d: %s", _describe_task(task, plan), epoch, text)
+        _notify(
+            plugins,
+            "reidbench_epoch_end",
+            fingerprint=plan.fingerprint,
+            trial=task.trial.index,
+            seed=task.seed,
+            epoch=epoch,
+            values=dict(values),
+        )
+
+    return report
+
+
+def _draft_record(plan: Plan) -> Record:
+    """Return the record of a run without the fields that follow from its results."""
+    choice, keys = plan.choice, plan.keys
+    method, protocol = choice.method_class, choice.protocol
+    tested = DataSource(
+        dataset=protocol.dataset,
+        digests=Digests(labels=keys.dataset_digest),
+        synthetic=plan.contents.is_synthetic,
+    )
+    training = DataSource(
+        dataset=protocol.train.dataset or protocol.dataset,
+        digests=Digests(labels=keys.training_digest),
+        synthetic=plan.training.is_synthetic,
+    )
+    rerank = None if choice.rerank is None else {"method": "k-reciprocal", **asdict(choice.rerank)}
+    return Record(
+        method=method.name,
+        method_version=method.version,
+        settings=choice.settings,
+        preset=choice.preset,
+        config=as_plain(choice.config),
+        protocol=protocol.name,
+        protocol_title=protocol.title,
+        conventions=dict(choice.request.conventions),
+        unmatched=protocol.unmatched,
+        seed=choice.request.seed,
+        seeds=choice.seeds,
+        synthetic=tested.synthetic,
+        partial=plan.is_partial,
+        transductive=choice.rerank is not None,
+        tested_on=tested,
+        trained_on=(training,),
+        fingerprints=Fingerprints(
+            run=plan.fingerprint,
+            protocol=keys.protocol_fingerprint,
+            dataset=keys.dataset_digest,
+            weights=choice.weights,
+        ),
+        rerank=rerank,
+    )
+
+
+def _cost(plan: Plan, results: list[RunResult]) -> Cost:
+    """Return the frames and bytes of all embedded items; an item with the same feature key counts once."""
+    item_bytes = {key: size for item in results for key, size in item.result.item_bytes.items()}
+    rows: dict[str, set[int]] = {}
+    frames, lengths = 0, plan.contents.table.lengths
+    for task in plan.tasks:
+        for side in task.trial.sides:
+            query = side.query if side.boxes is None else side.boxes
+            for key, window, items in (
+                (task.keys.query, task.windows.query, query),
+                (task.keys.gallery, task.windows.gallery, side.gallery),
+            ):
+                new = set(items.tolist()) - rows.setdefault(key, set())
+                rows[key] |= new
+                frames += sum(window.length_of(int(lengths[row])) for row in new)
+    total = sum(len(items) * item_bytes[key] for key, items in rows.items())
+    return Cost(frames=frames, embedding_bytes=round(total))
 
 
 def _notify(plugins: Plugins, hook: str, **arguments: Any) -> None:
@@ -88,8 +177,8 @@ def _notify(plugins: Plugins, hook: str, **arguments: Any) -> None:
 
 
 @contextmanager
-def _logged(path: Path) -> Iterator[None]:
-    """Append all log lines of reidbench and of plugins that log below its name to a file."""
+def _log_to(path: Path) -> Iterator[None]:
+    """Append all log lines of reidbench, and of plugins that use its logger, to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

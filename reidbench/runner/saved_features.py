@@ -11,50 +11,54 @@ from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.features import Items, Search, SearchFile, write_searches
 from reidbench.plugin import Embeddings
-from reidbench.protocols.trials import Trial
-from reidbench.runner.trial import TrialRunner
+from reidbench.runner.plan import TrialTask
+from reidbench.runner.trial import TaskContext, embed_task
 
 
-def save_features(runner: TrialRunner, path: Path) -> None:
-    """Write the embeddings of all trials, with labels; distances too where they are not Euclidean ones of vectors.
+def save_features(context: TaskContext, path: Path) -> None:
+    """Write the embeddings of all trials with labels, and distances unless they are Euclidean distances of vectors.
 
-    Embeddings come from the cache, where a run has just put them. Junk (person -1) is not part of it.
+    The embeddings come from the cache, which the run has just filled. Junk (person -1) is left out. With several
+    training seeds, the features of the first seed are written.
     """
-    plan = runner.plan
-    searches = [search for trial in plan.trials for search in _searches(runner, trial)]
+    plan = context.plan
+    seed = plan.choice.seeds[0]
+    searches = [
+        search for task in plan.main_tasks if task.seed == seed for search in _searches(task, context)
+    ]
     about = {
         "method": plan.choice.method_class.name,
-        "variant": plan.choice.label,
+        "settings": plan.choice.settings,
         "protocol": plan.choice.protocol.name,
-        "protocol_fingerprint": plan.protocol_fingerprint,
-        "run_fingerprint": plan.run_fingerprint,
-        "synthetic": plan.is_synthetic,
+        "protocol_fingerprint": plan.keys.protocol_fingerprint,
+        "run_fingerprint": plan.fingerprint,
+        "synthetic": plan.contents.is_synthetic,
         "transductive": plan.choice.rerank is not None,
-        "seed": plan.choice.request.seed,
+        "seed": seed,
     }
     write_searches(path, SearchFile(searches=searches, about=about))
 
 
-def _searches(runner: TrialRunner, trial: Trial) -> list[Search]:
-    windows = runner.plan.windows
-    found = []
-    searches = runner.searches(trial, windows)
-    for side, (query, gallery, search) in zip(trial.sides, searches, strict=True):
+def _searches(task: TrialTask, context: TaskContext) -> list[Search]:
+    windows = task.windows
+    searches = []
+    embedded = embed_task(task, context)
+    for side, (query, gallery, search) in zip(task.trial.sides, embedded, strict=True):
         matrix = search.matrix()
-        found.append(
+        searches.append(
             Search(
-                name=f"trial_{trial.index:02d}",
-                query=_items(runner, side.query, windows.query, query),
-                gallery=_items(runner, side.gallery, windows.gallery, gallery),
+                name=f"trial_{task.trial.index:02d}",
+                query=_items(context, side.query, windows.query, query),
+                gallery=_items(context, side.gallery, windows.gallery, gallery),
                 distances=None if matrix is None else matrix.numpy(),
             )
         )
-    return found
+    return searches
 
 
-def _items(runner: TrialRunner, rows: IntArray, window: FrameWindow, embeddings: Embeddings) -> Items:
-    table = runner.plan.contents.table
-    views = views_of(table, rows, runner.loader, window, with_camera=False)
+def _items(context: TaskContext, rows: IntArray, window: FrameWindow, embeddings: Embeddings) -> Items:
+    table = context.plan.contents.table
+    views = views_of(table, rows, context.loader, window, with_camera=False)
     return Items(
         features=embeddings.values.cpu().numpy(),
         pid=table.pids[rows],

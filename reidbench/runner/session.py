@@ -10,12 +10,12 @@ from typing import Any
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError
-from reidbench.plugin import Plugins, Runtime
-from reidbench.progress import is_terminal
+from reidbench.plugin import Runtime
+from reidbench.plugin.manager import Plugins
+from reidbench.records import Record
 from reidbench.runner.device import resolve_device
-from reidbench.runner.plan import RunRequest, choose
-from reidbench.runner.record import Record
-from reidbench.runner.run import make_plan, run
+from reidbench.runner.plan import RunRequest, choose, make_plan
+from reidbench.runner.run import run
 
 
 class Session:
@@ -25,53 +25,51 @@ class Session:
         self.plugins = plugins
         self.output = output
         self.cache = cache if cache is not None else Cache()
-        self.runtime = Runtime(device=resolve_device(device), progress=is_terminal())
+        self.runtime = Runtime(device=resolve_device(device), progress=True)
 
     def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
-        """Yield the record of each request, and its file, as they are done."""
+        """Yield the record of each request and its path as soon as the request is finished."""
         check_writable("--output", self.output)
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
-        if len(choices) > 1 and (saved := [r.save_features for r in requests if r.save_features]):
+        if len(choices) > 1 and (paths := [r.save_features for r in requests if r.save_features]):
             raise ConfigError(
-                f"--save-features {saved[0]} takes the features of one run, got {len(choices)} runs"
+                f"--save-features {paths[0]} needs one method and one protocol, got {len(choices)} runs"
             )
         loader = FrameLoader()
         for choice in choices:
             yield run(choice, self.plugins, self.runtime, cache=self.cache, output=self.output, loader=loader)
 
-    def outlines(self, requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
-        """Return, for each request, what would be run and what the cache already holds."""
+    def outline(self, requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
+        """Return one row per request: what would be run and which tasks the cache already has."""
         rows = []
         for choice in [choose(request, self.plugins, self.runtime) for request in requests]:
             plan = make_plan(choice, self.plugins, self.cache)
             rows.append(
                 {
                     "method": choice.method_class.name,
-                    "settings": choice.label,
+                    "settings": choice.settings,
                     "protocol": choice.protocol.name,
                     "trials": len(plan.trials),
+                    "seeds": len(choice.seeds),
                     "train": len(plan.trials[0].train),
                     "query": plan.trials[0].queries,
                     "gallery": plan.trials[0].gallery,
-                    "done": sum(
-                        self.cache.trial(plan.trial_key(trial, plan.windows)).exists()
-                        for trial in plan.trials
-                    ),
+                    "done": sum(self.cache.trial(task.keys.scores).exists() for task in plan.main_tasks),
                     "device": self.runtime.device,
-                    "fingerprint": plan.run_fingerprint,
+                    "fingerprint": plan.fingerprint,
                 }
             )
         return rows
 
 
 def check_writable(option: str, folder: Path) -> None:
-    """Refuse, before hours of work, a folder whose files could not be written.
+    """Check that files can be written to a folder, before any work starts.
 
     Raises:
-        ConfigError: nothing can be written there; the message names the option that gave the folder.
+        ConfigError: they cannot; the message names the option that gave the folder.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise ConfigError(
-            f"{option} {folder} cannot be written: {there} is no folder you can write to; choose another"
+            f"cannot write to {option} {folder}: {existing} is not a writable directory; choose another one"
         )

@@ -1,11 +1,12 @@
-"""One trial: fit, embed, match, each taken from the cache when it is there."""
+"""Execution of one task: fit, embed and match, with cached parts reused."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,71 +25,93 @@ from reidbench.features import Block, FeatureStore
 from reidbench.fingerprints import derived_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
 from reidbench.progress import progress_bar
-from reidbench.protocols.trials import Sides, Trial
+from reidbench.protocols.trials import Sides
+from reidbench.records import TrialResult, read_result, write_result
+from reidbench.runner.epochs import EpochLog
 from reidbench.runner.guard import guard_plugin
 from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
-from reidbench.runner.plan import Plan, Windows
-from reidbench.runner.results import TrialResult, read_result, write_result
+from reidbench.runner.plan import Plan, TrialTask
 
-BLOCK = 32  # tracklets; what a kill during embedding loses at most
+# Tracklets per block; a kill during embedding loses at most one block.
+BLOCK = 32
 FITTED = "fitted.pt"
 log = logging.getLogger(__name__)
 
-
-class TrialRunner:
-    """Runs the trials of one plan."""
-
-    def __init__(self, plan: Plan, cache: Cache, runtime: Runtime, loader: FrameLoader) -> None:
-        self.plan = plan
-        self.cache = cache
-        self.runtime = runtime
-        self.loader = loader
-        self._renewed: set[Path] = set()
-
-    def run(self, trial: Trial, windows: Windows) -> TrialResult:
-        """Return the result of a trial whose tracklets are seen through windows."""
-        place = self.cache.trial(self.plan.trial_key(trial, windows))
-        if self.plan.choice.request.resume and place.exists():
-            return read_result(place, self.plan.choice.protocol.unmatched)
-        result = _TrialInHand(self, trial, windows).result()
-        write_result(place, result)
-        return result
-
-    def searches(self, trial: Trial, windows: Windows) -> list[tuple[Embeddings, Embeddings, Search]]:
-        """Return the embeddings of queries and gallery, and the search, of each side of a trial."""
-        return _TrialInHand(self, trial, windows).searches()
-
-    def fitted(self, trial: Trial) -> Method:
-        """Return the method as it is fitted for a trial, from the cache where it is there."""
-        return _TrialInHand(self, trial, self.plan.windows).fitted()
-
-    def renew(self, part: Path) -> None:
-        """Forget a part of the cache once, if the user wants everything computed anew."""
-        if not self.plan.choice.request.resume and part not in self._renewed:
-            shutil.rmtree(part, ignore_errors=True)
-            self._renewed.add(part)
+EpochListener = Callable[[TrialTask, int, Mapping[str, float]], None]
 
 
-class _TrialInHand:
-    """The work on one trial; the method is fitted only when something needs it."""
+def _ignore_epoch(task: TrialTask, epoch: int, values: Mapping[str, float]) -> None:
+    """Discard the values of an epoch."""
 
-    def __init__(self, runner: TrialRunner, trial: Trial, windows: Windows) -> None:
-        self.runner, self.plan, self.trial, self.windows = runner, runner.plan, trial, windows
-        choice = runner.plan.choice
+
+@dataclass
+class TaskContext:
+    """What all tasks of a run share.
+
+    Attributes:
+        on_epoch: called with a task, an epoch and its values while the method is fitted.
+    """
+
+    plan: Plan
+    cache: Cache
+    runtime: Runtime
+    loader: FrameLoader
+    on_epoch: EpochListener = _ignore_epoch
+    _recomputed: set[Path] = field(default_factory=set)
+
+    def delete_on_first_use(self, path: Path) -> None:
+        """With --no-resume, delete a cache entry on first use."""
+        if not self.plan.choice.request.resume and path not in self._recomputed:
+            shutil.rmtree(path, ignore_errors=True)
+            self._recomputed.add(path)
+
+
+def execute_task(task: TrialTask, context: TaskContext) -> TrialResult:
+    """Return the result of a task, from the cache if possible.
+
+    Raises:
+        PluginError: the method failed or returned invalid values.
+        CacheError: a cached result is damaged.
+    """
+    path = context.cache.trial(task.keys.scores)
+    if context.plan.choice.request.resume and path.exists():
+        return read_result(path, context.plan.choice.protocol.unmatched)
+    result = _TrialWork(task, context).result()
+    write_result(path, result)
+    return result
+
+
+def embed_task(task: TrialTask, context: TaskContext) -> list[tuple[Embeddings, Embeddings, Search]]:
+    """Return the query embeddings, the gallery embeddings and the search of each side of a task."""
+    return _TrialWork(task, context).searches()
+
+
+def fit_method(task: TrialTask, context: TaskContext) -> Method:
+    """Return the method, fitted for a task; the fit comes from the cache if possible."""
+    return _TrialWork(task, context).fitted_method()
+
+
+class _TrialWork:
+    """The work on one task; the method is fitted only if a later step needs it."""
+
+    def __init__(self, task: TrialTask, context: TaskContext) -> None:
+        self.task, self.context, self.plan, self.trial = task, context, context.plan, task.trial
+        choice = context.plan.choice
         self.name = choice.method_class.name
-        self.method: Method = choice.method_class(choice.config, runner.runtime)
-        self.fit_key = runner.plan.fit_key(trial)
+        self.method: Method = choice.method_class(choice.config, context.runtime)
         self.fit_seconds: dict[str, float] = {}
         self.embed_seconds: dict[str, float] = {}
+        self.item_bytes: dict[str, float] = {}
+        self.training: dict[str, list[tuple[int, dict[str, float]]]] = {}
         self.computed: set[str] = set()
         self._is_fitted = False
 
     def result(self) -> TrialResult:
-        """Embed, match and keep count of the seconds."""
+        """Embed and match; return the scores and what each part cost."""
         choice = self.plan.choice
         protocol = choice.protocol
         rules = Rules(unmatched=protocol.unmatched, shots=protocol.shots, fars=choice.request.fars)
-        embedded = self._embedded_sides()
+        embedded = self._embed_sides()
         started = time.monotonic()
         searches = [self._search(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)]
         scores, tar = score_trial(searches, rules)
@@ -100,44 +123,88 @@ class _TrialInHand:
             fit=dict(self.fit_seconds),
             embed=dict(self.embed_seconds),
             match=match,
-            device=self.runner.runtime.device,
+            device=self.context.runtime.device,
+            item_bytes=dict(self.item_bytes),
+            training=dict(self.training),
             computed=frozenset(self.computed),
         )
 
     def searches(self) -> list[tuple[Embeddings, Embeddings, Search]]:
         """Return the embeddings and the search of each side."""
-        pairs = zip(self.trial.sides, self._embedded_sides(), strict=True)
+        pairs = zip(self.trial.sides, self._embed_sides(), strict=True)
         return [(query, gallery, self._search(side, query, gallery)) for side, (query, gallery) in pairs]
 
-    def _embedded_sides(self) -> list[tuple[Embeddings, Embeddings]]:
+    def fitted_method(self) -> Method:
+        """Return the method, fitted or restored from the cache."""
+        if self._is_fitted or not self.method.learns:
+            return self.method
+        key, cache = self.task.keys.fit, self.context.cache
+        workspace = cache.fit(key)
+        with cache.lock(workspace):
+            self.context.delete_on_first_use(workspace)
+            saved = load_checkpoint(workspace / FITTED, key)
+            if saved is None:
+                saved = self._fit(workspace)
+            else:
+                with guard_plugin(self.name, "restore"):
+                    self.method.restore(saved["state"])
+        self.fit_seconds[key] = saved["seconds"]
+        if saved["epochs"]:
+            self.training[key] = [(epoch, dict(values)) for epoch, values in saved["epochs"]]
+        self._is_fitted = True
+        return self.method
+
+    def _fit(self, workspace: Path) -> dict[str, Any]:
+        key = self.task.keys.fit
+        train = training_set(self.plan.training.table, self.trial.train, self.context.loader)
+        seed = derived_seed("fit", self.task.seed, train.digest)
+        workspace.mkdir(parents=True, exist_ok=True)
+        epochs = EpochLog(
+            workspace, self.name, lambda epoch, values: self.context.on_epoch(self.task, epoch, values)
+        )
+        started = time.monotonic()
+        with guard_plugin(self.name, "fit"):
+            job = FitJob(seed=seed, workspace=workspace, fingerprint=key, on_epoch=epochs.add)
+            reported = self.method.fit(train, job)
+            state = dict(self.method.state())
+        seconds = time.monotonic() - started if reported is None else reported
+        saved = {"state": state, "seconds": seconds, "epochs": epochs.rows()}
+        save_checkpoint(workspace / FITTED, key, saved)
+        # The fitted method replaces the checkpoints.
+        for path in [*workspace.glob("checkpoint*"), epochs.path]:
+            path.unlink(missing_ok=True)
+        self.computed.add("fit")
+        return saved
+
+    def _embed_sides(self) -> list[tuple[Embeddings, Embeddings]]:
+        windows, keys = self.task.windows, self.task.keys
         pairs = []
         for side in self.trial.sides:
             if side.boxes is None:
-                query = self._embedded(side.query, self.windows.query)
+                query = self._embed(side.query, windows.query, keys.query)
             else:
-                query = self._pooled(side.query, side.boxes)
-            pairs.append((query, self._embedded(side.gallery, self.windows.gallery)))
+                query = self._pool(side.query, self._embed(side.boxes, windows.query, keys.query), side.boxes)
+            pairs.append((query, self._embed(side.gallery, windows.gallery, keys.gallery)))
         if self.method.needs_fit_to_match() or not self.fit_seconds:
-            self.fitted()
+            self.fitted_method()
         return pairs
 
-    def _pooled(self, queries: IntArray, rows: IntArray) -> Embeddings:
-        boxes = self._embedded(rows, self.windows.query)
+    def _pool(self, queries: IntArray, boxes: Embeddings, rows: IntArray) -> Embeddings:
+        """Return multi-query embeddings: each query pooled over the boxes of its person and camera."""
         table = self.plan.contents.table
         if boxes.views is not None or boxes.lengths is not None:
-            kind = "several views of an image" if boxes.views is not None else "sequences"
+            kind = "several views per image" if boxes.views is not None else "sequences"
             raise ConfigError(
-                f"method '{self.name}' embeds {kind}, which protocol '{self.plan.choice.protocol.name}' cannot "
-                "pool; choose a setting that gives one vector"
+                f"protocol '{self.plan.choice.protocol.name}' cannot pool the embeddings of method '{self.name}': "
+                f"they are {kind}; choose a setting with one vector per image"
             )
-        how = self.plan.choice.protocol.conventions.pooling or "mean"
         values = pool_queries(
             boxes.values,
             table.pids[rows],
             table.camids[rows],
             table.pids[queries],
             table.camids[queries],
-            how=how,
+            how=self.plan.choice.protocol.conventions.pooling or "mean",
         )
         return Embeddings(values=values)
 
@@ -151,62 +218,33 @@ class _TrialInHand:
         )
         return search_of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
 
-    def fitted(self) -> Method:
-        """Return the method, fitted or restored."""
-        if self._is_fitted or not self.method.learns:
-            return self.method
-        workspace = self.runner.cache.fit(self.fit_key)
-        with self.runner.cache.lock(workspace):
-            self.runner.renew(workspace)
-            saved = load_checkpoint(workspace / FITTED, self.fit_key)
-            if saved is None:
-                saved = self._fit(workspace)
-            else:
-                with guard_plugin(self.name, "restore"):
-                    self.method.restore(saved["state"])
-        self.fit_seconds[self.fit_key] = saved["seconds"]
-        self._is_fitted = True
-        return self.method
-
-    def _fit(self, workspace: Path) -> dict[str, Any]:
-        train = training_set(self.plan.training.table, self.trial.train, self.runner.loader)
-        seed = derived_seed("fit", self.plan.choice.request.seed, train.digest)
-        workspace.mkdir(parents=True, exist_ok=True)
-        started = time.monotonic()
-        with guard_plugin(self.name, "fit"):
-            known = self.method.fit(train, FitJob(seed=seed, workspace=workspace, fingerprint=self.fit_key))
-            state = dict(self.method.state())
-        saved = {"state": state, "seconds": time.monotonic() - started if known is None else known}
-        save_checkpoint(workspace / FITTED, self.fit_key, saved)
-        for left in workspace.glob("checkpoint*"):
-            left.unlink()  # fitted.pt stands in for it from here on
-        self.computed.add("fit")
-        return saved
-
-    def _embedded(self, rows: IntArray, window: FrameWindow) -> Embeddings:
+    def _embed(self, rows: IntArray, window: FrameWindow, key: str) -> Embeddings:
+        cache, loader = self.context.cache, self.context.loader
         with_camera = self.method.uses_camera
-        views = views_of(self.plan.contents.table, rows, self.runner.loader, window, with_camera=with_camera)
-        key = self.plan.feature_key(self.trial, window)
-        folder = self.runner.cache.features(key)
-        with self.runner.cache.lock(folder):
-            self.runner.renew(folder)
-            store = FeatureStore(folder, {"feature_key": key, "method": self.name, "fit": self.fit_key})
+        views = views_of(self.plan.contents.table, rows, loader, window, with_camera=with_camera)
+        folder = cache.features(key)
+        with cache.lock(folder):
+            self.context.delete_on_first_use(folder)
+            store = FeatureStore(folder, {"feature_key": key, "method": self.name, "fit": self.task.keys.fit})
             self._embed_missing(store, views)
         ids = [view.id for view in views]
         self.embed_seconds.update({f"{key}/{name}": cost for name, cost in store.seconds(ids).items()})
         arrays = [None if array is None else torch.from_numpy(array) for array in store.read(ids)]
         values, counts, lengths = [
-            None if array is None else array.to(self.runner.runtime.device) for array in arrays
+            None if array is None else array.to(self.context.runtime.device) for array in arrays
         ]
-        return Embeddings(values=cast(Tensor, values), views=counts, lengths=lengths)
+        embeddings = Embeddings(values=cast(Tensor, values), views=counts, lengths=lengths)
+        self.item_bytes.setdefault(key, _mean_item_bytes(embeddings))
+        return embeddings
 
     def _embed_missing(self, store: FeatureStore, views: Sequence[TrackletView]) -> None:
         missing = set(store.missing(view.id for view in views))
         if missing:
-            self.fitted()  # before the bar: training draws one of its own
-        with progress_bar("embed", len(views), shown=self.runner.runtime.progress) as advance:
+            # Training has its own progress bar, so it comes before the bar of the embedding.
+            self.fitted_method()
+        with progress_bar("embed", len(views), shown=self.context.runtime.progress) as advance:
             for start in range(0, len(views), BLOCK):
-                # Blocks are cut from the whole list, so an interrupted run goes on with the same ones.
+                # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
                 block = [view for view in views[start : start + BLOCK] if view.id in missing]
                 if block:
                     store.write(self._embed_block(block))
@@ -214,47 +252,53 @@ class _TrialInHand:
                 advance(len(views[start : start + BLOCK]))
 
     def _embed_block(self, views: Sequence[TrackletView]) -> Block:
-        method = self.fitted()
+        method = self.fitted_method()
         started = time.monotonic()
         with guard_plugin(self.name, "embed"):
             embeddings = method.embed(views)
         seconds = time.monotonic() - started
-        checked = _checked(self.name, embeddings, len(views))
+        _check_embeddings(self.name, embeddings, len(views))
         return Block(
             tuple(view.id for view in views),
-            checked.values.detach().cpu().float().numpy(),
-            _whole_numbers(checked.views),
+            embeddings.values.detach().cpu().float().numpy(),
+            _to_int64(embeddings.views),
             seconds,
-            _whole_numbers(checked.lengths),
+            _to_int64(embeddings.lengths),
         )
 
 
-def _checked(name: str, embeddings: Embeddings, count: int) -> Embeddings:
-    """Return embeddings that keep the contract, or name the plugin that broke it."""
+def _check_embeddings(name: str, embeddings: Embeddings, count: int) -> None:
+    """Raise a PluginError if embeddings do not have the documented shape, type and range."""
     values = embeddings.values
-    wanted = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
-    if values.ndim != wanted or len(values) != count or not values.is_floating_point():
+    axes = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
+    if values.ndim != axes or len(values) != count or not values.is_floating_point():
         raise PluginError(
-            f"method '{name}' must embed {count} tracklets as floating-point values with {wanted} axes, "
+            f"method '{name}' must embed {count} tracklets as floating-point values with {axes} axes, "
             f"got shape {tuple(values.shape)} of {values.dtype}"
         )
-    for numbers, most, what in (
+    for numbers, limit, what in (
         (embeddings.views, values.shape[1], "views"),
         (embeddings.lengths, values.shape[-2], "vectors"),
     ):
         if numbers is not None and (
-            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= most)).all())
+            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= limit)).all())
         ):
             raise PluginError(
-                f"method '{name}' must count 1..{most} {what} of each tracklet, got {numbers.tolist()}"
+                f"method '{name}' must return between 1 and {limit} {what} per tracklet, got {numbers.tolist()}"
             )
     if not bool(torch.isfinite(values).all()):
         row = int((~torch.isfinite(values).flatten(1).all(1)).nonzero()[0])
-        raise PluginError(
-            f"method '{name}' embedded tracklet {row} of a block with a value that is not finite"
-        )
-    return embeddings
+        raise PluginError(f"method '{name}' must return finite embeddings, got other values in row {row}")
 
 
-def _whole_numbers(numbers: Tensor | None) -> IntArray | None:
+def _to_int64(numbers: Tensor | None) -> IntArray | None:
     return None if numbers is None else numbers.cpu().numpy().astype(np.int64)
+
+
+def _mean_item_bytes(embeddings: Embeddings) -> float:
+    """Return the mean bytes of the float32 embedding of an item, without padding."""
+    vectors = torch.ones(len(embeddings), dtype=torch.float64)
+    for numbers in (embeddings.views, embeddings.lengths):
+        if numbers is not None:
+            vectors *= numbers.cpu().double()
+    return float(vectors.mean()) * embeddings.values.shape[-1] * 4

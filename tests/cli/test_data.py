@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.plugin import Plugins
+from reidbench.plugin.manager import Plugins
 
 from .conftest import Answer
 

@@ -257,7 +257,7 @@ def test_bad_files_are_exit_2_in_one_line_and_write_nothing(
     ("arguments", "message"),
     [
         (("absent.h5",), "does not exist"),
-        (("f.h5", "--synthetic"), "belong to a protocol: give -p too"),
+        (("f.h5", "--synthetic"), "need a protocol; add -p"),
         (("f.h5", "-p", "ilids", "--data-root", "nowhere"), "dataset 'ilids-vid' not found at nowhere"),
         (("f.h5", "-p", "nonesuch"), "unknown protocol 'nonesuch'"),
     ],

@@ -89,7 +89,7 @@ def test_leaderboard_ranks_complete_records_only(reidbench: Run, small_root: Pat
     reidbench("run", "-m", "color-lbp", "-p", "ilids", "--preset", "color", "--trials", "3", *root)
 
     board = json.loads(reidbench("leaderboard", "show", "--format", "json").out)
-    assert {row["variant"] for row in board} == {"paper", "hellinger"}
+    assert {row["settings"] for row in board} == {"paper", "hellinger"}
     assert board[0]["figures"]["rank1"]["mean"] >= board[1]["figures"]["rank1"]["mean"]
     markdown = reidbench("leaderboard", "show", "-p", "ilids", "--format", "github").out
     assert markdown.count("| color-lbp") == 2
@@ -108,7 +108,7 @@ def test_leaderboard_rejects_a_record_with_a_changed_side_file(
     answer = reidbench("leaderboard", "show")
 
     assert answer.code == 2
-    assert "digest differs" in answer.err
+    assert "do not have the digest" in answer.err
 
 
 def test_record_names_are_escaped_in_markdown(reidbench: Run, small_root: Path, tmp_path: Path) -> None:

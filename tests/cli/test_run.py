@@ -50,7 +50,7 @@ def test_json_output_is_one_record_per_line(reidbench: Run, small_root: Path) ->
     (line,) = answer.out.splitlines()
     record = json.loads(line)
     assert set(record["figures"]) == {"rank1", "rank5", "rank10", "rank20", "map", "map_trapezoid", "minp"}
-    assert set(record["figures"]["rank1"]) == {"mean", "std", "low", "high"}
+    assert set(record["figures"]["rank1"]) == {"mean", "std", "low", "high", "std_seeds"}
     # A single trial has no standard deviation.
     assert record["figures"]["rank1"]["std"] is None
     assert record["trials"][0]["queries"] == 6
@@ -152,13 +152,13 @@ INVALID_USAGE = {
         ["-m", "color-lbp", "-p", "ilids", "--set", "stripes=six"],
         ["stripes must be a whole number"],
     ),
-    "not-a-setting": (["-m", "color-lbp", "-p", "ilids", "--set", "stripes"], ["'stripes'", "name=value"]),
-    "too-many-trials": (["-m", "color-lbp", "-p", "ilids", "--trials", "11"], ["1..10", "got 11"]),
+    "not-a-setting": (["-m", "color-lbp", "-p", "ilids", "--set", "stripes"], ["'stripes'", "NAME=VALUE"]),
+    "too-many-trials": (["-m", "color-lbp", "-p", "ilids", "--trials", "11"], ["[1, 10]", "got 11"]),
     "no-such-device": (["-m", "color-lbp", "-p", "demo", "--device", "cuda:99"], ["cuda:99"]),
     "not-a-device": (["-m", "color-lbp", "-p", "demo", "--device", "gpu"], ["auto, cpu, cuda", "'gpu'"]),
     "output-not-a-directory": (
         ["-m", "color-lbp", "-p", "demo", "--output", "/dev/null/runs"],
-        ["--output /dev/null/runs", "/dev/null is no folder"],
+        ["--output /dev/null/runs", "/dev/null is not a writable directory"],
     ),
     "two-sources": (
         ["-m", "color-lbp", "-p", "ilids", "--synthetic", "--data-root", "x"],
@@ -237,7 +237,7 @@ def test_failing_plugin_exits_3_with_its_traceback_in_the_log(
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        ("torch.full((len(tracklets), 4), float('nan'))", "not finite"),
+        ("torch.full((len(tracklets), 4), float('nan'))", "must return finite embeddings"),
         ("torch.zeros(len(tracklets) + 1, 4)", "must embed"),
         ("torch.zeros(len(tracklets), 4, 2)", "must embed"),
         ("torch.zeros(len(tracklets), 4, dtype=torch.int64)", "must embed"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reidbench.evaluation import Scores, evaluate, summarize
-from reidbench.plugin import Plugins
+from reidbench.plugin.manager import Plugins
 from reidbench.protocols import load_protocol
 
 from .golden_inputs import SHARED, Case, build, load, mars_labels

@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import apply_overrides, as_plain, check_settings, describe_settings, setting
+from reidbench.plugin import check_settings, setting
+from reidbench.plugin.config import apply_overrides, as_plain, describe_settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from reidbench.errors import UnknownNameError
-from reidbench.plugin import MethodSpec, Plugins, hookimpl, hookspec, load_target
+from reidbench.plugin import MethodSpec, hookimpl
 from reidbench.plugin import hookspecs as hooks
+from reidbench.plugin.hookspecs import hookspec
+from reidbench.plugin.manager import Plugins
+from reidbench.plugin.specs import load_target
 
 GOOD = """
 from reidbench.plugin import MethodSpec, hookimpl
@@ -40,6 +43,10 @@ class InMemory:
     @hookimpl
     def reidbench_run_start(self, method: str, fingerprint: str) -> None:
         self.seen.append(("start", method, fingerprint))
+
+    @hookimpl
+    def reidbench_epoch_end(self, epoch: int, values: dict[str, float]) -> None:
+        self.seen.append(("epoch", epoch, values))
 
     @hookimpl
     def reidbench_trial_end(self, trial: int) -> None:
@@ -169,10 +176,11 @@ def test_life_cycle_hooks_hear_what_they_ask_for_and_their_failures_are_containe
     plugins.manager.register(Failing(), name="failing")
 
     plugins.notify("reidbench_run_start", method="m", protocol="p", fingerprint="f", config={})
-    failures = plugins.notify("reidbench_trial_end", fingerprint="f", trial=3, figures={})
+    plugins.notify("reidbench_epoch_end", fingerprint="f", trial=3, seed=0, epoch=7, values={"loss": 0.5})
+    failures = plugins.notify("reidbench_trial_end", fingerprint="f", trial=3, figures={}, seed=0)
     plugins.notify("reidbench_run_end", record={"a": 1})
 
-    assert memory.seen == [("start", "m", "f"), ("trial", 3), ("end", {"a": 1})]
+    assert memory.seen == [("start", "m", "f"), ("epoch", 7, {"loss": 0.5}), ("trial", 3), ("end", {"a": 1})]
     assert "no tracker for trial 3" in str(failures[0])
 
 

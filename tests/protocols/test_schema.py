@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reidbench.errors import ProtocolError
-from reidbench.plugin import Plugins
+from reidbench.plugin.manager import Plugins
 from reidbench.protocols import load_protocol
 from reidbench.protocols.schema import parse_protocol
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
-from reidbench.plugin import Plugins
+from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol, load_protocol
 
 MARKER: dict[str, object] = {"digest": "d"}

@@ -1,0 +1,53 @@
+"""Records: one JSON file per run with everything needed to verify its figures."""
+
+from reidbench.records.build import RunResult, with_results
+from reidbench.records.environment import current_environment
+from reidbench.records.read import read_record, read_records
+from reidbench.records.record import (
+    SCHEMA,
+    AttentionFigures,
+    Cached,
+    Chance,
+    Cost,
+    DataSource,
+    Digests,
+    Environment,
+    EpochValues,
+    FileDigest,
+    Fingerprints,
+    FitHistory,
+    LengthFigures,
+    Record,
+    Seconds,
+    TrialFigures,
+)
+from reidbench.records.trial import TrialResult, read_result, write_result
+from reidbench.records.write import write_record
+
+__all__ = [
+    "SCHEMA",
+    "AttentionFigures",
+    "Cached",
+    "Chance",
+    "Cost",
+    "DataSource",
+    "Digests",
+    "Environment",
+    "EpochValues",
+    "FileDigest",
+    "Fingerprints",
+    "FitHistory",
+    "LengthFigures",
+    "Record",
+    "RunResult",
+    "Seconds",
+    "TrialFigures",
+    "TrialResult",
+    "current_environment",
+    "read_record",
+    "read_records",
+    "read_result",
+    "with_results",
+    "write_record",
+    "write_result",
+]

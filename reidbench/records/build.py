@@ -1,0 +1,173 @@
+"""From the results of trials to the figures of a record."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from reidbench.evaluation import Scores, Summary, summarize_seeds, trial_figures
+from reidbench.records.environment import current_environment
+from reidbench.records.per_query import scores_to_csv
+from reidbench.records.record import (
+    Cached,
+    Chance,
+    EpochValues,
+    FileDigest,
+    FitHistory,
+    LengthFigures,
+    Record,
+    Seconds,
+    TrialFigures,
+)
+from reidbench.records.trial import TrialResult
+
+MAX_RANK = 100
+"""Last rank of the CMC in a record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One result of a run.
+
+    Attributes:
+        trial: 0-based number of the trial.
+        seed: training seed.
+        lengths: query and gallery frames of a sequence-length study; None for the protocol's own frames.
+        result: what was computed or cached.
+    """
+
+    trial: int
+    seed: int
+    lengths: tuple[int, int] | None
+    result: TrialResult
+
+
+def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, str]:
+    """Return a record with everything that follows from the results, and the text of its per-query file.
+
+    `seconds` are those of the first computation, and shared parts count once. `cached` says which parts this run did
+    not compute.
+
+    Args:
+        record: identity of the run; its other fields are kept.
+        results: for each seed and trial one result, and one per pair of lengths of a sequence-length study.
+    """
+    main = [item for item in results if item.lengths is None]
+    seeds = _by_seed(main)
+    side = scores_to_csv([(item.seed, item.trial, item.result.scores) for item in main])
+    digest = hashlib.sha256(side.encode()).hexdigest()
+    everything = [item.result for item in results]
+    filled = replace(
+        record,
+        figures=summarize_seeds(seeds),
+        chance=Chance(rank1=_mean_chance(main)),
+        trials=tuple(_trial_figures(item) for item in main),
+        cmc=_mean_cmc(seeds),
+        tar_at_far=_mean_tar([item.result for item in main]),
+        lengths=_length_figures(results),
+        training=_training(main),
+        seconds=_seconds(everything),
+        cached=Cached(
+            fit=_is_cached("fit", everything),
+            embed=_is_cached("embed", everything),
+            match=_is_cached("match", everything),
+        ),
+        fingerprints=replace(
+            record.fingerprints, fits=tuple(sorted({key for item in main for key in item.result.fit}))
+        ),
+        environment=current_environment(sorted({result.device for result in everything})),
+        per_query=FileDigest(file=f"{record.stem}.per_query.csv", sha256=digest),
+    )
+    return filled, side
+
+
+def _by_seed(results: Sequence[RunResult]) -> list[list[Scores]]:
+    """Return the scores of each trial (inner list) of each seed (outer list)."""
+    seeds: dict[int, list[Scores]] = {}
+    for item in results:
+        seeds.setdefault(item.seed, []).append(item.result.scores)
+    return list(seeds.values())
+
+
+def _trial_figures(item: RunResult) -> TrialFigures:
+    scores = item.result.scores
+    return TrialFigures(
+        trial=item.trial,
+        seed=item.seed,
+        queries=scores.queries,
+        queries_without_match=scores.queries_without_match,
+        gallery=scores.gallery,
+        **trial_figures(scores),
+    )
+
+
+def _mean_chance(results: Sequence[RunResult]) -> float | None:
+    chances = [item.result.scores.chance_rank1 for item in results]
+    defined = [chance for chance in chances if not math.isnan(chance)]
+    return sum(defined) / len(defined) if defined else None
+
+
+def _mean_cmc(seeds: Sequence[Sequence[Scores]]) -> tuple[float | None, ...]:
+    last = min(scores.last_rank for trials in seeds for scores in trials)
+    ranks = range(1, min(last, MAX_RANK) + 1)
+    curves = np.array([[scores.cmc(k) for k in ranks] for trials in seeds for scores in trials])
+    return tuple(None if math.isnan(value) else float(value) for value in curves.mean(axis=0))
+
+
+def _mean_tar(results: Sequence[TrialResult]) -> dict[str, float | None] | None:
+    """Return the mean true accept rate by false accept rate; None where it is undefined, or if there is none."""
+    means = {far: sum(result.tar[far] for result in results) / len(results) for far in results[0].tar}
+    return {f"{far:g}": None if math.isnan(mean) else mean for far, mean in means.items()} or None
+
+
+def _length_figures(results: Sequence[RunResult]) -> tuple[LengthFigures, ...]:
+    pairs: dict[tuple[int, int], list[RunResult]] = {}
+    for item in results:
+        if item.lengths is not None:
+            pairs.setdefault(item.lengths, []).append(item)
+    figures: dict[tuple[int, int], dict[str, Summary]] = {
+        pair: summarize_seeds(_by_seed(items)) for pair, items in pairs.items()
+    }
+    return tuple(
+        LengthFigures(query=query, gallery=gallery, figures=found)
+        for (query, gallery), found in figures.items()
+    )
+
+
+def _training(results: Sequence[RunResult]) -> tuple[FitHistory, ...]:
+    """Return one history per fit that reported values."""
+    trials: dict[str, list[RunResult]] = {}
+    for item in results:
+        for key in item.result.training:
+            trials.setdefault(key, []).append(item)
+    return tuple(
+        FitHistory(
+            fit=key,
+            seed=items[0].seed,
+            trials=tuple(item.trial for item in items),
+            epochs=tuple(
+                EpochValues(epoch=epoch, values=values) for epoch, values in items[0].result.training[key]
+            ),
+        )
+        for key, items in trials.items()
+    )
+
+
+def _seconds(results: Sequence[TrialResult]) -> Seconds:
+    fit = _sum_once([result.fit for result in results])
+    embed = _sum_once([result.embed for result in results])
+    match = sum(result.match for result in results)
+    return Seconds(fit=fit, embed=embed, match=match, total=fit + embed + match)
+
+
+def _sum_once(costs: Sequence[Mapping[str, float]]) -> float:
+    """Return the sum of costs by key; a key that occurs several times counts once."""
+    return sum({key: cost for part in costs for key, cost in part.items()}.values())
+
+
+def _is_cached(part: str, results: Sequence[TrialResult]) -> bool:
+    return all(part not in result.computed for result in results)
