@@ -52,7 +52,7 @@ def synthesize(
     plugin_files: tuple[Path, ...],
 ) -> None:
     """Render walking people in the official layout of DATASET, and print the folder."""
-    from reidbench.plugin import Plugins
+    from reidbench.plugin.manager import Plugins
     from reidbench.runner.data import render_dataset
 
     spec = Plugins(plugin_files).dataset(dataset)

@@ -1,11 +1,10 @@
-"""What plugin authors import."""
+"""The public names for plugin authors."""
 
 from reidbench.errors import ConfigError, WeightsError
-from reidbench.plugin.config import apply_overrides, as_plain, check_settings, describe_settings, setting
-from reidbench.plugin.hookspecs import hookimpl, hookspec
-from reidbench.plugin.manager import PluginFailure, Plugins
+from reidbench.plugin.config import check_settings, setting
+from reidbench.plugin.hookspecs import hookimpl
 from reidbench.plugin.method import Attention, Embeddings, FitJob, FixedMethod, Method, Runtime
-from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality, load_target
+from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality
 
 __all__ = [
     "Attention",
@@ -17,16 +16,9 @@ __all__ = [
     "Method",
     "MethodSpec",
     "Modality",
-    "PluginFailure",
-    "Plugins",
     "Runtime",
     "WeightsError",
-    "apply_overrides",
-    "as_plain",
     "check_settings",
-    "describe_settings",
     "hookimpl",
-    "hookspec",
-    "load_target",
     "setting",
 ]

@@ -157,7 +157,7 @@ def test_a_longer_run_measures_only_the_new_trial(
 def test_attention_is_measured_on_a_limited_number_of_tracklets(
     record: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reidbench.runner.attention.MOST_TRACKLETS", 5)
+    monkeypatch.setattr("reidbench.runner.attention.MAX_TRACKLETS", 5)
 
     counts = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), "--trials", "1")["attention"][
         "counts"

@@ -9,7 +9,8 @@ import torch
 from reidbench_plugins.conv_attention.config import PRESETS, ConvAttentionConfig
 from reidbench_plugins.conv_attention.network import ConvAttentionNetwork
 
-from reidbench.plugin import ConfigError, apply_overrides, as_plain
+from reidbench.plugin import ConfigError
+from reidbench.plugin.config import apply_overrides, as_plain
 
 
 def test_the_defaults_are_the_papers_with_the_reconstruction_of_what_it_is_silent_about() -> None:

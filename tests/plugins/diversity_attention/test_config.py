@@ -11,7 +11,7 @@ from reidbench_plugins.diversity_attention.network import DiversityNetwork
 from reidbench_plugins.diversity_attention.training import step_borders, step_of
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import apply_overrides, as_plain
+from reidbench.plugin.config import apply_overrides, as_plain
 
 THE_DEFAULT_MODEL = {"paper", "spaatn-q-tematn", "k-6"}
 

@@ -7,7 +7,7 @@ import pytest
 from reidbench_plugins.duatm.config import PRESETS, DuAtmConfig
 
 from reidbench.errors import ConfigError
-from reidbench.plugin import apply_overrides, as_plain
+from reidbench.plugin.config import apply_overrides, as_plain
 
 
 def test_the_defaults_are_the_papers() -> None:
