@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Scores", "__version__", "evaluate", "hookimpl"]
 
-# Public names are looked up on first use, so that `reidbench --help` does not pay for torch.
+# Public names are imported on first use, so that `reidbench --help` does not import torch.
 _HOMES = {
     "evaluate": "reidbench.evaluation",
     "Scores": "reidbench.evaluation",

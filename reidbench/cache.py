@@ -1,10 +1,10 @@
-"""Where derived files live, and the locks that let several runs share them.
+"""Paths of cached files, and the locks with which several runs share them.
 
 trees/<digest>/       rendered synthetic datasets, one data root each
 fits/<key>/           checkpoint.pt while training, fitted.pt when done
 features/<key>/       blocks of embeddings (HDF5)
 trials/<key>.json     scores of one trial
-attention/<key>.json  where a method looks in one trial
+attention/<key>.json  attention against masks in one trial
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ ENVIRONMENT_VARIABLE = "REIDBENCH_CACHE"
 
 
 class Cache:
-    """The folder of derived files; safe to delete, safe to share between runs."""
+    """The folder of cached files; several runs can share it, and it can be deleted while no run uses it."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root if root is not None else default_root()
 
     def tree(self, digest: str) -> Path:
-        """Return the data root that holds the synthetic tree of this digest."""
+        """Return the data root of the rendered tree with this digest."""
         return self.root / "trees" / digest[:32]
 
     def fit(self, key: str) -> Path:
@@ -42,26 +42,26 @@ class Cache:
         return self.root / "trials" / f"{key[:32]}.json"
 
     def attention(self, key: str) -> Path:
-        """Return the file of where a method looks in one trial."""
+        """Return the file of the attention in one trial."""
         return self.root / "attention" / f"{key[:32]}.json"
 
     @contextmanager
-    def lock(self, part: Path) -> Iterator[None]:
-        """Hold the lock of one part of the cache; a second run waits here and then finds the part done.
+    def lock(self, entry: Path) -> Iterator[None]:
+        """Hold the lock of one cache entry; a second run waits for it and then finds the entry complete.
 
-        The kernel gives the lock back when its holder dies, so a killed run never blocks the next one.
+        The kernel releases the lock when the process ends, so a killed run never blocks the next one.
         """
         from filelock import FileLock
 
-        place = self.root / "locks" / f"{part.parent.name}-{part.name}.lock"
+        path = self.root / "locks" / f"{entry.parent.name}-{entry.name}.lock"
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(place)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
             lock.acquire()
         except OSError as error:
             raise CacheError(
                 f"cannot use the cache at {self.root}: {error.strerror or error}; "
-                f"set {ENVIRONMENT_VARIABLE} to a folder you can write to"
+                f"set {ENVIRONMENT_VARIABLE} to a writable directory"
             ) from error
         try:
             yield
@@ -70,7 +70,7 @@ class Cache:
 
 
 def default_root() -> Path:
-    """Return `$REIDBENCH_CACHE`, else the platform's cache folder for reidbench."""
+    """Return `$REIDBENCH_CACHE`, or the platform's cache folder for reidbench."""
     if given := os.environ.get(ENVIRONMENT_VARIABLE):
         return Path(given).expanduser()
     from platformdirs import user_cache_path

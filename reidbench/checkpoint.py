@@ -1,4 +1,4 @@
-"""Checkpoints: written whole, read without unpickling, refused when they belong to something else."""
+"""Checkpoints: written atomically, read without unpickling, and refused if they belong to something else."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ FORMAT_VERSION = 1
 
 
 def save_checkpoint(path: Path, fingerprint: str, contents: Mapping[str, Any]) -> None:
-    """Write tensors, numbers, texts and containers of these, with the fingerprint of what they belong to."""
+    """Write tensors, numbers, strings and containers of these, with the fingerprint of their owner."""
     with replacing(path) as temporary:
         torch.save({"format_version": FORMAT_VERSION, "fingerprint": fingerprint, **contents}, temporary)
 
 
 def load_checkpoint(path: Path, fingerprint: str, *, device: str = "cpu") -> dict[str, Any] | None:
-    """Return what was saved, or None when there is no checkpoint.
+    """Return what was saved, or None if there is no checkpoint.
 
     Raises:
-        CheckpointError: the file is damaged, of another format, or belongs to another fingerprint; both are
-            named.
+        CheckpointError: the file is damaged, or has another format or fingerprint; the message names both.
     """
     if not path.exists():
         return None
@@ -34,15 +33,15 @@ def load_checkpoint(path: Path, fingerprint: str, *, device: str = "cpu") -> dic
         found = (contents["format_version"], contents["fingerprint"])
     except Exception as error:
         raise CheckpointError(
-            f"checkpoint {path} is damaged ({_short(error)}); delete it to start again"
+            f"cannot read checkpoint {path}: {_summarize_error(error)}; delete it to start again"
         ) from error
     if found != (FORMAT_VERSION, fingerprint):
         raise CheckpointError(
-            f"checkpoint {path} belongs to {found[1]} (format {found[0]}), this training is {fingerprint} "
-            f"(format {FORMAT_VERSION}); delete it or restore the settings it was made with"
+            f"checkpoint {path} must have fingerprint {fingerprint} (format {FORMAT_VERSION}), got {found[1]} "
+            f"(format {found[0]}); delete it or restore its settings"
         )
     return contents
 
 
-def _short(error: Exception) -> str:
+def _summarize_error(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__

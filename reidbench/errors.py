@@ -1,20 +1,20 @@
-"""Every error that reidbench raises on purpose, and the exit code each one means.
+"""The errors of reidbench and the exit code of each.
 
     ReidbenchError                      exit 2
-    ├── UnknownNameError                a method, protocol, dataset or preset nobody registered
+    ├── UnknownNameError                an unknown method, protocol, dataset or preset
     ├── ConfigError                     a setting that does not exist or is out of range
-    ├── ProtocolError                   a protocol file that breaks the schema
-    ├── DatasetError                    a tree that is not what its layout demands
-    │   ├── DatasetNotFoundError        no folder where the dataset should lie
+    ├── ProtocolError                   an invalid protocol file
+    ├── DatasetError                    a dataset folder that does not have the layout
+    │   ├── DatasetNotFoundError        a missing dataset folder
     │   └── FrameError                  a frame that cannot be read
-    ├── WeightsError                    pretrained weights that are missing or do not fit
-    ├── CheckpointError                 a checkpoint that belongs to another configuration
-    ├── RecordError                     a file that is not a record this release can read
+    ├── WeightsError                    missing or incompatible pretrained weights
+    ├── CheckpointError                 a damaged checkpoint, or one of another configuration
+    ├── RecordError                     a file that is not a readable record
     ├── FeatureError                    features or labels that cannot be evaluated
     ├── CacheError                      a damaged or unusable cache
-    └── PluginError                     a plugin failed or broke its contract; exit 3
+    └── PluginError                     a plugin failed or returned invalid values; exit 3
 
-A message is one line: what, where, what came, what to do.
+A message is one line: what failed, where, the value received, and what to do.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class ReidbenchError(Exception):
 
 
 class UnknownNameError(ReidbenchError):
-    """A name was asked for that nobody registered; `name` holds it."""
+    """An unknown name; `name` holds it."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, listed_by: str, hint: str = "") -> None:
         self.name = name
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        guess = f"; did you mean {', '.join(near)}?" if near else ";"
-        super().__init__(f"unknown {kind} '{name}'{guess} `{listed_by}` lists all{hint}")
+        guess = f" Did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"unknown {kind} '{name}'.{guess} Run `{listed_by}` to list all{hint}.")
 
 
 class ConfigError(ReidbenchError):
@@ -47,26 +47,26 @@ class ConfigError(ReidbenchError):
 
 
 class ProtocolError(ReidbenchError):
-    """A protocol file breaks the schema or does not fit its dataset."""
+    """A protocol file is invalid or does not fit its dataset."""
 
 
 class DatasetError(ReidbenchError):
-    """A dataset tree is not what its layout demands."""
+    """A dataset folder does not have the layout of the dataset."""
 
 
 class DatasetNotFoundError(DatasetError):
-    """No folder lies where the dataset should be; `path` holds the place that was looked at."""
+    """The folder of a dataset is missing; `path` holds the path that was searched."""
 
     def __init__(self, dataset: str, path: Path, *, access: str) -> None:
         self.path = path
         super().__init__(
             f"dataset '{dataset}' not found at {path}: set --data-root or REIDBENCH_DATA, "
-            f"or try --synthetic; to obtain it: {access}"
+            f"or try --synthetic. How to obtain it: {access}"
         )
 
 
 class FrameError(DatasetError):
-    """A frame cannot be read; `path` holds the file."""
+    """A frame cannot be read; `path` holds the path of the file."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
@@ -74,11 +74,11 @@ class FrameError(DatasetError):
 
 
 class WeightsError(ReidbenchError):
-    """Pretrained weights are missing or do not fit the network."""
+    """Pretrained weights are missing or incompatible with the network."""
 
 
 class CheckpointError(ReidbenchError):
-    """A checkpoint belongs to another configuration or is damaged."""
+    """A checkpoint is damaged or belongs to another configuration."""
 
 
 class FeatureError(ReidbenchError):
@@ -86,7 +86,7 @@ class FeatureError(ReidbenchError):
 
 
 class RecordError(ReidbenchError):
-    """A file is not a record this release can read."""
+    """A file is not a record that this release can read."""
 
 
 class CacheError(ReidbenchError):
@@ -94,6 +94,6 @@ class CacheError(ReidbenchError):
 
 
 class PluginError(ReidbenchError):
-    """A plugin failed or broke its contract."""
+    """A plugin failed or returned invalid values."""
 
     exit_code = 3

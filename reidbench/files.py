@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from uuid import uuid4
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary sibling to write to; it takes the place of `path` when the block ends well.
+    """Yield a temporary path in the same folder; it replaces `path` when the block ends without an error.
 
-    A process that is killed leaves at most the hidden temporary file; `path` is the old file or the new one,
-    never a part of it. Two writers do not disturb each other: the last rename wins.
+    A killed process leaves at most the hidden temporary file, and `path` is the old file or the complete new one. If
+    two processes write the same path, the last rename wins.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         yield temporary
         with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # the rename must not become durable before the contents
+            # The contents must be on disk before the rename is.
+            os.fsync(written.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all (UTF-8)."""
+    """Write a text file atomically (UTF-8)."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

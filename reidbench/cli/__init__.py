@@ -58,24 +58,23 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reidbench")
-@click.option("-v", "--verbose", is_flag=True, help="Show log lines and tracebacks on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Print log lines and tracebacks on stderr.")
 @click.pass_context
 def reidbench(ctx: click.Context, verbose: bool) -> None:
-    """Benchmark person re-identification: a method, a protocol, exact figures with intervals."""
+    """Benchmark person re-identification methods under fixed protocols."""
     ctx.obj = {"verbose": verbose}
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setLevel(
-        logging.INFO if verbose else logging.WARNING
-    )  # a run's log file takes more than the terminal
-    shown.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    logging.getLogger().addHandler(shown)
+    # The log file of a run contains more than the terminal shows.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
     logging.getLogger("reidbench").setLevel(logging.INFO)
 
 
 def main() -> None:
-    """Run the command line; every error of our own ends in one line and its exit code."""
-    # Threads of small operations wait for each other all the time. By default they spin meanwhile, and where anything
-    # else wants a core that made training six times slower; see docs/performance.md. Read when torch is imported.
+    """Run the command line; an error of reidbench ends it with one line and its exit code."""
+    # OpenMP threads spin by default while they wait for each other. With small operations and another busy process,
+    # spinning made training six times slower (docs/performance.md). torch reads the variable when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         reidbench.main(standalone_mode=False)
@@ -88,7 +87,7 @@ def main() -> None:
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; the same command goes on where it stopped", 130)
+        _fail("interrupted; run the same command again to resume", 130)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(

@@ -16,20 +16,20 @@ from reidbench.cli.output import print_item, print_listing
 @plugin_option
 @json_option
 def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
-    """List methods; NAME shows one with its settings and presets."""
+    """List methods, or show the settings and presets of one method."""
     from reidbench.plugin.config import describe_settings
     from reidbench.plugin.manager import Plugins
     from reidbench.plugin.specs import load_target
 
-    found = Plugins(plugin_files)
+    registry = Plugins(plugin_files)
     if name is None:
         rows = [
             {"name": spec.name, "modality": spec.modality, "summary": spec.summary}
-            for spec in found.methods.values()
+            for spec in registry.methods.values()
         ]
         print_listing(rows, as_json=as_json)
         return
-    spec = found.method(name)
+    spec = registry.method(name)
     method = load_target(spec.name, spec.target)
     default, config = next(iter(method.presets.items()))
     facts = {
@@ -52,13 +52,13 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
 def protocols(
     name: str | None, conventions: dict[str, str], plugin_files: tuple[Path, ...], as_json: bool
 ) -> None:
-    """List protocols; NAME shows one with its conventions and the source of each number."""
+    """List protocols, or show the rules, conventions and sources of one protocol."""
     from reidbench.plugin.manager import Plugins
     from reidbench.protocols import explain_protocol, load_protocol
 
-    found = Plugins(plugin_files)
+    registry = Plugins(plugin_files)
     if name is None:
-        loaded = [load_protocol(file) for file in found.protocols.values()]
+        loaded = [load_protocol(file) for file in registry.protocols.values()]
         rows = [
             {
                 "name": protocol.name,
@@ -70,7 +70,7 @@ def protocols(
         ]
         print_listing(rows, as_json=as_json)
         return
-    protocol = load_protocol(found.protocol(name)).with_conventions(conventions)
+    protocol = load_protocol(registry.protocol(name)).with_conventions(conventions)
     facts: dict[str, Any] = {"name": protocol.name, "title": protocol.title}
     if as_json:
         facts |= {**protocol.semantics(), "sources": dict(protocol.sources)}
@@ -84,18 +84,18 @@ def protocols(
 @plugin_option
 @json_option
 def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
-    """List datasets; NAME shows one with its folder, and whether and how it is obtained."""
+    """List datasets, or show the folder of one dataset and how to obtain it."""
     from reidbench.plugin.manager import Plugins
 
-    found = Plugins(plugin_files)
+    registry = Plugins(plugin_files)
     if name is None:
         rows = [
             {"name": spec.name, "folder": spec.folder, "status": spec.status, "summary": spec.summary}
-            for spec in found.datasets.values()
+            for spec in registry.datasets.values()
         ]
         print_listing(rows, as_json=as_json)
         return
-    spec = found.dataset(name)
+    spec = registry.dataset(name)
     print_item(
         {
             "name": spec.name,
@@ -110,20 +110,23 @@ def datasets(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) ->
 
 
 @click.command()
-@click.option("--strict", is_flag=True, help="Exit 1 when a plugin failed.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a plugin failed.")
 @plugin_option
 @json_option
 def plugins(strict: bool, plugin_files: tuple[Path, ...], as_json: bool) -> None:
-    """List plugins with their hooks, and those that failed with the reason."""
+    """List plugins with their hooks, and the failed ones with the reason."""
     from reidbench.plugin.manager import Plugins
 
-    found = Plugins(plugin_files)
-    _ = found.methods, found.datasets, found.protocols  # a registering hook may fail too
+    registry = Plugins(plugin_files)
+    # The registering hooks can fail too.
+    _ = registry.methods, registry.datasets, registry.protocols
     rows = [
-        {"name": name, "origin": origin, "hooks": found.hooks_of(name), "failure": ""}
-        for name, origin in found.origins.items()
+        {"name": name, "origin": origin, "hooks": registry.hooks_of(name), "failure": ""}
+        for name, origin in registry.origins.items()
     ]
-    rows += [{"name": f.plugin, "origin": f.origin, "hooks": [], "failure": str(f)} for f in found.failures]
+    rows += [
+        {"name": f.plugin, "origin": f.origin, "hooks": [], "failure": str(f)} for f in registry.failures
+    ]
     print_listing(rows, as_json=as_json)
-    if strict and found.failures:
+    if strict and registry.failures:
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""Every hook a plugin may implement. The signature is the documentation."""
+"""The hooks that a plugin can implement."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def reidbench_methods() -> Sequence[MethodSpec]:  # type: ignore[empty-body]
-    """Return the methods this plugin offers.
+    """Called when methods are first needed; returns the methods of this plugin.
 
-    Called once, when methods are first needed. A spec names its class as "module:Class", so that listing
-    methods imports no framework. A method name taken twice is a failure of the later plugin, and names both.
+    A spec names its class as "module:Class", so that listing methods imports no framework. If a method name is
+    already taken, the later plugin fails with an error that names both.
     """
 
 
 @hookspec
 def reidbench_datasets() -> Sequence[DatasetSpec]:  # type: ignore[empty-body]
-    """Return the readers of dataset layouts this plugin offers.
+    """Called when datasets are first needed; returns the dataset readers of this plugin.
 
-    Called once, when datasets are first needed. Names follow the same rule as those of methods.
+    Names follow the same rule as those of methods.
     """
 
 
 @hookspec
 def reidbench_protocols() -> Sequence[Traversable]:  # type: ignore[empty-body]
-    """Return the protocol files (TOML) this plugin offers.
+    """Called when protocols are first needed; returns the protocol files (TOML) of this plugin.
 
-    Called once, when protocols are first needed. The stem of the file's name is the protocol's name.
+    The name of a protocol is its file name without the suffix.
     """
 
 
@@ -49,8 +49,8 @@ def reidbench_run_start(method: str, protocol: str, fingerprint: str, config: Ma
     Args:
         method: name of the method.
         protocol: name of the protocol.
-        fingerprint: the run's fingerprint, the same as in its record.
-        config: the method's resolved settings.
+        fingerprint: fingerprint of the run, as in its record.
+        config: all settings of the method.
     """
 
 
@@ -88,4 +88,7 @@ def reidbench_run_end(record: Mapping[str, Any]) -> None:
     """Called when a run is finished and its record is written.
 
     A failure in a life-cycle hook is reported on stderr and does not end the run.
+
+    Args:
+        record: the record as JSON types.
     """

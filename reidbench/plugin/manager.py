@@ -1,8 +1,9 @@
-"""The plugin manager: contained loading, and one register for each kind of name."""
+"""The plugin manager: isolated loading, and one registry per kind of name."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PluginFailure:
-    """A plugin that could not be loaded or whose hook failed, and why."""
+    """A plugin that could not be loaded, or whose hook failed, with the error."""
 
     plugin: str
     origin: str
@@ -36,10 +37,10 @@ class PluginFailure:
 
 
 class Plugins:
-    """All installed plugins and what they offer.
+    """All installed plugins and their methods, datasets and protocols.
 
-    A plugin that fails is kept in `failures` and breaks nothing else. Of a name offered twice the first
-    stands, our own before others', then in the order of plugin names.
+    A plugin that fails is listed in `failures`, and the other plugins are loaded. If two plugins use one name, the
+    first keeps it: first-party plugins come first, then the order of plugin names.
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
@@ -57,11 +58,12 @@ class Plugins:
         plugin = None
         try:
             if self.manager.has_plugin(name):
-                raise ValueError(f"the plugin name '{name}' is taken by '{self.origins[name]}'")
+                raise ValueError(f"plugin name '{name}' is already used by '{self.origins[name]}'")
             plugin = load()
             self.manager.register(plugin, name=name)
             self.manager.check_pending()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  any code may run here
+        # A plugin can run any code on import, including sys.exit().
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             if plugin is not None and self.manager.get_plugin(name) is plugin:
                 self.manager.unregister(plugin)
             self.failures.append(PluginFailure(name, origin, error))
@@ -96,19 +98,20 @@ class Plugins:
         return self._named("protocol", self.protocols, name, "reidbench protocols")
 
     def notify(self, hook: str, **arguments: Any) -> list[PluginFailure]:
-        """Call a life-cycle hook of every plugin; return the failures instead of raising them."""
+        """Call a life-cycle hook of every plugin and return the failures."""
         failures = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
                 implementation.function(**wanted)
-            except Exception as error:  # noqa: BLE001  a tracker must not end a run
+            # A failing tracker must not end a run.
+            except Exception as error:  # noqa: BLE001
                 name = implementation.plugin_name
                 failures.append(PluginFailure(name, self.origins.get(name, "?"), error))
         return failures
 
     def hooks_of(self, name: str) -> list[str]:
-        """Return the hooks a loaded plugin implements, sorted."""
+        """Return the names of the hooks that a loaded plugin implements, sorted."""
         callers = self.manager.get_hookcallers(self.manager.get_plugin(name)) or []
         return sorted(caller.name for caller in callers)
 
@@ -123,17 +126,19 @@ class Plugins:
                 for item in implementation.function():
                     name = name_of(item)
                     if name in offered:
-                        raise ValueError(f"the name '{name}' is taken by plugin '{owners[name]}'")
+                        raise ValueError(f"name '{name}' is already used by plugin '{owners[name]}'")
                     offered[name], owners[name] = item, plugin
-            except Exception as error:  # noqa: BLE001  any code may run here
+            # A hook can run any code.
+            except Exception as error:  # noqa: BLE001
                 self.failures.append(PluginFailure(plugin, self.origins.get(plugin, "?"), error))
         return dict(sorted(offered.items()))
 
-    def _named(self, kind: str, register: Mapping[str, T], name: str, listed_by: str) -> T:
-        if name in register:
-            return register[name]
-        hint = "".join(f" (note: {failure})" for failure in self.failures)
-        raise UnknownNameError(kind, name, register, listed_by=listed_by, hint=hint)
+    def _named(self, kind: str, registry: Mapping[str, T], name: str, listed_by: str) -> T:
+        if name in registry:
+            return registry[name]
+        failures = "".join(f" (note: {failure})" for failure in self.failures)
+        hint = f", or load a plugin file with --plugin{failures}"
+        raise UnknownNameError(kind, name, registry, listed_by=listed_by, hint=hint)
 
 
 def _origin(entry: EntryPoint) -> str:
@@ -145,8 +150,7 @@ def _load_file(file: Path) -> Any:
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module  # a spec's "module:Class" and dataclasses look the module up by name
+    # Targets such as "module:Class" and dataclasses look the module up by name.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

@@ -56,7 +56,7 @@ class FitJob:
     fingerprint: str
     on_epoch: Callable[[int, Mapping[str, float]], None] = _ignore_epoch
 
-    def log(self, epoch: int, /, **values: float) -> None:
+    def log(self, epoch: int, **values: float) -> None:
         """Report the values of a finished epoch, for example its mean losses.
 
         The harness stores the values with the fit and in the record, writes them to the log file, and calls the

@@ -1,4 +1,4 @@
-"""What plugins say about what they offer: names and places, so that listing imports no framework."""
+"""Specifications of methods and datasets: names and targets, so that listings import no framework."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Modality = Literal["video", "image", "both"]
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec:
-    """A method: its name, the class that implements it as "module:Class", and one line about it."""
+    """A method: its name, its class as "module:Class", and a summary in one line."""
 
     name: str
     target: str
@@ -26,14 +26,13 @@ class DatasetSpec:
     """A dataset reader.
 
     Attributes:
-        name: by which protocols name it.
+        name: the name that protocols use.
         target: the class as "module:Class".
-        summary: one line about it.
-        folder: below the data root.
-        access: how the data is obtained.
-        status: whether it can be had at all: "open" for research, "restricted" to those who sign an agreement or
-            ask, "withdrawn" by its owners.
-        layout: the writer of synthetic trees in this layout as "module:NAME"; None when there is none.
+        summary: one line.
+        folder: name of its folder in the data root.
+        access: how to obtain the data.
+        status: "open" for research, "restricted" to those who ask or sign an agreement, or "withdrawn" by its owners.
+        layout: the writer of rendered trees in this layout as "module:NAME"; None if there is none.
     """
 
     name: str
@@ -49,12 +48,11 @@ def load_target(name: str, target: str) -> Any:
     """Import the class that a spec names.
 
     Raises:
-        PluginError: the module cannot be imported or has no such class.
+        PluginError: the module cannot be imported or lacks the class.
     """
     module, _, attribute = target.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except Exception as error:  # importing runs a plugin's own code
-        raise PluginError(
-            f"'{name}' cannot be loaded from {target}: {type(error).__name__}: {error}"
-        ) from error
+    # The import runs any code of the plugin.
+    except Exception as error:
+        raise PluginError(f"cannot load '{name}' from {target}: {type(error).__name__}: {error}") from error

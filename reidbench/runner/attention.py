@@ -1,4 +1,4 @@
-"""Where the methods of a run look, for rendered trees with masks: computed once for a trial and kept in the cache."""
+"""Attention of a method against the masks of rendered trees, measured once per trial and cached."""
 
 from __future__ import annotations
 
@@ -30,23 +30,27 @@ from reidbench.runner.trial import TaskContext, fit_method
 
 # Tracklets per trial: a few hundred are enough for a mean, and masks are large.
 MAX_TRACKLETS = 200
-BLOCK = 32  # tracklets whose maps are held at once
-_VERSION = 1  # of what is measured; a new one makes cached measurements void
-_TOLERANCE = 1e-3  # of sums of weights, which may come from half precision
+# Tracklets whose maps are in memory at once.
+BLOCK = 32
+# Part of the cache key; changes when the measurement changes.
+_VERSION = 1
+# Of sums of weights, which may come from half precision.
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestedTracklet:
-    """A tracklet that a trial tests, as methods see it, and the files behind it.
+    """A tracklet that a trial tests, as methods see it, with its files.
 
     Attributes:
         row: of the tracklet table.
-        window: the frames that are seen.
-        view: what methods get.
+        window: the frames that the method receives.
+        view: what the method receives.
         files: the frames inside the window.
     """
 
-    __test__ = False  # no test, whatever pytest may think of the name
+    # Prevents pytest from collecting the class because of its name.
+    __test__ = False
 
     row: int
     window: FrameWindow
@@ -56,11 +60,11 @@ class TestedTracklet:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialAttention:
-    """What was measured in one trial.
+    """The measurements of one trial.
 
     Attributes:
-        tracklets: those that were looked at.
-        tested: number of the tracklets that they were chosen from.
+        tracklets: the measured tracklets.
+        tested: number of all tested tracklets.
     """
 
     tracklets: tuple[TrackletAttention, ...]
@@ -133,22 +137,22 @@ def tested_tracklet(context: TaskContext, row: int, window: FrameWindow) -> Test
 
 
 def attention_of(method: Method, tracklets: Sequence[TestedTracklet]) -> list[Attention]:
-    """Return where a fitted method looks in tracklets.
+    """Return the attention of a fitted method on tracklets.
 
     Raises:
-        ConfigError: not with these settings.
-        PluginError: the method failed, or what it returned breaks the contract.
+        ConfigError: the method has no attention with its settings.
+        PluginError: the method failed or returned invalid attention.
     """
     with guard_plugin(method.name, "attention"):
-        found = list(method.attention([tracklet.view for tracklet in tracklets]))
-    if len(found) != len(tracklets):
+        attentions = list(method.attention([tracklet.view for tracklet in tracklets]))
+    if len(attentions) != len(tracklets):
         raise PluginError(
-            f"method '{method.name}' must show its attention in {len(tracklets)} tracklets, got {len(found)}"
+            f"method '{method.name}' must return attention for {len(tracklets)} tracklets, got {len(attentions)}"
         )
-    for attention, tracklet in zip(found, tracklets, strict=True):
-        if fault := _fault(attention, len(tracklet.files)):
-            raise PluginError(f"method '{method.name}' shows attention whose {fault}")
-    return found
+    for attention, tracklet in zip(attentions, tracklets, strict=True):
+        if fault := _find_fault(attention, len(tracklet.files)):
+            raise PluginError(f"method '{method.name}' returned invalid attention: {fault}")
+    return attentions
 
 
 def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention | None:
@@ -195,37 +199,37 @@ def _measure_tracklets(
     return measured
 
 
-def _fault(attention: Attention, length: int) -> str | None:
-    """Return what is wrong with the attention on a tracklet of some length, None if nothing is."""
+def _find_fault(attention: Attention, length: int) -> str | None:
+    """Return what is invalid in the attention on a tracklet of some length; None if it is valid."""
     frames, spatial, temporal = attention.frames, attention.spatial, attention.temporal
     if frames.ndim != 1 or not len(frames) or not bool(((frames >= 0) & (frames < length)).all()):
-        return f"frames must be positions below {length}, got {frames.tolist()}"
+        return f"frames must be indices less than {length}, got {frames.tolist()}"
     if spatial is None and temporal is None:
         return "maps and weights are both missing"
     if spatial is not None:
         if spatial.ndim != 4 or len(spatial) != len(frames):
             return f"maps must have the shape ({len(frames)}, K, h, w), got {tuple(spatial.shape)}"
-        if not _distributes(spatial.flatten(2)):
-            return "maps must be 0 or more and sum to 1"
+        if not _is_distribution(spatial.flatten(2)):
+            return "maps must be at least 0 and sum to 1"
     if temporal is not None:
         if temporal.ndim != 2 or temporal.shape[1] != len(frames):
             return f"weights must have the shape (K, {len(frames)}), got {tuple(temporal.shape)}"
-        if not _distributes(temporal):
-            return "weights must be 0 or more and sum to 1"
+        if not _is_distribution(temporal):
+            return "weights must be at least 0 and sum to 1"
     top, left, bottom, right = attention.extent
     if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
-        return f"extent must be top, left, bottom and right inside the frame, got {attention.extent}"
+        return f"extent must be top, left, bottom and right in [0, 1], got {attention.extent}"
     return None
 
 
-def _distributes(weights: torch.Tensor) -> bool:
+def _is_distribution(weights: torch.Tensor) -> bool:
     sums = weights.double().sum(-1)
     return bool((weights >= 0).all()) and bool(((sums - 1).abs() <= _TOLERANCE).all())
 
 
-def _read(place: Path) -> TrialAttention | None:
+def _read(path: Path) -> TrialAttention | None:
     try:
-        contents = json.loads(place.read_text(encoding="utf-8"))
+        contents = json.loads(path.read_text(encoding="utf-8"))
         if contents is None:
             return None
         tracklets = []
@@ -235,5 +239,5 @@ def _read(place: Path) -> TrialAttention | None:
         return TrialAttention(tracklets=tuple(tracklets), tested=contents["tested"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CacheError(
-            f"cached attention {place} is damaged ({error}); delete it to measure it again"
+            f"cannot read cached attention {path}: {error}; delete the file to measure again"
         ) from error

@@ -1,4 +1,4 @@
-"""Which device a run takes."""
+"""Choice of the torch device."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import torch
 from reidbench.errors import ConfigError
 
 
-def resolve_device(wish: str) -> str:
+def resolve_device(name: str) -> str:
     """Return "cpu" or "cuda:N" for auto, cpu, cuda or cuda:N.
 
     Raises:
-        ConfigError: the wish is malformed, or the device is not there.
+        ConfigError: the name is invalid, or the machine has no such device.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wish == "auto":
+    if name == "auto":
         return "cuda:0" if available else "cpu"
-    if wish == "cpu":
-        return wish
-    match = re.fullmatch(r"cuda(?::(\d+))?", wish)
+    if name == "cpu":
+        return name
+    match = re.fullmatch(r"cuda(?::(\d+))?", name)
     if match is None:
-        raise ConfigError(f"--device must be auto, cpu, cuda or cuda:N, got '{wish}'")
+        raise ConfigError(f"--device must be auto, cpu, cuda or cuda:N, got '{name}'")
     number = int(match[1] or 0)
     if number >= available:
         raise ConfigError(
-            f"--device {wish}: this machine has {available} CUDA devices; use --device auto or cpu"
+            f"--device must be auto, cpu or one of {available} CUDA devices of this machine, got '{name}'"
         )
     return f"cuda:{number}"

@@ -1,4 +1,4 @@
-"""The border around plugin code: what goes wrong inside is named, never swallowed."""
+"""The guard around plugin code: it turns every error into one that names the plugin."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def guard_plugin(method: str, doing: str) -> Iterator[None]:
-    """Turn any error of a method into a PluginError with its name; the traceback goes to the log.
+def guard_plugin(method: str, action: str) -> Iterator[None]:
+    """Turn any error of a method into a PluginError that names the method; the traceback goes to the log.
 
-    Errors that reidbench itself defines pass as they are: they already say what to do.
+    Errors of reidbench itself pass unchanged.
     """
     try:
         yield
     except ReidbenchError:
         raise
     except Exception as error:
-        log.exception("method '%s' failed in %s", method, doing)
+        log.exception("method '%s' failed in %s", method, action)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise PluginError(
-            f"method '{method}' failed in {doing}: {reason}; the log has the traceback"
+            f"method '{method}' failed in {action}: {reason}; the log has the traceback"
         ) from error

@@ -226,7 +226,7 @@ def test_a_damaged_file_in_the_cache_is_named(
     )  # fmt: skip
 
     assert answer.code == 2
-    assert f"cached attention {kept} is damaged" in answer.err
+    assert f"cannot read cached attention {kept}" in answer.err
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_unknown_name_exits_2(reidbench: Run, command: str) -> None:
     answer = reidbench(command, "nonesuch")
 
     assert answer.code == 2
-    assert f"`reidbench {command}` lists all" in answer.err
+    assert f"Run `reidbench {command}` to list all" in answer.err
 
 
 def test_plugins_strict_exits_1_after_listing_all_plugins(reidbench: Run, tmp_path: Path) -> None:

@@ -133,9 +133,9 @@ INVALID_USAGE = {
     ),
     "unknown-method": (
         ["-m", "siamese-convgr", "-p", "ilids"],
-        ["did you mean siamese-convgru", "reidbench methods"],
+        ["Did you mean siamese-convgru", "reidbench methods"],
     ),
-    "unknown-protocol": (["-m", "color-lbp", "-p", "ilid"], ["did you mean ilids", "reidbench protocols"]),
+    "unknown-protocol": (["-m", "color-lbp", "-p", "ilid"], ["Did you mean ilids", "reidbench protocols"]),
     "unknown-preset": (
         ["-m", "color-lbp", "-p", "ilids", "--preset", "big"],
         ["unknown preset", "color-lbp"],

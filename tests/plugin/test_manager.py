@@ -137,7 +137,7 @@ def test_of_two_plugins_with_one_name_the_first_distribution_stands(
 
     assert "from-aa" in plugins.methods
     assert "from-bb" not in plugins.methods
-    assert "taken by 'aa-reid'" in str(plugins.failures[0])
+    assert "already used by 'aa-reid'" in str(plugins.failures[0])
 
 
 def test_a_method_name_taken_twice_fails_the_later_plugin_and_names_both(
@@ -149,11 +149,13 @@ def test_a_method_name_taken_twice_fails_the_later_plugin_and_names_both(
 
     assert plugins.method("color-lbp").target.startswith("reidbench_plugins")
     assert plugins.failures[0].plugin == "acme"
-    assert "'color-lbp' is taken by plugin 'color-lbp'" in str(plugins.failures[0])
+    assert "'color-lbp' is already used by plugin 'color-lbp'" in str(plugins.failures[0])
 
 
 def test_an_unknown_name_suggests_the_nearest_and_the_command_that_lists_all() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean siamese-convgru\?.*`reidbench methods`"):
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean siamese-convgru\?.*`reidbench methods`.*--plugin"
+    ):
         Plugins().method("siamese-convgr")
 
 
@@ -194,5 +196,5 @@ def test_the_in_memory_plugin_implements_every_hook_there_is() -> None:
 def test_a_target_that_cannot_be_imported_is_a_plugin_error() -> None:
     from reidbench.errors import PluginError
 
-    with pytest.raises(PluginError, match="'x' cannot be loaded from nowhere:Nothing"):
+    with pytest.raises(PluginError, match="cannot load 'x' from nowhere:Nothing"):
         load_target("x", "nowhere:Nothing")
