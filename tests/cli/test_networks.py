@@ -1,4 +1,4 @@
-"""What must hold of every first-party network as a user meets it: whole runs, interruptions, refusals."""
+"""Complete runs of every first-party network: results, interruptions and errors."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def arguments(method: str, protocol: str, root: Path, **settings: str) -> list[s
 def record(reidbench: Run, *given: str) -> dict[str, Any]:
     answer = reidbench(*given, "--json")
     assert answer.code == 0, answer.err
-    found: dict[str, Any] = json.loads(answer.out)
-    return found
+    result: dict[str, Any] = json.loads(answer.out)
+    return result
 
 
 @pytest.mark.parametrize(
     ("method", "protocol"), [*((method, "ilids") for method in TINY), ("duatm", "market1501")]
 )
-def test_a_run_measures_figures_and_attention_and_repeats_from_the_cache(
+def test_repeated_run_uses_the_cache_with_equal_results(
     reidbench: Run, root: Path, method: str, protocol: str
 ) -> None:
     given = arguments(method, protocol, root)
@@ -80,7 +80,8 @@ def test_a_run_measures_figures_and_attention_and_repeats_from_the_cache(
     attended = first["attention"]["figures"]
     if (
         method != "duatm" or protocol == "market1501"
-    ):  # duatm looks at frames of a video, at places of an image
+        # The attention of duatm is temporal in videos and spatial in images.
+    ):
         shares = [attended[name]["mean"] for name in ("person", "in_front", "background")]
         assert sum(shares) == pytest.approx(1, abs=1e-4)
     if method in ("siamese-convgru", "diversity-attention") or (method, protocol) == ("duatm", "ilids"):
@@ -88,30 +89,30 @@ def test_a_run_measures_figures_and_attention_and_repeats_from_the_cache(
 
 
 @pytest.mark.parametrize("method", TINY)
-def test_a_training_that_was_killed_goes_on_to_the_same_figures(
+def test_killed_training_resumes_to_the_same_figures(
     reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given = arguments(method, "ilids", root)
-    whole = record(reidbench, *given)
+    complete = record(reidbench, *given)
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "other"))
     inner, steps = _Run._step, iter(range(1000))
 
-    def dying(self: _Run, *step: Any) -> None:
+    def killed_load(self: _Run, *step: Any) -> None:
         if next(steps) == 1:
             self._save()
             raise KeyboardInterrupt
         inner(self, *step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Run, "_step", dying)
+        patch.setattr(_Run, "_step", killed_load)
         assert reidbench(*given).code == 130
     assert list((tmp_path / "other").rglob("checkpoint.pt"))
 
-    assert record(reidbench, *given)["figures"] == whole["figures"]
+    assert record(reidbench, *given)["figures"] == complete["figures"]
 
 
 @pytest.mark.parametrize("method", TINY)
-def test_a_checkpoint_of_other_settings_is_refused_with_both_fingerprints(
+def test_checkpoint_of_other_settings_is_an_error_with_fingerprints(
     reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
@@ -133,9 +134,7 @@ def test_a_checkpoint_of_other_settings_is_refused_with_both_fingerprints(
     assert fitted.parent.name[:8] in answer.err
 
 
-def test_sequences_can_be_saved_reranked_and_evaluated_again(
-    reidbench: Run, root: Path, tmp_path: Path
-) -> None:
+def test_sequences_can_be_saved_reranked_and_evaluated(reidbench: Run, root: Path, tmp_path: Path) -> None:
     given = arguments("duatm", "market1501", root)
     plain = record(reidbench, *given, "--save-features", str(tmp_path / "f.h5"))
 
@@ -150,7 +149,7 @@ def test_sequences_can_be_saved_reranked_and_evaluated_again(
     assert reranked["figures"] != plain["figures"]
 
 
-def test_sequences_cannot_be_pooled_over_the_boxes_of_a_query(reidbench: Run, root: Path) -> None:
+def test_sequences_cannot_be_pooled_over_queries(reidbench: Run, root: Path) -> None:
     answer = reidbench(*arguments("duatm", "market1501-multiquery", root))
 
     assert answer.code == 2
@@ -169,7 +168,7 @@ def test_sequences_cannot_be_pooled_over_the_boxes_of_a_query(reidbench: Run, ro
         ("diversity-attention", "frames", "0", "frames must be at least 1, got 0"),
     ],
 )
-def test_a_bad_setting_is_one_line_with_field_range_and_value(
+def test_invalid_settings_print_one_line_with_field_and_range(
     reidbench: Run, root: Path, tmp_path: Path, method: str, setting: str, value: str, message: str
 ) -> None:
     answer = reidbench(*arguments(method, "ilids", root, **{setting: value}))
@@ -181,7 +180,7 @@ def test_a_bad_setting_is_one_line_with_field_range_and_value(
 
 
 @pytest.mark.parametrize("method", ["siamese-convgru", "conv-attention"])
-def test_a_clip_longer_than_every_tracklet_needs_a_padding_rule(
+def test_clip_longer_than_every_tracklet_is_an_error_with_skip(
     reidbench: Run, root: Path, method: str
 ) -> None:
     answer = reidbench(*arguments(method, "ilids", root, clip_len="9", short="skip"))
@@ -206,13 +205,13 @@ def test_frames_of_many_sizes_are_read(
     pictures = [decode(file).shape for file in tmp_path.rglob("*.jpg")]
     assert len(set(pictures)) > 2
 
-    found = record(reidbench, *arguments(method, "dukemtmc-videoreid", tmp_path, **size))
+    result = record(reidbench, *arguments(method, "dukemtmc-videoreid", tmp_path, **size))
 
-    assert 0 <= found["figures"]["map"]["mean"] <= 1
+    assert 0 <= result["figures"]["map"]["mean"] <= 1
 
 
 @pytest.mark.parametrize("method", TINY)
-def test_mixed_precision_trains_near_to_full_precision(reidbench: Run, root: Path, method: str) -> None:
+def test_mixed_precision_is_close_to_full_precision(reidbench: Run, root: Path, method: str) -> None:
     full = record(reidbench, *arguments(method, "ilids", root))
     mixed = record(reidbench, *arguments(method, "ilids", root, amp="bf16"))
 
@@ -224,10 +223,8 @@ def test_mixed_precision_trains_near_to_full_precision(reidbench: Run, root: Pat
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("amp", ["none", "fp16", "bf16"])
 @pytest.mark.parametrize("method", TINY)
-def test_a_gpu_trains_and_embeds_in_every_precision(
-    reidbench: Run, root: Path, method: str, amp: str
-) -> None:
-    found = record(reidbench, *arguments(method, "ilids", root, amp=amp), "--device", "cuda")
+def test_gpu_trains_and_embeds_in_every_precision(reidbench: Run, root: Path, method: str, amp: str) -> None:
+    result = record(reidbench, *arguments(method, "ilids", root, amp=amp), "--device", "cuda")
 
-    assert found["environment"]["devices"] != ["cpu"]
-    assert 0 <= found["figures"]["map"]["mean"] <= 1
+    assert result["environment"]["devices"] != ["cpu"]
+    assert 0 <= result["figures"]["map"]["mean"] <= 1

@@ -8,20 +8,20 @@ from reidbench.nn import ConvLSTMCell
 
 def test_cell_on_one_location_equals_torch_lstm_cell() -> None:
     torch.manual_seed(0)
-    ours, reference = ConvLSTMCell(5, 3, 1), nn.LSTMCell(5, 3)
+    cell, reference = ConvLSTMCell(5, 3, 1), nn.LSTMCell(5, 3)
     order = torch.cat([torch.arange(3), torch.arange(3, 6), torch.arange(9, 12), torch.arange(6, 9)])
     # The gate order of torch is input, forget, cell, output.
     with torch.no_grad():
-        reference.weight_ih.copy_(ours.input_kernels[:, :, 0, 0][order])
-        reference.weight_hh.copy_(ours.state_kernels[:, :, 0, 0][order])
-        reference.bias_ih.copy_(ours.bias[order])
+        reference.weight_ih.copy_(cell.input_kernels[:, :, 0, 0][order])
+        reference.weight_hh.copy_(cell.state_kernels[:, :, 0, 0][order])
+        reference.bias_ih.copy_(cell.bias[order])
         reference.bias_hh.zero_()
-    state = ours.initial_state(2, (1, 1))
+    state = cell.initial_state(2, (1, 1))
     expected = (torch.zeros(2, 3), torch.zeros(2, 3))
 
     for _ in range(4):
         inputs = torch.randn(2, 5)
-        state = ours(inputs[:, :, None, None], state)
+        state = cell(inputs[:, :, None, None], state)
         expected = reference(inputs, expected)
 
         for ours_state, expected_state in zip(state, expected, strict=True):

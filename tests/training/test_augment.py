@@ -8,7 +8,7 @@ from reidbench.nn import normalize_imagenet
 from reidbench.training import ClipAugmentation, augment_clip, cut_window, draw_augmentation
 
 
-def numbered(height: int, width: int) -> torch.Tensor:
+def number_pixels(height: int, width: int) -> torch.Tensor:
     """Return a frame (1, H, W, 3) whose pixels are numbered row by row."""
     return torch.arange(height * width, dtype=torch.uint8).view(1, height, width, 1).expand(-1, -1, -1, 3)
 
@@ -34,7 +34,7 @@ def test_default_augmentation_changes_nothing() -> None:
 )
 def test_positive_shift_moves_pixels_and_fills_the_border(pad_mode: str, expected: list[list[int]]) -> None:
     # 0 1 2 | 3 4 5 | 6 7 8
-    frame = numbered(3, 3)
+    frame = number_pixels(3, 3)
 
     assert pixels(augment_clip(frame, ClipAugmentation(dy=1, dx=1), pad_mode)) == expected
     assert pixels(frame) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
@@ -49,11 +49,11 @@ def test_positive_shift_moves_pixels_and_fills_the_border(pad_mode: str, expecte
     ],
 )
 def test_negative_shift_moves_pixels_and_fills_the_border(pad_mode: str, expected: list[list[int]]) -> None:
-    assert pixels(augment_clip(numbered(3, 3), ClipAugmentation(dx=-1), pad_mode)) == expected
+    assert pixels(augment_clip(number_pixels(3, 3), ClipAugmentation(dx=-1), pad_mode)) == expected
 
 
 def test_mirroring_follows_the_shift() -> None:
-    assert pixels(augment_clip(numbered(2, 3), ClipAugmentation(dx=1, mirror=True), "replicate")) == [
+    assert pixels(augment_clip(number_pixels(2, 3), ClipAugmentation(dx=1, mirror=True), "replicate")) == [
         [2, 2, 1],
         [5, 5, 4],
     ]

@@ -37,20 +37,20 @@ class Regression(nn.Module):
 
 
 class Task(TrainingTask):
-    def __init__(self, *, dies_at: int | None = None, scale: float = 1.0) -> None:
+    def __init__(self, *, killed_at: int | None = None, scale: float = 1.0) -> None:
         self.module: nn.Module = Regression()
         self.optimizer: torch.optim.Optimizer = torch.optim.RMSprop(
             self.module.parameters(), lr=0.02, momentum=0.5
         )
         self.loads = 0
-        self.dies_at = dies_at
+        self.killed_at = killed_at
         self.scale = scale
 
     def plan(self, generator: np.random.Generator) -> Sequence[Any]:
         return list(generator.permutation(5))
 
     def load(self, item: Any, generator: np.random.Generator) -> Any:
-        if self.loads == self.dies_at:
+        if self.loads == self.killed_at:
             raise Killed
         self.loads += 1
         values = torch.from_numpy(generator.normal(size=(4, 3)).astype(np.float32)) * self.scale
@@ -85,29 +85,29 @@ def test_training_lowers_the_loss_and_reports_every_epoch(tmp_path: Path) -> Non
     assert np.mean(loss[-10:]) < np.mean(loss[:10])
 
 
-@pytest.mark.parametrize("dies_at", [0, 1, 4, 5, 9, 13, 19])
-def test_killed_training_resumes_to_the_same_weights_and_losses(tmp_path: Path, dies_at: int) -> None:
+@pytest.mark.parametrize("killed_at", [0, 1, 4, 5, 9, 13, 19])
+def test_killed_training_resumes_to_the_same_weights_and_losses(tmp_path: Path, killed_at: int) -> None:
     complete = Task()
     complete_losses: Losses = {}
     train(complete, settings(), job(tmp_path / "complete", losses=complete_losses))
 
     killed_losses: Losses = {}
     with pytest.raises(Killed):
-        train(Task(dies_at=dies_at), settings(), job(tmp_path / "killed", losses=killed_losses))
+        train(Task(killed_at=killed_at), settings(), job(tmp_path / "killed", losses=killed_losses))
     resumed = Task()
     resumed_losses: Losses = {}
     train(resumed, settings(), job(tmp_path / "killed", losses=resumed_losses))
 
     assert all(torch.equal(weights(complete)[name], value) for name, value in weights(resumed).items())
     assert {**killed_losses, **resumed_losses} == complete_losses
-    if dies_at > 5:
+    if killed_at > 5:
         assert resumed.loads < complete.loads
         assert 0 not in resumed_losses
 
 
 def test_seconds_add_up_over_interruptions(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        train(Task(dies_at=13), settings(), job(tmp_path))
+        train(Task(killed_at=13), settings(), job(tmp_path))
     saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["position"]["seconds"]
 
     assert train(Task(), settings(), job(tmp_path)) > saved > 0

@@ -18,7 +18,7 @@ def module(**settings: Any) -> AttentionModule:
 
 
 def attentive(module: AttentionModule) -> AttentionModule:
-    """Draw V_a, which starts at 0, so that the module looks at different places."""
+    """Draw V_a, which is initially 0, so that the attention is not uniform."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for branch in module.branches:
@@ -35,7 +35,7 @@ def parameters(module: nn.Module) -> int:
     return sum(value.numel() for value in module.parameters())
 
 
-def test_parameters_are_counted_as_the_paper_trail_says() -> None:
+def test_parameter_counts_match_the_sources() -> None:
     branch = AttentiveConvLSTM(32, 3, 3, 3)
 
     gates = parameters(branch.cell)
@@ -43,7 +43,7 @@ def test_parameters_are_counted_as_the_paper_trail_says() -> None:
 
 
 def literal(branch: AttentiveConvLSTM, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """CA-1 to CA-8 term by term, with the kernels cut out gate by gate."""
+    """Compute CA-1 to CA-8 term by term, with separate kernels per gate."""
 
     def conv(kernels: Tensor, x: Tensor) -> Tensor:
         return F.conv2d(x, kernels, padding=kernels.shape[-1] // 2)
@@ -71,7 +71,7 @@ def literal(branch: AttentiveConvLSTM, inputs: Tensor) -> tuple[list[Tensor], li
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_the_module_computes_the_equations_as_printed(kernel: int) -> None:
+def test_module_equals_the_equations(kernel: int) -> None:
     network = attentive(module(att_kernel=kernel))
     states, attention = literal(network.branches[0], maps())
 
@@ -83,7 +83,7 @@ def test_the_module_computes_the_equations_as_printed(kernel: int) -> None:
 
 
 @pytest.mark.parametrize("role", ["hidden", "attention", "parallel"])
-def test_attention_starts_uniform_and_always_sums_to_1(role: str) -> None:
+def test_attention_starts_uniform_and_sums_to_one(role: str) -> None:
     network = module(filters_role=role)
 
     start = network(maps()).attention
@@ -104,7 +104,9 @@ def test_attention_starts_uniform_and_always_sums_to_1(role: str) -> None:
         ("parallel", "attended_input", 4 * CHANNELS, 4),
     ],
 )
-def test_filters_are_what_their_role_says(role: str, output: str, channels: int, looks: int) -> None:
+def test_filters_role_decides_the_meaning_of_filters(
+    role: str, output: str, channels: int, looks: int
+) -> None:
     network = module(attention_filters=4, filters_role=role, module_output=output)
 
     steps = network(maps())
@@ -115,7 +117,7 @@ def test_filters_are_what_their_role_says(role: str, output: str, channels: int,
     assert steps.attention.shape == (2, 4, looks, HEIGHT, WIDTH)
 
 
-def test_parallel_modules_are_independent_modules_of_one_filter() -> None:
+def test_parallel_modules_equal_separate_modules() -> None:
     network = attentive(module(attention_filters=2, filters_role="parallel"))
 
     steps = network(maps())
@@ -126,12 +128,12 @@ def test_parallel_modules_are_independent_modules_of_one_filter() -> None:
         torch.testing.assert_close(steps.attention[:, :, number : number + 1], torch.stack(attention, 1))
 
 
-def test_uniform_attention_leaves_maps_of_grid_scale_as_they_are() -> None:
+def test_att_scale_grid_keeps_maps_under_uniform_attention() -> None:
     torch.testing.assert_close(module(att_scale="grid")(maps()).attended, maps())
     torch.testing.assert_close(module()(maps()).attended * HEIGHT * WIDTH, maps())
 
 
-def test_where_a_frame_is_looked_at_depends_on_the_frames_before_it() -> None:
+def test_location_weights_depend_on_previous_frames() -> None:
     network = attentive(module(att_scale="grid"))
     changed = maps()
     changed[:, 0] += 3
@@ -144,13 +146,14 @@ def test_where_a_frame_is_looked_at_depends_on_the_frames_before_it() -> None:
     assert torch.equal(network(later).attention[:, :3], before[:, :3])
 
 
-def test_a_position_that_stands_out_to_the_learned_kernels_gets_the_weight() -> None:
+def test_location_with_the_largest_score_gets_the_weight() -> None:
     network = module(attention_filters=1)
     branch = network.branches[0]
     with torch.no_grad():
         for kernels in (branch.from_input.weight, branch.to_logits.weight):
             kernels.zero_()
-        branch.from_input.weight[0, 2, 1, 1] = 1.0  # look for channel 2, at the place itself
+        # Attention to channel 2 at the same location.
+        branch.from_input.weight[0, 2, 1, 1] = 1.0
         branch.to_logits.weight[0, 0, 1, 1] = 20.0
         branch.from_state.weight.zero_()
     inputs = torch.zeros(1, 1, CHANNELS, HEIGHT, WIDTH)

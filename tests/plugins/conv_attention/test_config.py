@@ -13,7 +13,7 @@ from reidbench.plugin import ConfigError
 from reidbench.plugin.config import apply_overrides, as_plain
 
 
-def test_the_defaults_are_the_papers_with_the_reconstruction_of_what_it_is_silent_about() -> None:
+def test_defaults_follow_the_paper_and_the_interpretation() -> None:
     config = ConvAttentionConfig()
 
     assert (config.frame_size, config.crop_size, config.channels) == ((64, 48), (56, 40), 5)
@@ -26,7 +26,7 @@ def test_the_defaults_are_the_papers_with_the_reconstruction_of_what_it_is_silen
     assert PRESETS["paper"] == PRESETS["filters-3"] == config
 
 
-def test_there_is_a_preset_for_every_row_of_table_2_and_for_mclaughlins_network() -> None:
+def test_every_row_of_table_2_and_rcn_have_presets() -> None:
     assert set(PRESETS) == {"paper", *(f"filters-{count}" for count in range(5)), "rcn", "small"}
     assert [PRESETS[f"filters-{count}"].attention_filters for count in range(5)] == list(range(5))
     rcn = PRESETS["rcn"]
@@ -34,7 +34,7 @@ def test_there_is_a_preset_for_every_row_of_table_2_and_for_mclaughlins_network(
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_builds_and_its_channels_follow_from_its_flow(name: str) -> None:
+def test_every_preset_builds_with_the_channels_of_its_flow(name: str) -> None:
     config = PRESETS[name]
     with torch.device("meta"):
         network = ConvAttentionNetwork(config)
@@ -53,7 +53,7 @@ def test_settings_survive_json_and_text(name: str) -> None:
     )
 
 
-def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedding() -> None:
+def test_every_setting_has_help_and_only_test_settings_are_embed() -> None:
     assert all(field.metadata["help"] for field in dataclasses.fields(ConvAttentionConfig))
     assert set(as_plain(ConvAttentionConfig(), ["embed"])) == {"test_len", "test_window", "test_aug"}
     assert as_plain(ConvAttentionConfig(), ["match"]) == {}
@@ -88,7 +88,7 @@ def test_every_setting_has_help_and_only_what_training_never_reads_is_for_embedd
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_is_not_allowed_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_raise_config_error(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         ConvAttentionConfig(**settings)
 

@@ -8,18 +8,18 @@ import torch
 from reidbench_plugins.conv_attention.config import ConvAttentionConfig
 from reidbench_plugins.conv_attention.flow import flow_images, optical_flow, read_frames
 
-from .conftest import Write, textured
+from .conftest import Write, draw_texture
 
 
 def moving(dx: int, dy: int, frames: int = 3) -> np.ndarray:
-    """A window that moves over a picture against the motion, so that the picture moves by (dx, dy) in it."""
-    picture = textured(np.random.default_rng(3), 140, 100)
+    """Return a window that moves over a picture by (-dx, -dy), so that its contents move by (dx, dy)."""
+    picture = draw_texture(np.random.default_rng(3), 140, 100)
     starts = [(40 - dy * t, 30 - dx * t) for t in range(frames)]
     return np.stack([picture[top : top + 64, left : left + 48] for top, left in starts])
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, 1), (-2, 1), (3, -3)])
-def test_the_flow_of_a_shifted_picture_is_the_shift(dx: int, dy: int) -> None:
+def test_flow_of_a_shifted_picture_is_the_shift(dx: int, dy: int) -> None:
     flow = optical_flow(moving(dx, dy))
 
     inside = flow[:, 8:-8, 8:-8].reshape(3, -1, 2)
@@ -27,19 +27,19 @@ def test_the_flow_of_a_shifted_picture_is_the_shift(dx: int, dy: int) -> None:
     assert (np.abs(inside - (dx, dy)).max(-1) < 0.5).mean() > 0.95
 
 
-def test_the_last_frames_flow_repeats_the_one_before() -> None:
+def test_last_frame_repeats_the_previous_flow() -> None:
     flow = optical_flow(np.concatenate([moving(1, 0), moving(0, 2)[1:]]))
 
     np.testing.assert_array_equal(flow[-1], flow[-2])
     assert np.abs(flow[-1] - flow[0]).max() > 0.5
 
 
-def test_a_single_frame_and_a_picture_without_texture_have_no_flow() -> None:
+def test_single_frames_and_flat_pictures_have_zero_flow() -> None:
     assert not optical_flow(moving(2, 2, frames=1)).any()
     assert not optical_flow(np.full((3, 20, 16, 3), 90, np.uint8)).any()
 
 
-def test_flow_images_are_127_plus_whole_pixels() -> None:
+def test_flow_images_are_127_plus_rounded_pixels() -> None:
     images = flow_images(moving(2, -1), (64, 48))
 
     assert images.dtype == np.uint8
@@ -47,7 +47,7 @@ def test_flow_images_are_127_plus_whole_pixels() -> None:
     assert (flow_images(moving(2, 2, frames=1), (64, 48)) == 127).all()
 
 
-def test_flow_is_resized_but_keeps_the_pixels_it_was_computed_in() -> None:
+def test_resized_flow_keeps_its_values() -> None:
     halved = flow_images(moving(2, -2), (32, 24))
 
     assert halved.shape == (3, 32, 24, 2)
@@ -55,9 +55,7 @@ def test_flow_is_resized_but_keeps_the_pixels_it_was_computed_in() -> None:
 
 
 @pytest.mark.parametrize(("flow_size", "expected"), [("file", [129, 123]), ("frame", [128, 125])])
-def test_flow_is_computed_on_files_or_on_resized_frames(
-    write: Write, flow_size: str, expected: list[int]
-) -> None:
+def test_flow_size_decides_the_frames_for_flow(write: Write, flow_size: str, expected: list[int]) -> None:
     view = write(f"pan-{flow_size}", moving(2, -4))
     config = ConvAttentionConfig(
         frame_height=32, frame_width=24, crop_height=24, crop_width=16, flow_size=flow_size
@@ -70,12 +68,12 @@ def test_flow_is_computed_on_files_or_on_resized_frames(
     np.testing.assert_array_equal(frames[..., :3].numpy(), view.frames((32, 24)))
 
 
-def test_chosen_frames_bring_their_own_flow_and_no_flow_means_three_channels(write: Write) -> None:
+def test_selected_frames_have_their_flow_channels(write: Write) -> None:
     view = write("chosen", np.concatenate([moving(1, 0), moving(0, 2)[1:]]))
     config = ConvAttentionConfig()
 
-    whole = read_frames(view, config, slice(None))
+    complete = read_frames(view, config, slice(None))
 
-    assert torch.equal(read_frames(view, config, np.array([3, 0, 3])), whole[[3, 0, 3]])
+    assert torch.equal(read_frames(view, config, np.array([3, 0, 3])), complete[[3, 0, 3]])
     without = read_frames(view, dataclasses.replace(config, use_flow=False), slice(1, 3))
-    assert torch.equal(without, whole[1:3, ..., :3])
+    assert torch.equal(without, complete[1:3, ..., :3])

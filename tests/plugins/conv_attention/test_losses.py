@@ -25,7 +25,7 @@ def loss(batch: dict[str, Tensor], **settings: Any) -> LossTerms:
     )
 
 
-def test_the_hinge_is_the_distance_of_one_person_and_what_two_lack_of_the_margin() -> None:
+def test_hinge_equals_its_definition() -> None:
     distances = torch.tensor([0.5, 0.5, 3.0, 3.0, 0.0, 0.0])
     same = torch.tensor([True, False] * 3)
 
@@ -36,9 +36,10 @@ def test_the_hinge_is_the_distance_of_one_person_and_what_two_lack_of_the_margin
     assert squared.tolist() == [0.125, 1.125, 4.5, 0.0, 0.0, 2.0]
 
 
-def test_a_known_batch_has_the_known_loss() -> None:
+def test_loss_of_a_known_batch() -> None:
     descriptors = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
-    logits = torch.zeros(4, 10)  # every person equally likely
+    # Every person equally likely.
+    logits = torch.zeros(4, 10)
 
     terms = siamese_loss(
         descriptors,
@@ -55,7 +56,7 @@ def test_a_known_batch_has_the_known_loss() -> None:
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_swapping_the_branches_leaves_the_loss_unchanged(power: int) -> None:
+def test_loss_does_not_depend_on_the_branch_order(power: int) -> None:
     batch = random_batch()
     swapped = {name: torch.cat([value[4:], value[:4]]) for name, value in batch.items()}
     swapped["same"] = batch["same"]
@@ -63,7 +64,7 @@ def test_swapping_the_branches_leaves_the_loss_unchanged(power: int) -> None:
     torch.testing.assert_close(loss(swapped, power=power).total, loss(batch, power=power).total)
 
 
-def test_the_loss_of_a_batch_is_the_mean_over_its_pairs() -> None:
+def test_loss_of_a_batch_is_the_mean_over_pairs() -> None:
     batch = random_batch()
     singles = []
     for pair in range(4):
@@ -74,7 +75,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_pairs() -> None:
     torch.testing.assert_close(loss(batch).total, torch.stack(singles).mean())
 
 
-def test_two_equal_vectors_have_a_finite_gradient() -> None:
+def test_equal_vectors_have_finite_gradients() -> None:
     batch = random_batch()
     batch["descriptors"] = torch.ones(8, 6, requires_grad=True)
 

@@ -33,7 +33,7 @@ def config(**settings: Any) -> ConvAttentionConfig:
     return ConvAttentionConfig(**{**TINY, **settings})
 
 
-def fitted(
+def fit_method(
     settings: ConvAttentionConfig, data: TrainingSet, workspace: Path, *, seed: int = 1
 ) -> ConvAttention:
     method = ConvAttention(settings, Runtime())
@@ -44,12 +44,10 @@ def fitted(
 
 @pytest.fixture(scope="module")
 def method(training: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> ConvAttention:
-    return fitted(config(), training, tmp_path_factory.mktemp("fit"))
+    return fit_method(config(), training, tmp_path_factory.mktemp("fit"))
 
 
-def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
-    method: ConvAttention, views: list[TrackletView]
-) -> None:
+def test_embedding_does_not_depend_on_the_batch(method: ConvAttention, views: list[TrackletView]) -> None:
     together = method.embed(views)
 
     assert together.values.shape == (4, 16, 8)
@@ -59,9 +57,7 @@ def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
         torch.testing.assert_close(method.embed([view]).values[0], together.values[row], atol=1e-5, rtol=1e-5)
 
 
-def test_the_distance_is_the_mean_of_those_of_the_16_conditions(
-    method: ConvAttention, views: list[TrackletView]
-) -> None:
+def test_distance_is_the_mean_over_16_views(method: ConvAttention, views: list[TrackletView]) -> None:
     def vectors(condition: int) -> torch.Tensor:
         crop = view_crops(method.config)[condition]
         rows = []
@@ -74,14 +70,14 @@ def test_the_distance_is_the_mean_of_those_of_the_16_conditions(
         singles = [torch.cdist(vectors(a), vectors(a)) for a in range(16)]
 
     embeddings = method.embed(views)
-    found = method.distance(embeddings, embeddings)
+    result = method.distance(embeddings, embeddings)
     off_diagonal = ~torch.eye(4, dtype=torch.bool)
     expected = torch.stack(singles).double().sum(0) / 16
-    torch.testing.assert_close(found[off_diagonal], expected[off_diagonal], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(result[off_diagonal], expected[off_diagonal], atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("test_aug", "shape"), [("none", (4, 8)), ("mirror", (4, 2, 8))])
-def test_fewer_test_views_give_fewer_vectors(
+def test_test_aug_decides_the_number_of_vectors(
     method: ConvAttention, views: list[TrackletView], test_aug: str, shape: tuple[int, ...]
 ) -> None:
     other = ConvAttention(config(test_aug=test_aug), Runtime())
@@ -93,7 +89,7 @@ def test_fewer_test_views_give_fewer_vectors(
     assert (embeddings.views is None) == (test_aug == "none")
 
 
-def test_a_restored_method_embeds_like_the_fitted_one_and_needs_no_classifier(
+def test_restored_method_embeds_without_the_classifier(
     method: ConvAttention, views: list[TrackletView]
 ) -> None:
     other = ConvAttention(config(), Runtime())
@@ -103,12 +99,12 @@ def test_a_restored_method_embeds_like_the_fitted_one_and_needs_no_classifier(
     assert not [name for name in method.state() if "classifier" in name]
 
 
-def test_the_seed_decides_what_is_learned_and_the_callers_generator_does_not(
+def test_only_the_job_seed_decides_the_fit(
     method: ConvAttention, training: TrainingSet, views: list[TrackletView], tmp_path: Path
 ) -> None:
     torch.manual_seed(123)
-    same = fitted(config(), training, tmp_path / "same")
-    other = fitted(config(), training, tmp_path / "other", seed=2)
+    same = fit_method(config(), training, tmp_path / "same")
+    other = fit_method(config(), training, tmp_path / "other", seed=2)
 
     first = method.embed(views).values
     assert torch.equal(first, same.embed(views).values)
@@ -133,9 +129,9 @@ def test_fit_reports_the_mean_losses_of_every_epoch(training: TrainingSet, tmp_p
     ids=["paper", "grid", "small"],
 )
 def test_training_lowers_the_loss(training: TrainingSet, tmp_path: Path, settings: dict[str, Any]) -> None:
-    made = config(**{"dropout": 0.0, "optimizer": "adam", "batch_pairs": 8, **settings})
+    model = config(**{"dropout": 0.0, "optimizer": "adam", "batch_pairs": 8, **settings})
     torch.manual_seed(0)
-    task = PairTraining(ConvAttention(made, Runtime()).build(), training)
+    task = PairTraining(ConvAttention(model, Runtime()).build(), training)
 
     losses: list[float] = []
     job = FitJob(
@@ -148,40 +144,40 @@ def test_training_lowers_the_loss(training: TrainingSet, tmp_path: Path, setting
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing on the way out may catch it."""
+    """Simulates SIGKILL: no `except Exception` catches it."""
 
 
-@pytest.mark.parametrize("dies_at", [2, 5])
-def test_a_training_killed_on_its_way_continues_to_the_same_weights(
-    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
+@pytest.mark.parametrize("killed_at", [2, 5])
+def test_killed_training_resumes_to_the_same_weights(
+    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
     settings = TrainingSettings(epochs=3, checkpoint_seconds=0.0, clip_value=5.0)
 
-    def trained(workspace: str, dies_at: int | None) -> dict[str, torch.Tensor]:
+    def train_to(workspace: str, killed_at: int | None) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         task = PairTraining(ConvAttention(config(), Runtime()).build(), training)
         calls: Iterator[int] = iter(range(1000))
         load = task.load
 
-        def mortal(*args: Any) -> Any:
-            if next(calls) == dies_at:
+        def killed_load(*args: Any) -> Any:
+            if next(calls) == killed_at:
                 raise Killed
             return load(*args)
 
-        monkeypatch.setattr(task, "load", mortal)
+        monkeypatch.setattr(task, "load", killed_load)
         train(task, settings, FitJob(seed=4, workspace=tmp_path / workspace, fingerprint="f"))
         return task.module.state_dict()
 
-    whole = trained("whole", None)
+    complete = train_to("complete", None)
     with pytest.raises(Killed):
-        trained("cut", dies_at)
-    resumed = trained("cut", None)
+        train_to("cut", killed_at)
+    resumed = train_to("cut", None)
 
-    assert "classifier.weight" in whole
-    assert all(torch.equal(whole[name], value) for name, value in resumed.items())
+    assert "classifier.weight" in complete
+    assert all(torch.equal(complete[name], value) for name, value in resumed.items())
 
 
-def test_pairs_alternate_and_their_people_are_numbered_from_0(training: TrainingSet) -> None:
+def test_pairs_alternate_and_people_are_numbered_from_0(training: TrainingSet) -> None:
     task = PairTraining(ConvAttention(config(batch_pairs=1), Runtime()).build(), training)
     rng = np.random.default_rng(0)
 
@@ -198,7 +194,7 @@ def test_pairs_alternate_and_their_people_are_numbered_from_0(training: Training
 
 
 @pytest.mark.parametrize(("across", "cameras"), [(True, {2}), (False, {1, 2})])
-def test_negative_pairs_come_from_two_cameras_where_that_is_asked_for(
+def test_neg_cross_camera_draws_negatives_across_cameras(
     training: TrainingSet, across: bool, cameras: set[int]
 ) -> None:
     task = PairTraining(ConvAttention(config(neg_cross_camera=across), Runtime()).build(), training)
@@ -213,16 +209,14 @@ def test_negative_pairs_come_from_two_cameras_where_that_is_asked_for(
     assert seen == cameras
 
 
-def test_clips_longer_than_every_tracklet_are_refused_where_short_ones_are_left_out(
-    training: TrainingSet, tmp_path: Path
-) -> None:
+def test_skip_raises_config_error_for_too_long_clips(training: TrainingSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"clip_len must be at most 5, .* short=skip, got 6"):
-        fitted(config(clip_len=6), training, tmp_path / "skip")
+        fit_method(config(clip_len=6), training, tmp_path / "skip")
 
-    assert fitted(config(clip_len=6, short="loop", epochs=1), training, tmp_path / "loop").state()
+    assert fit_method(config(clip_len=6, short="loop", epochs=1), training, tmp_path / "loop").state()
 
 
-def test_attention_is_one_map_a_frame_that_covers_the_central_crop(
+def test_attention_is_one_map_per_frame_over_the_central_crop(
     method: ConvAttention, views: list[TrackletView]
 ) -> None:
     shown = method.attention(views)
@@ -242,10 +236,10 @@ def test_attention_is_one_map_a_frame_that_covers_the_central_crop(
     [({"filters_role": "parallel"}, 3), ({"refine": "repeat", "refine_steps": 5}, 5)],
     ids=["parallel", "repeat"],
 )
-def test_several_modules_or_steps_show_several_maps(
+def test_several_modules_or_steps_give_several_maps(
     training: TrainingSet, views: list[TrackletView], tmp_path: Path, settings: dict[str, Any], looks: int
 ) -> None:
-    method = fitted(config(**settings, epochs=1, test_len=4, test_window="last"), training, tmp_path)
+    method = fit_method(config(**settings, epochs=1, test_len=4, test_window="last"), training, tmp_path)
 
     shown = method.attention(views)
 
@@ -258,14 +252,14 @@ def test_several_modules_or_steps_show_several_maps(
     ]
 
 
-def test_a_network_without_the_module_has_nothing_to_show(views: list[TrackletView]) -> None:
+def test_network_without_module_has_no_attention(views: list[TrackletView]) -> None:
     method = ConvAttention(config(attention_filters=0), Runtime())
 
     with pytest.raises(ConfigError, match="attention_filters must be at least 1 for attention, got 0"):
         method.attention(views)
 
 
-def test_flow_reaches_the_embedding(method: ConvAttention, views: list[TrackletView]) -> None:
+def test_flow_changes_the_embedding(method: ConvAttention, views: list[TrackletView]) -> None:
     frames = method._test_frames(views[1])
 
     assert frames.shape[-1] == 5

@@ -22,11 +22,12 @@ SMALL: dict[str, Any] = {
 
 def network(**settings: Any) -> ConvAttentionNetwork:
     torch.manual_seed(0)
-    made = ConvAttentionNetwork(ConvAttentionConfig(**{**SMALL, **settings})).eval()
-    if made.attention is not None:  # V_a starts at 0, which would hide what attention depends on
-        for branch in made.attention.branches:
+    model = ConvAttentionNetwork(ConvAttentionConfig(**{**SMALL, **settings})).eval()
+    # The initial V_a = 0 makes attention independent of the input.
+    if model.attention is not None:
+        for branch in model.attention.branches:
             torch.nn.init.normal_(branch.to_logits.weight)
-    return made
+    return model
 
 
 def clips(batch: int = 3, frames: int = 4, channels: int = 5) -> Tensor:
@@ -34,11 +35,11 @@ def clips(batch: int = 3, frames: int = 4, channels: int = 5) -> Tensor:
 
 
 @torch.no_grad()
-def encoded(made: ConvAttentionNetwork, *args: Any) -> ClipEncoding:
-    return made(*args)
+def encode(model: ConvAttentionNetwork, *args: Any) -> ClipEncoding:
+    return model(*args)
 
 
-def test_the_stages_have_the_published_shapes() -> None:
+def test_stages_have_the_published_shapes() -> None:
     body, channels, grid = rcn_body(5, (56, 40))
     seen = []
     for layer in body:
@@ -52,34 +53,34 @@ def test_the_stages_have_the_published_shapes() -> None:
     assert (channels, grid) == (32, (10, 8))
 
 
-def test_without_filters_there_is_no_convlstm_and_the_linear_layer_reads_the_maps() -> None:
-    made = ConvAttentionNetwork(ConvAttentionConfig(attention_filters=0))
+def test_zero_attention_filters_remove_the_module() -> None:
+    model = ConvAttentionNetwork(ConvAttentionConfig(attention_filters=0))
 
-    assert not [name for name, _ in made.named_parameters() if "attention" in name]
-    assert made.to_vector[1].weight.shape == (128, 2560)
-    assert made(torch.zeros(1, 2, 5, 56, 40)).attention is None
+    assert not [name for name, _ in model.named_parameters() if "attention" in name]
+    assert model.to_vector[1].weight.shape == (128, 2560)
+    assert model(torch.zeros(1, 2, 5, 56, 40)).attention is None
 
 
-def test_three_filters_at_the_papers_sizes() -> None:
-    made = ConvAttentionNetwork(ConvAttentionConfig())
+def test_three_filters_have_the_parameters_of_the_paper() -> None:
+    model = ConvAttentionNetwork(ConvAttentionConfig())
 
-    encoding = made(torch.randn(2, 3, 5, 56, 40))
+    encoding = model(torch.randn(2, 3, 5, 56, 40))
 
-    assert made.to_vector[1].weight.shape == (128, 240)
-    assert sum(value.numel() for value in made.attention.parameters()) == 975 + 3792
+    assert model.to_vector[1].weight.shape == (128, 240)
+    assert sum(value.numel() for value in model.attention.parameters()) == 975 + 3792
     assert encoding.descriptor.shape == (2, 128)
     assert torch.equal(encoding.attention, torch.full((2, 3, 1, 10, 8), 1 / 80))
     torch.testing.assert_close(torch.linalg.norm(encoding.descriptor, dim=1), torch.ones(2))
 
 
 @pytest.mark.parametrize(("filters", "flow"), [(0, True), (3, True), (4, False)])
-def test_forward_and_backward_at_the_papers_sizes_reach_every_weight(filters: int, flow: bool) -> None:
+def test_gradients_reach_every_weight_at_the_sizes_of_the_paper(filters: int, flow: bool) -> None:
     torch.manual_seed(0)
     config = ConvAttentionConfig(attention_filters=filters, use_flow=flow, temporal="rnn")
-    made = ConvAttentionNetwork(config)
-    if made.attention is not None:
-        torch.nn.init.normal_(made.attention.branches[0].to_logits.weight)
-    objective = PairObjective(made, 4)
+    model = ConvAttentionNetwork(config)
+    if model.attention is not None:
+        torch.nn.init.normal_(model.attention.branches[0].to_logits.weight)
+    objective = PairObjective(model, 4)
 
     batch = (torch.randn(2, 16, config.channels, 56, 40), torch.tensor([False]), torch.tensor([0, 3]))
     terms = objective(batch)
@@ -109,75 +110,75 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda settings: "-".join(map(str, settings.values())))
-def test_a_clip_is_encoded_the_same_alone_and_padded_beside_others(settings: dict[str, Any]) -> None:
-    made = network(**settings)
+def test_padding_in_a_batch_does_not_change_the_encoding(settings: dict[str, Any]) -> None:
+    model = network(**settings)
     batch, lengths = clips(), torch.tensor([4, 1, 3])
     noisy = batch.clone()
     noisy[1, 1:], noisy[2, 3:] = 100.0, -100.0
 
-    together = encoded(made, noisy, lengths).descriptor
+    together = encode(model, noisy, lengths).descriptor
 
-    assert together.shape == (3, made.length)
+    assert together.shape == (3, model.length)
     for row, length in enumerate(lengths.tolist()):
-        alone = encoded(made, batch[row : row + 1, :length]).descriptor[0]
+        alone = encode(model, batch[row : row + 1, :length]).descriptor[0]
         torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=1e-4)
     assert (together[0] - together[1]).abs().max() > 1e-7
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda settings: "-".join(map(str, settings.values())))
-def test_swapping_the_branches_swaps_the_vectors(settings: dict[str, Any]) -> None:
-    made = network(**settings)
+def test_swapped_branches_give_swapped_vectors(settings: dict[str, Any]) -> None:
+    model = network(**settings)
     pair = clips(2)
 
-    there, back = encoded(made, pair).descriptor, encoded(made, pair.flip(0)).descriptor
+    there, back = encode(model, pair).descriptor, encode(model, pair.flip(0)).descriptor
 
     torch.testing.assert_close(there, back.flip(0), atol=1e-6, rtol=1e-5)
 
 
-def test_the_vector_is_the_normalised_mean_of_the_frames_vectors() -> None:
-    made = network()
-    maps = made.backbone(clips().flatten(0, 1)).view(3, 4, 32, *made.grid)
-    states = made.attention(maps).hidden
-    vectors = made.to_vector[1](states.flatten(2))
+def test_descriptor_is_the_normalised_mean_of_frame_vectors() -> None:
+    model = network()
+    maps = model.backbone(clips().flatten(0, 1)).view(3, 4, 32, *model.grid)
+    states = model.attention(maps).hidden
+    vectors = model.to_vector[1](states.flatten(2))
 
-    encoding = encoded(made, clips())
+    encoding = encode(model, clips())
 
     torch.testing.assert_close(encoding.mean, vectors.mean(1))
     torch.testing.assert_close(encoding.descriptor, F.normalize(vectors.mean(1), dim=1))
 
 
-def test_the_last_state_alone_can_leave_the_module() -> None:
-    made = network(module_output="hidden_last")
-    maps = made.backbone(clips().flatten(0, 1)).view(3, 4, 32, *made.grid)
-    states = made.attention(maps).hidden
+def test_hidden_last_uses_the_last_state() -> None:
+    model = network(module_output="hidden_last")
+    maps = model.backbone(clips().flatten(0, 1)).view(3, 4, 32, *model.grid)
+    states = model.attention(maps).hidden
 
-    found = encoded(made, clips(), torch.tensor([4, 2, 3])).mean
+    result = encode(model, clips(), torch.tensor([4, 2, 3])).mean
 
     last = states[torch.arange(3), torch.tensor([3, 1, 2])]
-    torch.testing.assert_close(found, made.to_vector[1](last.flatten(1)))
+    torch.testing.assert_close(result, model.to_vector[1](last.flatten(1)))
 
 
-def test_repeated_refining_sees_the_average_map_and_not_the_order_of_frames() -> None:
-    made = network(refine="repeat", refine_steps=3, module_output="hidden_last")
+def test_refine_repeat_does_not_depend_on_the_frame_order() -> None:
+    model = network(refine="repeat", refine_steps=3, module_output="hidden_last")
 
-    encoding = encoded(made, clips())
-    turned = encoded(made, clips().flip(1))
+    encoding = encode(model, clips())
+    turned = encode(model, clips().flip(1))
 
-    assert encoding.attention.shape == (3, 3, 1, *made.grid)
+    assert encoding.attention.shape == (3, 3, 1, *model.grid)
     torch.testing.assert_close(turned.descriptor, encoding.descriptor)
-    one = encoded(network(refine="repeat", refine_steps=1, module_output="hidden_last"), clips())
+    one = encode(network(refine="repeat", refine_steps=1, module_output="hidden_last"), clips())
     assert not torch.allclose(one.descriptor, encoding.descriptor)
 
 
-def test_the_order_of_frames_matters_to_a_module_that_runs_over_them() -> None:
-    made = network(att_scale="grid")
+def test_frame_order_changes_the_module_output() -> None:
+    model = network(att_scale="grid")
 
-    difference = encoded(made, clips().flip(1)).descriptor - encoded(made, clips()).descriptor
+    difference = encode(model, clips().flip(1)).descriptor - encode(model, clips()).descriptor
 
     assert difference.abs().max() > 1e-4
 
 
-def test_the_recurrence_is_mclaughlins() -> None:
+def test_recurrence_equals_mclaughlin_2016() -> None:
     torch.manual_seed(0)
     recurrence = Recurrence(3, dropout=0.6).eval()
     torch.nn.init.normal_(recurrence.start)
@@ -191,23 +192,23 @@ def test_the_recurrence_is_mclaughlins() -> None:
     torch.testing.assert_close(recurrence(f), torch.stack([first, second, third], 1))
 
 
-def test_dropout_is_for_training_only_and_needs_the_linear_layer() -> None:
-    made, plain = network(), network(embedding_dim=None)
+def test_dropout_acts_in_training_before_the_linear_layer() -> None:
+    model, plain = network(), network(embedding_dim=None)
 
-    assert torch.equal(encoded(made, clips()).mean, encoded(made, clips()).mean)
-    assert torch.equal(encoded(plain.train(), clips()).mean, encoded(plain, clips()).mean)
-    assert not torch.equal(encoded(made.train(), clips()).mean, encoded(made, clips()).mean)
+    assert torch.equal(encode(model, clips()).mean, encode(model, clips()).mean)
+    assert torch.equal(encode(plain.train(), clips()).mean, encode(plain, clips()).mean)
+    assert not torch.equal(encode(model.train(), clips()).mean, encode(model, clips()).mean)
 
 
 @pytest.mark.parametrize("id_input", ["raw", "normalised"])
-def test_the_classifier_reads_the_vector_before_or_after_its_normalisation(id_input: str) -> None:
-    made = network(id_input=id_input)
-    objective = PairObjective(made, 3)
+def test_id_input_decides_the_input_of_the_classifier(id_input: str) -> None:
+    model = network(id_input=id_input)
+    objective = PairObjective(model, 3)
     people = torch.tensor([0, 1, 0, 2])
     batch = (clips(4), torch.tensor([True, False]), people)
 
-    found = objective(batch)["identification"]
+    result = objective(batch)["identification"]
 
-    encoding = encoded(made, clips(4))
+    encoding = encode(model, clips(4))
     read = encoding.mean if id_input == "raw" else encoding.descriptor
-    torch.testing.assert_close(found, 2 * F.cross_entropy(objective.classifier(read), people))
+    torch.testing.assert_close(result, 2 * F.cross_entropy(objective.classifier(read), people))

@@ -16,7 +16,7 @@ from reidbench.plugin.config import apply_overrides, as_plain
 THE_DEFAULT_MODEL = {"paper", "spaatn-q-tematn", "k-6"}
 
 
-def test_the_first_preset_is_the_papers_final_model() -> None:
+def test_first_preset_is_the_final_model_of_the_paper() -> None:
     config = DiversityConfig()
 
     assert next(iter(PRESETS)) == "paper"
@@ -26,7 +26,7 @@ def test_the_first_preset_is_the_papers_final_model() -> None:
     assert (config.oim_scale, config.oim_momentum, config.lr, config.backbone_lr) == (30, 0.5, 0.1, 0.01)
 
 
-def test_every_row_of_the_ablation_has_a_preset_of_its_own() -> None:
+def test_every_row_of_the_ablation_has_its_own_preset() -> None:
     rows = {"baseline", "spaatn", "spaatn-gram", "spaatn-q", "spaatn-q-maxpool", "spaatn-q-tematn"}
     rows |= {"spaatn-q-tematn-ind", *(f"k-{count}" for count in (1, 2, 4, 6, 8))}
     distinct = [config for name, config in PRESETS.items() if name not in THE_DEFAULT_MODEL - {"paper"}]
@@ -36,7 +36,7 @@ def test_every_row_of_the_ablation_has_a_preset_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_builds_and_describes_a_clip(name: str) -> None:
+def test_every_preset_builds_and_encodes_a_clip(name: str) -> None:
     config = PRESETS[name]
     with torch.device("meta"):
         network = DiversityNetwork(config, load_weights=False)
@@ -49,7 +49,7 @@ def test_every_preset_builds_and_describes_a_clip(name: str) -> None:
         assert encoding.spatial.shape == (2, config.frames, config.spatial_models, 8, 4)
 
 
-def test_every_setting_has_help_and_only_test_views_leave_what_is_learned_alone() -> None:
+def test_every_setting_has_help_and_only_test_aug_is_not_fit() -> None:
     fields = dataclasses.fields(DiversityConfig)
 
     assert all(field.metadata["help"] for field in fields)
@@ -68,7 +68,7 @@ def test_settings_survive_json_and_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_can_be_left_untrained(name: str) -> None:
+def test_every_preset_accepts_zero_epochs(name: str) -> None:
     assert apply_overrides(PRESETS[name], {"epochs": "0"}).epochs == 0
 
 
@@ -108,25 +108,25 @@ def test_every_preset_can_be_left_untrained(name: str) -> None:
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )  # fmt: skip
-def test_what_is_not_allowed_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_raise_config_error(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         DiversityConfig(**settings)
 
     assert "\n" not in str(caught.value)
 
 
-def test_the_rates_of_each_step_drop_at_two_thirds() -> None:
+def test_learning_rates_drop_at_two_thirds_of_each_step() -> None:
     config = PRESETS["spaatn-q-tematn-ind"]
 
-    found = [step_of(epoch, config) for epoch in range(120)]
+    result = [step_of(epoch, config) for epoch in range(120)]
 
-    assert [step for step, _ in found] == [0] * 30 + [1] * 30 + [2] * 30 + [3] * 30
+    assert [step for step, _ in result] == [0] * 30 + [1] * 30 + [2] * 30 + [3] * 30
     expected = ([1.0] * 20 + [0.1] * 10) * 3 + [0.1] * 20 + [0.01] * 10
-    assert [factor for _, factor in found] == pytest.approx(expected)
+    assert [factor for _, factor in result] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 2, 3, 7, 50, 90, 91])
-def test_the_steps_share_any_number_of_epochs(epochs: int) -> None:
+def test_steps_divide_any_number_of_epochs(epochs: int) -> None:
     config = DiversityConfig(epochs=epochs, steps=(3, 1, 2))
 
     borders = step_borders(config)
@@ -138,7 +138,7 @@ def test_the_steps_share_any_number_of_epochs(epochs: int) -> None:
     )
 
 
-def test_a_step_of_length_zero_is_left_out() -> None:
+def test_step_of_length_zero_is_skipped() -> None:
     config = DiversityConfig(epochs=4, steps=(1, 0, 1))
 
     assert [step_of(epoch, config)[0] for epoch in range(4)] == [0, 0, 2, 2]

@@ -26,7 +26,7 @@ def matching(people: int, dimension: int, **changes: object) -> OnlineInstanceMa
     )  # type: ignore[arg-type]
 
 
-def test_squared_hellinger_distance_and_bhattacharyya_coefficient_sum_to_one() -> None:
+def test_squared_hellinger_and_bhattacharyya_sum_to_one() -> None:
     maps = some_maps(5, 4, 32)
 
     distances = hellinger(maps)
@@ -39,7 +39,7 @@ def test_squared_hellinger_distance_and_bhattacharyya_coefficient_sum_to_one() -
     torch.testing.assert_close(distances, distances.mT)
 
 
-def test_disjoint_maps_are_one_apart_and_equal_maps_nothing() -> None:
+def test_hellinger_distance_is_1_if_disjoint_and_0_if_equal() -> None:
     halves = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.25, 0.75]])
 
     torch.testing.assert_close(hellinger(halves), 1 - torch.eye(2))
@@ -47,7 +47,7 @@ def test_disjoint_maps_are_one_apart_and_equal_maps_nothing() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
-def test_disjoint_maps_pay_nothing_and_equal_maps_pay_for_every_pair(count: int) -> None:
+def test_diversity_is_0_if_disjoint_and_maximal_if_equal(count: int) -> None:
     disjoint = torch.eye(count).repeat_interleave(4, 1) / 4
     equal = some_maps(1, 16).float().expand(count, -1)
 
@@ -55,7 +55,7 @@ def test_disjoint_maps_pay_nothing_and_equal_maps_pay_for_every_pair(count: int)
     assert diversity(equal, "hellinger").item() == pytest.approx(count * (count - 1), abs=1e-5)
 
 
-def test_diversity_is_the_sum_of_squared_coefficients_of_all_pairs() -> None:
+def test_diversity_is_the_sum_of_squared_pair_coefficients() -> None:
     maps = some_maps(3, 4, 8)
 
     expected = torch.zeros(3, dtype=torch.float64)
@@ -67,7 +67,7 @@ def test_diversity_is_the_sum_of_squared_coefficients_of_all_pairs() -> None:
     assert (diversity(maps, "hellinger") >= 0).all()
 
 
-def test_without_square_roots_spread_maps_pay_too() -> None:
+def test_gram_diversity_of_spread_maps_is_positive() -> None:
     one_cell_each, spread = torch.eye(2), torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]])
 
     assert diversity(one_cell_each, "gram").item() == 0
@@ -76,14 +76,14 @@ def test_without_square_roots_spread_maps_pay_too() -> None:
     assert diversity(spread, "none").item() == 0
 
 
-def test_the_order_of_maps_and_cells_changes_no_diversity() -> None:
+def test_order_of_maps_and_cells_does_not_change_diversity() -> None:
     maps = some_maps(4, 10)
     shuffled = maps[torch.randperm(4)][:, torch.randperm(10)]
 
     torch.testing.assert_close(diversity(shuffled, "hellinger"), diversity(maps, "hellinger"))
 
 
-def test_maps_with_empty_cells_have_a_finite_gradient() -> None:
+def test_maps_with_empty_cells_have_finite_gradients() -> None:
     scores = torch.tensor([[500.0, 0.0, -500.0], [0.0, 400.0, 0.0]], requires_grad=True)
 
     diversity(scores.softmax(1), "hellinger").backward()
@@ -92,7 +92,7 @@ def test_maps_with_empty_cells_have_a_finite_gradient() -> None:
     assert scores.grad.isfinite().all()
 
 
-def test_going_down_the_diversity_moves_maps_apart() -> None:
+def test_gradient_descent_on_diversity_separates_maps() -> None:
     scores = some_maps(3, 12, seed=3).log().requires_grad_()
     before = hellinger(scores.detach().softmax(1)).sum()
 
@@ -103,7 +103,7 @@ def test_going_down_the_diversity_moves_maps_apart() -> None:
     assert hellinger(scores.detach().softmax(1)).sum() > before
 
 
-def test_a_batch_pays_the_mean_of_its_frames_or_the_root_of_their_sum() -> None:
+def test_diversity_reduction_is_the_mean_or_the_root_of_the_sum() -> None:
     terms = torch.tensor([[1.0, 3.0], [5.0, 7.0]])
 
     assert reduce_terms(terms, "squared_mean").item() == 4
@@ -111,7 +111,7 @@ def test_a_batch_pays_the_mean_of_its_frames_or_the_root_of_their_sum() -> None:
     assert reduce_terms(torch.zeros(2, 2), "batch_root").item() == pytest.approx(math.sqrt(1e-5), rel=1e-5)
 
 
-def test_table_loss_and_update_by_hand() -> None:
+def test_table_loss_and_update_equal_a_hand_computation() -> None:
     table = matching(3, 2, scale=2.0, momentum=0.25)
     table.table.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
     descriptors = torch.tensor([[0.6, 0.8], [0.0, 1.0]])
@@ -127,7 +127,7 @@ def test_table_loss_and_update_by_hand() -> None:
     torch.testing.assert_close(table.table, expected)
 
 
-def test_clips_of_one_person_update_the_row_one_after_the_other() -> None:
+def test_clips_of_one_person_update_the_row_in_order() -> None:
     together, apart = matching(2, 4), matching(2, 4)
     descriptors = F.normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(0)), dim=1)
 
@@ -138,7 +138,7 @@ def test_clips_of_one_person_update_the_row_one_after_the_other() -> None:
     torch.testing.assert_close(together.table, apart.table)
 
 
-def test_rows_that_were_used_have_unit_length_and_the_others_stay() -> None:
+def test_updated_rows_have_unit_length_and_others_stay() -> None:
     table = matching(6, 8)
     generator = torch.Generator().manual_seed(1)
 
@@ -149,7 +149,7 @@ def test_rows_that_were_used_have_unit_length_and_the_others_stay() -> None:
     torch.testing.assert_close(lengths, torch.tensor([1.0, 0, 1, 0, 0, 1]))
 
 
-def test_the_table_gets_no_gradient_and_the_descriptors_that_of_the_rows_before_the_update() -> None:
+def test_gradients_use_the_table_rows_before_the_update() -> None:
     table = matching(3, 4)
     rows = F.normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(2)), dim=1)
     table.table.copy_(rows)
@@ -168,7 +168,7 @@ def test_the_table_gets_no_gradient_and_the_descriptors_that_of_the_rows_before_
     assert not torch.equal(table.table, rows)
 
 
-def test_only_training_changes_the_table() -> None:
+def test_only_training_mode_changes_the_table() -> None:
     table = matching(2, 3).eval()
 
     table(torch.eye(3)[:2], torch.tensor([0, 1]))
@@ -176,7 +176,7 @@ def test_only_training_changes_the_table() -> None:
     assert table.table.abs().max() == 0
 
 
-def test_a_first_descriptor_is_in_the_table_before_its_loss_on_request() -> None:
+def test_first_feature_init_fills_the_row_before_the_loss() -> None:
     later, at_once = matching(2, 2), matching(2, 2, init="first_feature")
     descriptor, person = torch.tensor([[1.0, 0.0]]), torch.tensor([1])
 
@@ -189,7 +189,7 @@ def test_a_first_descriptor_is_in_the_table_before_its_loss_on_request() -> None
     torch.testing.assert_close(later.table, at_once.table)
 
 
-def test_rows_take_all_of_a_descriptor_without_momentum() -> None:
+def test_zero_momentum_replaces_rows() -> None:
     table = matching(1, 2, momentum=0.0)
 
     table(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0]))

@@ -40,37 +40,38 @@ TINY = dataclasses.replace(
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing on the way out may catch it."""
+    """Simulates SIGKILL: no `except Exception` catches it."""
 
 
-class Drawn(TrackletView):
+class NoiseTracklet(TrackletView):
     """A tracklet of noise in the colours of its person."""
 
     def __init__(self, person: int, camera: int, length: int) -> None:
         self.id = f"{person}-{camera}"
         generator = np.random.default_rng([person, camera])
-        colours = np.random.default_rng(person).integers(0, 256, (2, 1, 1, 3))  # above and below
+        # Upper and lower half.
+        colours = np.random.default_rng(person).integers(0, 256, (2, 1, 1, 3))
         picture = np.concatenate([np.broadcast_to(colour, (16, 16, 3)) for colour in colours])
         noisy = picture + generator.integers(-20, 21, (length, 32, 16, 3))
-        self._drawn = noisy.clip(0, 255).astype(np.uint8)
-        self._drawn.setflags(write=False)
+        self._frames = noisy.clip(0, 255).astype(np.uint8)
+        self._frames.setflags(write=False)
 
     def __len__(self) -> int:
-        return len(self._drawn)
+        return len(self._frames)
 
     def frames(self, size: tuple[int, int] | None = None, chosen: Any = None, *, enlarge: bool = True) -> Any:
         assert size in (None, (32, 16))
-        return self._drawn if chosen is None else self._drawn[chosen]
+        return self._frames if chosen is None else self._frames[chosen]
 
 
 @pytest.fixture(scope="module")
-def drawn() -> TrainingSet:
+def training() -> TrainingSet:
     people, cameras = np.repeat(np.arange(PEOPLE), 2), np.tile([1, 2], PEOPLE)
-    views = [Drawn(*pair, 2 + row % 6) for row, pair in enumerate(zip(people, cameras, strict=True))]  # type: ignore[misc]
-    return TrainingSet(pids=10 + 3 * people, camids=cameras, tracklets=views, digest="drawn")
+    views = [NoiseTracklet(*pair, 2 + row % 6) for row, pair in enumerate(zip(people, cameras, strict=True))]  # type: ignore[misc]
+    return TrainingSet(pids=10 + 3 * people, camids=cameras, tracklets=views, digest="training")
 
 
-def fitted(
+def fit_method(
     config: DiversityConfig, train_on: TrainingSet, workspace: Path, seed: int = 1
 ) -> DiversityAttention:
     method = DiversityAttention(config, Runtime())
@@ -107,11 +108,9 @@ ALONE = {
 
 
 @pytest.mark.parametrize("step", ALONE)
-def test_each_step_changes_its_own_parts_and_their_batch_statistics_only(
-    step: str, drawn: TrainingSet, tmp_path: Path
-) -> None:
+def test_each_step_changes_only_its_own_parts(step: str, training: TrainingSet, tmp_path: Path) -> None:
     lengths, learned = ALONE[step]
-    task = task_of(dataclasses.replace(TINY, steps=lengths, epochs=1), drawn)
+    task = task_of(dataclasses.replace(TINY, steps=lengths, epochs=1), training)
     before = weights(task)
 
     run(task, tmp_path)
@@ -122,31 +121,32 @@ def test_each_step_changes_its_own_parts_and_their_batch_statistics_only(
     assert changed == expected
 
 
-@pytest.mark.parametrize("dies_at", [1, 4, 7, 10])  # in each of the four steps, of three batches each
-def test_a_training_killed_in_any_step_continues_to_the_same_weights(
-    dies_at: int, drawn: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# In each of the four steps, of three batches each.
+@pytest.mark.parametrize("killed_at", [1, 4, 7, 10])
+def test_training_killed_in_any_step_resumes_to_the_same_weights(
+    killed_at: int, training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = task_of(TINY, drawn)
-    whole_losses = run(whole, tmp_path / "whole")
+    complete = task_of(TINY, training)
+    whole_losses = run(complete, tmp_path / "complete")
     settings = TrainingSettings(epochs=TINY.epochs, checkpoint_seconds=0.0)
     losses: dict[int, Mapping[str, float]] = {}
-    cut, loads = task_of(TINY, drawn), iter(range(100))
+    cut, loads = task_of(TINY, training), iter(range(100))
     load = cut.load
 
-    def dying(item: Any, generator: np.random.Generator) -> Any:
-        if next(loads) == dies_at:
+    def killed_load(item: Any, generator: np.random.Generator) -> Any:
+        if next(loads) == killed_at:
             raise Killed
         return load(item, generator)
 
-    monkeypatch.setattr(cut, "load", dying)
+    monkeypatch.setattr(cut, "load", killed_load)
     with pytest.raises(Killed):
         train(cut, settings, job(tmp_path / "cut", losses))
-    resumed = task_of(TINY, drawn)
+    resumed = task_of(TINY, training)
     train(resumed, settings, job(tmp_path / "cut", losses))
 
     assert [losses[epoch] for epoch in range(4)] == whole_losses
-    found = weights(resumed)
-    assert all(torch.equal(found[name], value) for name, value in weights(whole).items())
+    result = weights(resumed)
+    assert all(torch.equal(result[name], value) for name, value in weights(complete).items())
 
 
 @pytest.mark.parametrize(
@@ -162,50 +162,46 @@ def test_a_training_killed_in_any_step_continues_to_the_same_weights(
     ],
     ids=lambda changes: ",".join(changes) or "default",
 )
-def test_training_lowers_the_loss(changes: dict[str, Any], drawn: TrainingSet, tmp_path: Path) -> None:
+def test_training_lowers_the_loss(changes: dict[str, Any], training: TrainingSet, tmp_path: Path) -> None:
     config = dataclasses.replace(TINY, **changes, epochs=8, steps=(3, 2, 2, 1))
 
-    log = run(task_of(config, drawn), tmp_path)
+    log = run(task_of(config, training), tmp_path)
 
     assert np.mean([row["identity"] for row in log[-3:]]) < np.mean([row["identity"] for row in log[:2]])
 
 
-def test_the_loss_is_the_identity_loss_plus_the_weighted_diversity(
-    drawn: TrainingSet, tmp_path: Path
-) -> None:
+def test_loss_is_identity_loss_plus_weighted_diversity(training: TrainingSet, tmp_path: Path) -> None:
     config = dataclasses.replace(TINY, steps=(0, 1, 0, 0), epochs=1, div_weight=0.25)
 
-    (row,) = run(task_of(config, drawn), tmp_path)
+    (row,) = run(task_of(config, training), tmp_path)
 
     assert row["loss"] == pytest.approx(row["identity"] + 0.25 * row["diversity"])
     assert 0 <= row["diversity"] <= 2
     assert 0 <= row["hellinger"] <= 1
 
 
-def test_fit_reports_the_losses_of_every_step(drawn: TrainingSet, tmp_path: Path) -> None:
+def test_fit_reports_the_losses_of_every_step(training: TrainingSet, tmp_path: Path) -> None:
     losses: dict[int, Mapping[str, float]] = {}
 
-    DiversityAttention(TINY, Runtime()).fit(drawn, job(tmp_path, losses))
+    DiversityAttention(TINY, Runtime()).fit(training, job(tmp_path, losses))
 
     with_maps = {"loss", "identity", "diversity", "hellinger"}
     expected = [{"loss", "identity"}, with_maps, with_maps, with_maps]
     assert [set(losses[epoch]) for epoch in range(4)] == expected
 
 
-def test_the_table_belongs_to_training_and_not_to_the_fitted_method(
-    drawn: TrainingSet, tmp_path: Path
-) -> None:
-    task = task_of(dataclasses.replace(TINY, epochs=1), drawn)
+def test_table_is_not_part_of_the_fitted_state(training: TrainingSet, tmp_path: Path) -> None:
+    task = task_of(dataclasses.replace(TINY, epochs=1), training)
     run(task, tmp_path / "task")
 
     lengths = torch.linalg.vector_norm(weights(task)["matching.table"], dim=1)
     torch.testing.assert_close(lengths, torch.ones(PEOPLE))
-    state = fitted(TINY, drawn, tmp_path / "method").state()
+    state = fit_method(TINY, training, tmp_path / "method").state()
     assert not [name for name in state if "table" in name]
 
 
-def test_every_tracklet_is_shown_once_an_epoch(drawn: TrainingSet) -> None:
-    task = task_of(TINY, drawn)
+def test_every_tracklet_appears_once_per_epoch(training: TrainingSet) -> None:
+    task = task_of(TINY, training)
 
     batches = task.plan(np.random.default_rng(0))
 
@@ -216,20 +212,24 @@ def test_every_tracklet_is_shown_once_an_epoch(drawn: TrainingSet) -> None:
     assert people.tolist() == [row // 2 for row in batches[0].tolist()]
 
 
-def test_without_changes_clips_hold_frames_of_the_tracklet_in_order(drawn: TrainingSet) -> None:
-    task = task_of(dataclasses.replace(TINY, crop="none", flip=False), drawn)
+def test_clips_without_augmentation_are_ordered_frames(training: TrainingSet) -> None:
+    task = task_of(dataclasses.replace(TINY, crop="none", flip=False), training)
 
     for seed in range(5):
         clips, _ = task.load(np.array([5]), np.random.default_rng(seed))
-        frames = torch.tensor(drawn.tracklets[5].frames())
-        found = [next(n for n, frame in enumerate(frames) if torch.equal(frame, shown)) for shown in clips[0]]
-        assert found == sorted(set(found))
+        frames = torch.tensor(training.tracklets[5].frames())
+        result = [
+            next(n for n, frame in enumerate(frames) if torch.equal(frame, shown)) for shown in clips[0]
+        ]
+        assert result == sorted(set(result))
         assert all(
-            2 * n <= at < 2 * (n + 1) + n // 2 for n, at in enumerate(found)
-        )  # 7 frames: 0-1, 2-3, 4-6
+            2 * n <= at < 2 * (n + 1) + n // 2
+            for n, at in enumerate(result)
+            # 7 frames: 0-1, 2-3, 4-6.
+        )
 
 
-def test_resize_random_crops_show_a_part_of_the_frame_and_all_frames_alike() -> None:
+def test_random_crop_is_equal_for_all_frames() -> None:
     ramp = torch.arange(64, dtype=torch.uint8)[:, None].expand(64, 32)
     clip = ramp[None, :, :, None].repeat(2, 1, 1, 3)
 
@@ -245,45 +245,41 @@ def test_resize_random_crops_show_a_part_of_the_frame_and_all_frames_alike() -> 
     assert len({tuple(shown[0, :, 0, 0].tolist()) for shown in seen}) > 10
 
 
-def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
-    drawn: TrainingSet, tmp_path: Path
-) -> None:
-    method = fitted(dataclasses.replace(TINY, test_aug="mirror"), drawn, tmp_path)
+def test_embedding_does_not_depend_on_the_batch(training: TrainingSet, tmp_path: Path) -> None:
+    method = fit_method(dataclasses.replace(TINY, test_aug="mirror"), training, tmp_path)
 
-    together = method.embed(drawn.tracklets)
+    together = method.embed(training.tracklets)
 
     assert together.values.shape == (12, 2, 32)
     torch.testing.assert_close(torch.linalg.vector_norm(together.values, dim=2), torch.ones(12, 2))
     for row in (0, 5, 11):
-        alone = method.embed([drawn.tracklets[row]]).values[0]
+        alone = method.embed([training.tracklets[row]]).values[0]
         torch.testing.assert_close(alone, together.values[row], atol=1e-5, rtol=1e-5)
-    assert torch.equal(method.embed(drawn.tracklets).values, together.values)
+    assert torch.equal(method.embed(training.tracklets).values, together.values)
 
 
-def test_a_restored_method_embeds_like_the_fitted_one(drawn: TrainingSet, tmp_path: Path) -> None:
-    method, other = fitted(TINY, drawn, tmp_path), DiversityAttention(TINY, Runtime())
+def test_restored_method_embeds_like_the_fitted_one(training: TrainingSet, tmp_path: Path) -> None:
+    method, other = fit_method(TINY, training, tmp_path), DiversityAttention(TINY, Runtime())
 
     other.restore(method.state())
 
-    assert torch.equal(method.embed(drawn.tracklets).values, other.embed(drawn.tracklets).values)
+    assert torch.equal(method.embed(training.tracklets).values, other.embed(training.tracklets).values)
 
 
-def test_the_seed_decides_what_is_learned(drawn: TrainingSet, tmp_path: Path) -> None:
+def test_seed_decides_the_fit(training: TrainingSet, tmp_path: Path) -> None:
     first, same, other = (
-        fitted(TINY, drawn, tmp_path / str(place), seed=seed).embed(drawn.tracklets).values
-        for place, seed in enumerate((1, 1, 2))
+        fit_method(TINY, training, tmp_path / str(index), seed=seed).embed(training.tracklets).values
+        for index, seed in enumerate((1, 1, 2))
     )
 
     assert torch.equal(first, same)
     assert not torch.allclose(first, other)
 
 
-def test_attention_shows_where_and_when_the_first_frames_of_the_chunks_are_read(
-    drawn: TrainingSet, tmp_path: Path
-) -> None:
-    method = fitted(TINY, drawn, tmp_path)
+def test_attention_covers_the_first_frames_of_the_chunks(training: TrainingSet, tmp_path: Path) -> None:
+    method = fit_method(TINY, training, tmp_path)
 
-    long, short = method.attention([drawn.tracklets[5], drawn.tracklets[0]])
+    long, short = method.attention([training.tracklets[5], training.tracklets[0]])
 
     assert long.frames.tolist() == [0, 2, 4]
     assert short.frames.tolist() == [0, 1, 1]
@@ -296,17 +292,17 @@ def test_attention_shows_where_and_when_the_first_frames_of_the_chunks_are_read(
         torch.testing.assert_close(shown.temporal.sum(1), torch.ones(2))
 
 
-def test_what_has_no_attention_shows_none(drawn: TrainingSet, tmp_path: Path) -> None:
+def test_attention_without_learned_weights_is_none(training: TrainingSet, tmp_path: Path) -> None:
     config = dataclasses.replace(
         TINY, spatial="avg", spatial_models=1, diversity="none", temporal="max", epochs=0
     )
 
-    (shown,) = fitted(config, drawn, tmp_path).attention(drawn.tracklets[:1])
+    (shown,) = fit_method(config, training, tmp_path).attention(training.tracklets[:1])
 
     assert shown.spatial is None
     assert shown.temporal is None
 
 
-def test_the_record_names_the_pretrained_weights() -> None:
+def test_weights_digest_names_the_pretrained_weights() -> None:
     assert DiversityAttention(PRESETS["small"], Runtime()).weights_digest() is None
     assert "ResNet50" in str(DiversityAttention(PRESETS["paper"], Runtime()).weights_digest())

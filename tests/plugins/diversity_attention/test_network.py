@@ -25,7 +25,7 @@ def clips(batch: int = 2, frames: int = 3) -> Tensor:
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("batch_norm", [True, False])
-def test_weights_sum_to_one_over_cells_and_over_frames(shared: bool, batch_norm: bool) -> None:
+def test_weights_sum_to_one_over_cells_and_frames(shared: bool, batch_norm: bool) -> None:
     encoding = network(attn_shared=shared, attn_bn=batch_norm)(clips())
 
     assert encoding.spatial is not None
@@ -38,7 +38,7 @@ def test_weights_sum_to_one_over_cells_and_over_frames(shared: bool, batch_norm:
     torch.testing.assert_close(torch.linalg.vector_norm(encoding.descriptor, dim=1), torch.ones(2))
 
 
-def test_scores_of_a_cell_are_those_of_the_equation() -> None:
+def test_spatial_scores_equal_the_equation() -> None:
     torch.manual_seed(0)
     attention = SpatialAttention(5, 2, 3, shared=False, batch_norm=False)
     maps = torch.randn(1, 5, 2, 2)
@@ -58,11 +58,11 @@ def test_scores_of_a_cell_are_those_of_the_equation() -> None:
         torch.testing.assert_close(weights[0, model].flatten(), scores.softmax(0))
 
 
-def test_the_whole_forward_pass_by_hand() -> None:
+def test_forward_pass_equals_a_hand_computation() -> None:
     model = network(temporal_shared=False, enhance_shared=False)
     shown = clips(1)
 
-    found = model(shown)
+    result = model(shown)
 
     assert model.attention is not None
     assert model.enhance is not None
@@ -80,11 +80,11 @@ def test_the_whole_forward_pass_by_hand() -> None:
         shares = scores.softmax(0)
         parts.append(sum(share * vector for share, vector in zip(shares, vectors, strict=True)))
     torch.testing.assert_close(
-        found.descriptor[0], F.normalize(torch.cat(parts), dim=0), atol=1e-5, rtol=1e-4
+        result.descriptor[0], F.normalize(torch.cat(parts), dim=0), atol=1e-5, rtol=1e-4
     )
 
 
-def test_with_equal_scores_temporal_attention_is_the_mean_of_the_frames() -> None:
+def test_equal_scores_make_temporal_attention_a_mean() -> None:
     model = network()
     assert model.frame_scores is not None
     nn.init.zeros_(model.frame_scores.weight)
@@ -96,7 +96,7 @@ def test_with_equal_scores_temporal_attention_is_the_mean_of_the_frames() -> Non
     torch.testing.assert_close(weighted.descriptor, mean.descriptor)
 
 
-def test_with_equal_scores_spatial_attention_is_the_mean_of_the_cells() -> None:
+def test_equal_scores_make_spatial_attention_a_mean() -> None:
     model = network(attn_bn=False)
     assert model.attention is not None
     nn.init.zeros_(model.attention.scores.weight)
@@ -108,13 +108,13 @@ def test_with_equal_scores_spatial_attention_is_the_mean_of_the_cells() -> None:
 
 
 @pytest.mark.parametrize("temporal", ["attention", "avg", "max"])
-def test_the_order_of_frames_changes_nothing(temporal: str) -> None:
+def test_frame_order_does_not_change_the_result(temporal: str) -> None:
     model, shown = network(temporal=temporal), clips()
 
     torch.testing.assert_close(model(shown.flip(1)).descriptor, model(shown).descriptor, atol=1e-6, rtol=1e-4)
 
 
-def test_a_clip_of_equal_frames_is_described_alike_by_mean_maximum_and_attention() -> None:
+def test_all_temporal_poolings_agree_on_equal_frames() -> None:
     model, shown = network(), clips(frames=1).expand(-1, 4, -1, -1, -1)
 
     attended, mean, largest = (model(shown, temporal=pool).descriptor for pool in ("attention", "avg", "max"))
@@ -135,7 +135,7 @@ def test_a_clip_of_equal_frames_is_described_alike_by_mean_maximum_and_attention
     ],
     ids=lambda value: str(value),
 )
-def test_descriptors_have_the_length_the_settings_say(changes: dict[str, Any], length: int) -> None:
+def test_descriptor_length_follows_the_settings(changes: dict[str, Any], length: int) -> None:
     model = network(**changes)
 
     assert model.dimension == length
@@ -143,7 +143,7 @@ def test_descriptors_have_the_length_the_settings_say(changes: dict[str, Any], l
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_region_layers_are_linear_layers(shared: bool) -> None:
+def test_region_linear_equals_linear_layers(shared: bool) -> None:
     torch.manual_seed(0)
     layer, vectors = RegionLinear(3, 5, 2, shared=shared), torch.randn(4, 6, 3, 5)
     assert layer.bias is not None
@@ -156,7 +156,7 @@ def test_region_layers_are_linear_layers(shared: bool) -> None:
         torch.testing.assert_close(results[:, :, region], expected)
 
 
-def test_shared_weights_give_equal_frame_weights_to_equal_regions() -> None:
+def test_shared_weights_are_equal_for_equal_regions() -> None:
     shared, own = (network(temporal_shared=flag)(clips(), spatial="avg").temporal for flag in (True, False))
 
     assert shared is not None
@@ -165,7 +165,7 @@ def test_shared_weights_give_equal_frame_weights_to_equal_regions() -> None:
     assert not torch.allclose(own, own[:, :, :1].expand(-1, -1, 4))
 
 
-def test_new_layers_start_small_on_request() -> None:
+def test_head_init_he_draws_small_layers() -> None:
     model = network(head_init="he", attn_bn=False, final="fc128")
 
     assert model.attention is not None
@@ -178,7 +178,7 @@ def test_new_layers_start_small_on_request() -> None:
     assert model.enhance.bias.abs().max() == 0
 
 
-def test_a_last_stride_of_one_doubles_the_sides_of_the_maps() -> None:
+def test_last_stride_1_doubles_the_sides_of_the_maps() -> None:
     with torch.device("meta"):
         model = DiversityNetwork(DiversityConfig(last_stride=1), load_weights=False)
         encoding = model(torch.empty(1, 2, 3, 256, 128))
@@ -187,20 +187,20 @@ def test_a_last_stride_of_one_doubles_the_sides_of_the_maps() -> None:
     assert encoding.spatial.shape[-2:] == model.backbone.grid == (16, 8)
 
 
-def test_half_precision_changes_the_result_but_little() -> None:
+def test_half_precision_is_close_to_full_precision() -> None:
     model = network()
 
-    whole = model(clips())
+    complete = model(clips())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = model(clips())
 
     assert half.descriptor.dtype == half.spatial.dtype == torch.float32
-    torch.testing.assert_close(half.descriptor, whole.descriptor, atol=0.02, rtol=0.1)
+    torch.testing.assert_close(half.descriptor, complete.descriptor, atol=0.02, rtol=0.1)
     torch.testing.assert_close(half.spatial.sum((3, 4)), torch.ones(2, 3, 4))
 
 
 @pytest.mark.slow
-def test_forward_and_backward_at_the_papers_sizes() -> None:
+def test_forward_and_backward_run_at_the_sizes_of_the_paper() -> None:
     torch.manual_seed(0)
     model = DiversityNetwork(dataclasses.replace(PRESETS["paper"], weights="none")).train()
     objective = ClipObjective(model, 5)
@@ -212,6 +212,7 @@ def test_forward_and_backward_at_the_papers_sizes() -> None:
     assert all(
         parameter.grad is not None and parameter.grad.isfinite().all() for parameter in model.parameters()
     )
-    assert losses["identity"].item() == pytest.approx(torch.tensor(5.0).log().item())  # of an empty table
+    # The table is empty.
+    assert losses["identity"].item() == pytest.approx(torch.tensor(5.0).log().item())
     torch.testing.assert_close(losses["loss"], losses["identity"] + losses["diversity"])
     assert 0 <= losses["diversity"].item() <= 30

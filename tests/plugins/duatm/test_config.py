@@ -10,7 +10,7 @@ from reidbench.errors import ConfigError
 from reidbench.plugin.config import apply_overrides, as_plain
 
 
-def test_the_defaults_are_the_papers() -> None:
+def test_defaults_follow_the_paper() -> None:
     config = PRESETS["paper"]
 
     assert config == DuAtmConfig()
@@ -56,7 +56,7 @@ def test_every_row_of_tables_1_2_and_7_has_a_preset() -> None:
         ({"attn_scale": "0"}, "attn_scale must be greater than 0, got 0"),
     ],
 )
-def test_bad_settings_are_refused_with_field_range_and_value(settings: dict[str, str], message: str) -> None:
+def test_invalid_settings_raise_config_error(settings: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         apply_overrides(DuAtmConfig(), settings)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from reidbench_plugins.duatm.losses import decorrelation, pooling_weights
 
 
-def test_orthonormal_vectors_are_not_correlated_and_equal_ones_fully() -> None:
+def test_decorrelation_is_0_if_orthonormal_and_maximal_if_equal() -> None:
     orthonormal = torch.eye(8)[None, :5]
     equal = torch.nn.functional.normalize(torch.ones(1, 5, 8), dim=2)
 
@@ -16,7 +16,7 @@ def test_orthonormal_vectors_are_not_correlated_and_equal_ones_fully() -> None:
     torch.testing.assert_close(loss, torch.tensor([0, 4 / 5]))
 
 
-def test_it_is_the_mean_squared_cosine_of_different_vectors() -> None:
+def test_decorrelation_is_the_mean_squared_cosine() -> None:
     vectors = torch.nn.functional.normalize(torch.randn(2, 6, 4), dim=2)
 
     for sequence, loss in zip(vectors, decorrelation(vectors), strict=True):
@@ -35,7 +35,7 @@ def test_pooling_weights_are_convex_for_every_p(drop: float, length: int, seed: 
     torch.testing.assert_close(weights.sum(1), torch.ones(7))
 
 
-def test_p_is_the_share_of_vectors_left_out() -> None:
+def test_p_is_the_fraction_of_dropped_vectors() -> None:
     torch.manual_seed(0)
     weights = pooling_weights(2000, 32, drop=0.4, random=True)
 

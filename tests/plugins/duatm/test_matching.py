@@ -31,7 +31,7 @@ def distances(matching: SequenceMatching, first: Tensor, second: Tensor) -> Tens
 
 
 def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
-    """DM-1 to DM-5 for one pair, vector by vector, in float64."""
+    """Compute DM-1 to DM-5 of one pair, vector by vector, in float64."""
 
     def filters(x: Tensor) -> Tensor:
         linear, norm = matching.transform, matching.norm
@@ -39,7 +39,7 @@ def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
         scaled = (z - norm.running_mean.double()) / (norm.running_var.double() + norm.eps).sqrt()
         return (scaled * norm.weight.double() + norm.bias.double()).clamp(min=0)
 
-    def attended(q: Tensor, others: Tensor) -> Tensor:
+    def attend(q: Tensor, others: Tensor) -> Tensor:
         weights = torch.stack([q @ x for x in others]).exp()
         return sum((w / weights.sum() * x for w, x in zip(weights, others, strict=True)), torch.zeros_like(q))
 
@@ -47,8 +47,8 @@ def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
         total = 0.0
         for x in first:
             q = filters(x)
-            refined = attended(q, first) if matching.matching == "dual" else x
-            total += float((refined - attended(q, second)).norm())
+            refined = attend(q, first) if matching.matching == "dual" else x
+            total += float((refined - attend(q, second)).norm())
         return total / (2 * len(first))
 
     with torch.no_grad():
@@ -58,18 +58,18 @@ def by_hand(matching: SequenceMatching, a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.parametrize("kind", ["dual", "inter"])
 @pytest.mark.parametrize("lengths", [(5, 5), (4, 7), (1, 3)])
-def test_distances_are_those_of_the_equations(kind: str, lengths: tuple[int, int]) -> None:
+def test_distances_equal_the_equations(kind: str, lengths: tuple[int, int]) -> None:
     matching = module(kind)
     first, second = sequences(3, lengths[0]), sequences(4, lengths[1], seed=1)
 
-    found = distances(matching, first, second)
+    result = distances(matching, first, second)
 
     expected = [[by_hand(matching, a, b) for b in second] for a in first]
-    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(result, torch.tensor(expected), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["dual", "inter", "intra", "avgpool"])
-def test_the_distance_is_symmetric(kind: str) -> None:
+def test_distance_is_symmetric(kind: str) -> None:
     matching = module(kind)
     first, second = sequences(3, 6), sequences(4, 6, seed=1)
 
@@ -77,7 +77,7 @@ def test_the_distance_is_symmetric(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dual", "inter", "avgpool"])
-def test_the_order_of_the_vectors_does_not_matter(kind: str) -> None:
+def test_vector_order_does_not_change_decorrelation(kind: str) -> None:
     matching = module(kind)
     first, second = sequences(3, 6), sequences(4, 6, seed=1)
     shuffled = first[:, torch.randperm(6, generator=torch.Generator().manual_seed(1))]
@@ -85,7 +85,7 @@ def test_the_order_of_the_vectors_does_not_matter(kind: str) -> None:
     torch.testing.assert_close(distances(matching, shuffled, second), distances(matching, first, second))
 
 
-def test_with_filters_of_zero_the_distance_is_that_of_the_mean_vectors() -> None:
+def test_zero_filters_give_the_distance_of_mean_vectors() -> None:
     matching = module("dual")
     nn.init.zeros_(matching.norm.weight)
     nn.init.zeros_(matching.norm.bias)
@@ -96,16 +96,17 @@ def test_with_filters_of_zero_the_distance_is_that_of_the_mean_vectors() -> None
     torch.testing.assert_close(distances(module("avgpool"), first, second), expected)
 
 
-def test_a_sequence_has_no_distance_to_itself() -> None:
+def test_distance_of_a_sequence_to_itself_is_zero() -> None:
     values = sequences(5, 6)
 
     assert distances(module("dual"), values, values).diagonal().abs().max() < 1e-6
     assert (
         distances(module("inter"), values, values).diagonal().min() > 0.01
-    )  # a vector is not its own mixture
+        # A vector differs from its attended mixture.
+    )
 
 
-def test_intra_compares_refined_vectors_of_one_place_or_their_means() -> None:
+def test_intra_compares_refined_vectors_by_index_or_mean() -> None:
     matching, first, second = module("intra"), sequences(2, 6), sequences(3, 6, seed=1)
     with torch.inference_mode():
         refined = [matching.attention(matching.filters(x), x) @ x for x in (first, second)]
@@ -117,28 +118,29 @@ def test_intra_compares_refined_vectors_of_one_place_or_their_means() -> None:
 
 
 @pytest.mark.parametrize("kind", ["dual", "inter", "intra"])
-def test_blocks_give_what_pairs_give(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_equal_single_pairs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     matching = module(kind)
     first, second = sequences(7, 5), sequences(9, 5, seed=1)
     pairs = [
         [float(distances(matching, first[a : a + 1], second[b : b + 1])) for b in range(9)] for a in range(7)
     ]
 
-    monkeypatch.setattr("reidbench.nn.pair_blocks._BYTES", {"cpu": 4 * 6 * 40})  # blocks of 2 by 3
+    # Blocks of 2 by 3.
+    monkeypatch.setattr("reidbench.nn.pair_blocks._BYTES", {"cpu": 4 * 6 * 40})
 
     torch.testing.assert_close(distances(matching, first, second), torch.tensor(pairs), atol=1e-6, rtol=1e-6)
 
 
-def test_no_more_than_a_block_of_pairs_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_by_a_block_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     matching = module("dual")
     seen: list[int] = []
     inner = SequenceMatching._block
 
-    def counted(self: SequenceMatching, query: SideTerms, gallery: SideTerms) -> Tensor:
+    def record_block(self: SequenceMatching, query: SideTerms, gallery: SideTerms) -> Tensor:
         seen.append(len(query) * len(gallery))
         return inner(self, query, gallery)
 
-    monkeypatch.setattr(SequenceMatching, "_block", counted)
+    monkeypatch.setattr(SequenceMatching, "_block", record_block)
     monkeypatch.setattr("reidbench.nn.pair_blocks._BYTES", {"cpu": 4 * 12 * 40})
 
     distances(matching, sequences(30, 5), sequences(50, 5))
@@ -147,7 +149,7 @@ def test_no_more_than_a_block_of_pairs_is_held(monkeypatch: pytest.MonkeyPatch) 
     assert sum(seen) == 30 * 50
 
 
-def test_attention_sums_to_one_and_the_gradient_is_finite_at_a_distance_of_zero() -> None:
+def test_attention_sums_to_one_and_gradient_at_zero_is_finite() -> None:
     matching = module("dual").train()
     values = sequences(3, 4).requires_grad_()
 
@@ -160,8 +162,8 @@ def test_attention_sums_to_one_and_the_gradient_is_finite_at_a_distance_of_zero(
     assert torch.isfinite(values.grad).all()
 
 
-def test_each_direction_counts_by_its_own_length() -> None:
-    """A sequence shown twice over is the same sequence: nothing but the lengths changes."""
+def test_each_direction_is_averaged_over_its_own_length() -> None:
+    """Repeating a sequence changes only its length."""
     matching, first, second = module("dual"), sequences(2, 3), sequences(2, 4, seed=1)
 
     doubled = torch.cat([first, first], 1)
@@ -169,7 +171,7 @@ def test_each_direction_counts_by_its_own_length() -> None:
     torch.testing.assert_close(distances(matching, doubled, second), distances(matching, first, second))
 
 
-def test_the_module_has_one_linear_layer_and_one_normalisation() -> None:
+def test_module_has_one_linear_layer_and_one_normalisation() -> None:
     sizes = {name: tuple(value.shape) for name, value in SequenceMatching(256).named_parameters()}
 
     assert sum(value.numel() for value in SequenceMatching(256).parameters()) == 256 * 256 + 256 + 2 * 256

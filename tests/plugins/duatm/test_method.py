@@ -39,7 +39,7 @@ def data(small_root: Path) -> dict[str, Data]:
     table = IlidsVid().read(small_root / "ilids-vid").table
     rows, loader = np.arange(len(table)), FrameLoader()
 
-    def cut(limits: tuple[int, ...]) -> list[TrackletView]:
+    def cut_views(limits: tuple[int, ...]) -> list[TrackletView]:
         windows = [FrameWindow("first", limit) for limit in limits]
         return [
             views_of(table, rows[n : n + 1], loader, window, with_camera=False)[0]
@@ -48,12 +48,12 @@ def data(small_root: Path) -> dict[str, Data]:
 
     images = views_of(table, rows, loader, FrameWindow("first", 1), with_camera=True)
     return {
-        "video": (training_set(table, rows, loader), cut((2, 6, 3, 5))),
-        "image": (TrainingSet(table.pids, table.camids, images, "images"), cut((1, 1, 1, 1))),
+        "video": (training_set(table, rows, loader), cut_views((2, 6, 3, 5))),
+        "image": (TrainingSet(table.pids, table.camids, images, "images"), cut_views((1, 1, 1, 1))),
     }
 
 
-def fitted(config: DuAtmConfig, train: TrainingSet, workspace: Path, *, seed: int = 1) -> DuAtm:
+def fit_method(config: DuAtmConfig, train: TrainingSet, workspace: Path, *, seed: int = 1) -> DuAtm:
     method = DuAtm(config, Runtime())
     workspace.mkdir(exist_ok=True)
     method.fit(train, FitJob(seed=seed, workspace=workspace, fingerprint="f"))
@@ -62,11 +62,11 @@ def fitted(config: DuAtmConfig, train: TrainingSet, workspace: Path, *, seed: in
 
 @pytest.mark.parametrize("kind", ["video", "image"])
 @pytest.mark.parametrize("matching", ["dual", "intra", "inter", "avgpool"])
-def test_a_tracklet_is_embedded_and_matched_the_same_whatever_else_is_in_the_call(
+def test_embedding_and_distance_do_not_depend_on_the_batch(
     data: dict[str, Data], tmp_path: Path, kind: str, matching: Any
 ) -> None:
     train, views = data[kind]
-    method = fitted(dataclasses.replace(TINY, matching=matching, epochs=1), train, tmp_path)
+    method = fit_method(dataclasses.replace(TINY, matching=matching, epochs=1), train, tmp_path)
 
     together = method.embed(views)
     distances = method.distance(together, together)
@@ -82,7 +82,7 @@ def test_a_tracklet_is_embedded_and_matched_the_same_whatever_else_is_in_the_cal
 
 def test_test_views_are_compared_in_all_combinations(data: dict[str, Data], tmp_path: Path) -> None:
     train, views = data["video"]
-    method = fitted(TINY, train, tmp_path)
+    method = fit_method(TINY, train, tmp_path)
     embeddings = method.embed(views)
 
     single = dataclasses.replace(TINY, test_aug="none")
@@ -120,9 +120,9 @@ def test_every_tracklet_has_the_same_number_of_views(
             assert set(np.diff(frames).tolist()) <= {1, 1 - length}
 
 
-def test_blocks_of_a_search_give_the_whole_matrix(data: dict[str, Data], tmp_path: Path) -> None:
+def test_blocks_of_the_pair_scorer_equal_the_full_matrix(data: dict[str, Data], tmp_path: Path) -> None:
     train, views = data["video"]
-    method = fitted(TINY, train, tmp_path)
+    method = fit_method(TINY, train, tmp_path)
     query, gallery = method.embed(views[:2]), method.embed(views)
 
     scorer = method.pair_scorer(query, gallery)
@@ -137,26 +137,26 @@ def test_blocks_of_a_search_give_the_whole_matrix(data: dict[str, Data], tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["video", "image"])
-def test_a_restored_method_knows_its_branch_and_embeds_alike(
+def test_restored_method_has_the_branch_of_the_fitted_one(
     data: dict[str, Data], tmp_path: Path, kind: str
 ) -> None:
     train, views = data[kind]
-    method, other = fitted(TINY, train, tmp_path), DuAtm(TINY, Runtime())
+    method, other = fit_method(TINY, train, tmp_path), DuAtm(TINY, Runtime())
 
     other.restore(method.state())
 
-    ours, theirs = method.embed(views), other.embed(views)
-    assert torch.equal(ours.values, theirs.values)
-    assert torch.equal(method.distance(ours, ours), other.distance(theirs, theirs))
+    fitted, restored = method.embed(views), other.embed(views)
+    assert torch.equal(fitted.values, restored.values)
+    assert torch.equal(method.distance(fitted, fitted), other.distance(restored, restored))
 
 
-def test_images_cannot_stand_for_videos_nor_videos_for_images(data: dict[str, Data], tmp_path: Path) -> None:
+def test_images_and_videos_cannot_be_exchanged(data: dict[str, Data], tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match="sequence must be temporal or auto for training on videos, got spatial"
     ):
-        fitted(dataclasses.replace(TINY, sequence="spatial"), data["video"][0], tmp_path)
+        fit_method(dataclasses.replace(TINY, sequence="spatial"), data["video"][0], tmp_path)
 
-    method = fitted(dataclasses.replace(TINY, epochs=0), data["image"][0], tmp_path)
+    method = fit_method(dataclasses.replace(TINY, epochs=0), data["image"][0], tmp_path)
     with pytest.raises(ConfigError, match="cannot embed a video of 2 frames"):
         method.embed(data["video"][1])
 
@@ -165,9 +165,9 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("dies_at", [1, 4, 8])
-def test_an_interrupted_training_ends_with_the_same_weights(
-    data: dict[str, Data], tmp_path: Path, dies_at: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("killed_at", [1, 4, 8])
+def test_interrupted_training_resumes_to_the_same_weights(
+    data: dict[str, Data], tmp_path: Path, killed_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = data["video"][0]
     config = dataclasses.replace(TINY, epochs=4, frozen_epochs=2)
@@ -177,33 +177,33 @@ def test_an_interrupted_training_ends_with_the_same_weights(
         torch.manual_seed(0)
         return DuAtmTraining(DuAtmNetwork(config, "temporal"), rows)
 
-    whole, first, second = task(), task(), task()
-    train(whole, settings, FitJob(seed=3, workspace=tmp_path / "whole", fingerprint="f"))
+    complete, first, second = task(), task(), task()
+    train(complete, settings, FitJob(seed=3, workspace=tmp_path / "complete", fingerprint="f"))
     job = FitJob(seed=3, workspace=tmp_path / "cut", fingerprint="f")
     loads = iter(range(100))
     inner = DuAtmTraining.load
 
-    def dying(self: DuAtmTraining, item: Any, generator: np.random.Generator) -> Any:
-        if self is first and next(loads) == dies_at:
+    def killed_load(self: DuAtmTraining, item: Any, generator: np.random.Generator) -> Any:
+        if self is first and next(loads) == killed_at:
             raise Killed
         return inner(self, item, generator)
 
-    monkeypatch.setattr(DuAtmTraining, "load", dying)
+    monkeypatch.setattr(DuAtmTraining, "load", killed_load)
     with pytest.raises(Killed):
         train(first, settings, job)
     train(second, settings, job)
 
-    ours, theirs = whole.module.state_dict(), second.module.state_dict()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    fitted, restored = complete.module.state_dict(), second.module.state_dict()
+    assert all(torch.equal(fitted[name], restored[name]) for name in fitted)
 
 
 @pytest.mark.parametrize("freeze_bn", [True, False])
-def test_the_first_epochs_leave_the_backbone_as_it_was(
+def test_frozen_epochs_do_not_change_the_backbone(
     data: dict[str, Data], tmp_path: Path, freeze_bn: bool
 ) -> None:
     config = dataclasses.replace(TINY, frozen_epochs=2, freeze_bn=freeze_bn)
-    before = fitted(dataclasses.replace(config, epochs=0), data["video"][0], tmp_path / "a").state()
-    after = fitted(config, data["video"][0], tmp_path / "b").state()
+    before = fit_method(dataclasses.replace(config, epochs=0), data["video"][0], tmp_path / "a").state()
+    after = fit_method(config, data["video"][0], tmp_path / "b").state()
 
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     moved = {name for name in changed if name.startswith("backbone.")}
@@ -214,10 +214,10 @@ def test_the_first_epochs_leave_the_backbone_as_it_was(
 
 
 @pytest.mark.parametrize("kind", ["video", "image"])
-def test_after_them_training_changes_every_part(data: dict[str, Data], tmp_path: Path, kind: str) -> None:
+def test_unfrozen_epochs_change_every_part(data: dict[str, Data], tmp_path: Path, kind: str) -> None:
     config = dataclasses.replace(TINY, frozen_epochs=1, epochs=2)
-    before = fitted(dataclasses.replace(config, epochs=0), data[kind][0], tmp_path / "a").state()
-    after = fitted(config, data[kind][0], tmp_path / "b").state()
+    before = fit_method(dataclasses.replace(config, epochs=0), data[kind][0], tmp_path / "a").state()
+    after = fit_method(config, data[kind][0], tmp_path / "b").state()
 
     unchanged = {name for name in before if torch.equal(before[name], after[name])}
     assert not unchanged
@@ -252,7 +252,7 @@ def test_fit_reports_the_mean_losses_of_every_epoch(data: dict[str, Data], tmp_p
         assert values["loss"] == pytest.approx(terms)
 
 
-def test_the_learning_rate_falls_in_the_last_epochs(data: dict[str, Data]) -> None:
+def test_learning_rate_drops_in_the_last_epochs(data: dict[str, Data]) -> None:
     config = dataclasses.replace(PRESETS["paper"], weights="none", backbone="small", backbone_lr_mult=0.1)
     task = DuAtmTraining(DuAtmNetwork(config, "temporal"), data["video"][0])
 
@@ -266,7 +266,7 @@ def test_the_learning_rate_falls_in_the_last_epochs(data: dict[str, Data]) -> No
 
 
 @pytest.mark.parametrize("crop", ["resize9_8", "pad10", "none"])
-def test_training_images_are_cropped_to_the_size(data: dict[str, Data], crop: Any) -> None:
+def test_training_images_are_cropped_to_the_input_size(data: dict[str, Data], crop: Any) -> None:
     config = dataclasses.replace(TINY, crop=crop)
     task = DuAtmTraining(DuAtmNetwork(config, "spatial"), data["image"][0])
     rng = np.random.default_rng(0)
@@ -279,9 +279,9 @@ def test_training_images_are_cropped_to_the_size(data: dict[str, Data], crop: An
 
 
 @pytest.mark.parametrize("kind", ["video", "image"])
-def test_attention_and_alignment_are_weights(data: dict[str, Data], tmp_path: Path, kind: str) -> None:
+def test_attention_and_alignment_sum_to_one(data: dict[str, Data], tmp_path: Path, kind: str) -> None:
     train, views = data[kind]
-    method = fitted(TINY, train, tmp_path)
+    method = fit_method(TINY, train, tmp_path)
 
     shown = method.attention(views)
 
@@ -294,8 +294,10 @@ def test_attention_and_alignment_are_weights(data: dict[str, Data], tmp_path: Pa
     aligned = method.alignment(views[0], views[1])
     torch.testing.assert_close(aligned.sum(1), torch.ones(len(aligned)))
     with pytest.raises(ConfigError, match="matching must be dual or intra"):
-        fitted(dataclasses.replace(TINY, matching="inter", epochs=0), train, tmp_path / "i").attention(views)
+        fit_method(dataclasses.replace(TINY, matching="inter", epochs=0), train, tmp_path / "i").attention(
+            views
+        )
     with pytest.raises(ConfigError, match="matching must be dual or inter"):
-        fitted(dataclasses.replace(TINY, matching="intra", epochs=0), train, tmp_path / "j").alignment(
+        fit_method(dataclasses.replace(TINY, matching="intra", epochs=0), train, tmp_path / "j").alignment(
             *views[:2]
         )

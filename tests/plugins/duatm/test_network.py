@@ -13,7 +13,7 @@ from torch import nn
 UNTRAINED = DuAtmConfig(weights="none")
 
 
-def test_the_sequences_have_the_papers_shapes() -> None:
+def test_sequences_have_the_shapes_of_the_paper() -> None:
     with torch.device("meta"):
         images = DuAtmNetwork(UNTRAINED, "spatial")(torch.empty(2, 1, 3, 256, 128))
         videos = DuAtmNetwork(UNTRAINED, "temporal")(torch.empty(2, 16, 3, 128, 64))
@@ -37,7 +37,7 @@ def test_every_preset_builds(name: str, kind: Any) -> None:
 @pytest.mark.parametrize("rnn", ["gru", "lstm", "rnn"])
 @pytest.mark.parametrize("merge", ["concat", "sum"])
 @pytest.mark.parametrize("pool", ["avg", "max"])
-def test_recurrent_variants_see_frames_before_and_after(rnn: Any, merge: Any, pool: Any) -> None:
+def test_recurrent_layers_are_bidirectional(rnn: Any, merge: Any, pool: Any) -> None:
     torch.manual_seed(0)
     config = dataclasses.replace(PRESETS["small"], rnn=rnn, rnn_merge=merge, frame_pool=pool)
     network = DuAtmNetwork(config, "temporal").eval()
@@ -47,15 +47,17 @@ def test_recurrent_variants_see_frames_before_and_after(rnn: Any, merge: Any, po
 
     changed = (network(clip) - network(other)).abs().amax(2)[0]
 
-    assert (changed > 1e-6).all()  # forwards and backwards
+    # Forwards and backwards.
+    assert (changed > 1e-6).all()
 
 
-def test_vectors_have_length_one_and_places_come_row_by_row() -> None:
+def test_vectors_have_unit_length_in_row_major_order() -> None:
     torch.manual_seed(0)
     network = DuAtmNetwork(PRESETS["small"], "spatial").eval()
     image = torch.randn(1, 1, 3, 64, 32)
     other = image.clone()
-    other[..., 48:, :8] += 3  # bottom left
+    # Bottom left.
+    other[..., 48:, :8] += 3
 
     before, after = network(image), network(other)
 
@@ -65,7 +67,7 @@ def test_vectors_have_length_one_and_places_come_row_by_row() -> None:
     assert changed[6:, 0].min() > 1e-4
 
 
-def test_a_constant_sequence_looks_everywhere_alike() -> None:
+def test_constant_sequence_has_uniform_attention() -> None:
     network = DuAtmNetwork(PRESETS["small"], "spatial").eval()
     constant = nn.functional.normalize(torch.ones(1, 6, 64), dim=2)
 
@@ -76,7 +78,7 @@ def test_a_constant_sequence_looks_everywhere_alike() -> None:
 @pytest.mark.parametrize(
     ("kind", "shape"), [("spatial", (4, 1, 256, 128, 3)), ("temporal", (4, 4, 128, 64, 3))]
 )
-def test_at_the_papers_sizes_every_parameter_has_a_finite_gradient(kind: Any, shape: tuple[int, ...]) -> None:
+def test_gradients_are_finite_at_the_sizes_of_the_paper(kind: Any, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     network = DuAtmNetwork(UNTRAINED, kind)
     objective = DuAtmObjective(network, 625)

@@ -34,13 +34,13 @@ VARIANTS: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-def untrained(**settings: Any) -> SiameseConfig:
+def untrained_config(**settings: Any) -> SiameseConfig:
     return SiameseConfig(weights="none", **settings)
 
 
 @pytest.fixture(scope="module")
 def googlenet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state dict as torchvision publishes it, auxiliary classifiers included, with moved batch statistics."""
+    """A state dict like the published one, with auxiliary classifiers and changed batch statistics."""
     torch.manual_seed(0)
     network = googlenet(weights=None, aux_logits=True, init_weights=False)
     for module in network.modules():
@@ -53,10 +53,10 @@ def googlenet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("settings", "channels"), VARIANTS, ids=lambda value: str(value))
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (64, 32), (75, 61)])
-def test_maps_have_the_announced_shape(
+def test_maps_have_the_grid_of_the_backbone(
     settings: dict[str, Any], channels: int, height: int, width: int
 ) -> None:
-    config = untrained(input_height=height, input_width=width, **settings)
+    config = untrained_config(input_height=height, input_width=width, **settings)
     with torch.device("meta"):
         backbone = build_backbone(config)
         maps = backbone(torch.empty(2, 3, height, width))
@@ -65,21 +65,21 @@ def test_maps_have_the_announced_shape(
     assert (backbone.channels, backbone.grid) == (channels, map_grid(config))
 
 
-def test_the_papers_grid_is_seven_by_seven() -> None:
+def test_grid_of_the_paper_is_7x7() -> None:
     for settings in ({"backbone": "googlenet"}, {"backbone": "vgg16"}):
-        assert map_grid(untrained(**settings)) == (7, 7)
-    assert map_grid(untrained(backbone="vgg16", vgg_tap="conv5_3")) == (14, 14)
+        assert map_grid(untrained_config(**settings)) == (7, 7)
+    assert map_grid(untrained_config(backbone="vgg16", vgg_tap="conv5_3")) == (14, 14)
     assert map_grid(PRESETS["small"]) == (8, 4)
 
 
 @pytest.mark.parametrize("backbone", ["googlenet", "vgg16"])
-def test_frames_too_small_for_a_backbone_are_refused(backbone: str) -> None:
-    config = untrained(backbone=backbone, input_height=224, input_width=8)
+def test_too_small_frames_raise_config_error(backbone: str) -> None:
+    config = untrained_config(backbone=backbone, input_height=224, input_width=8)
     with pytest.raises(ConfigError, match=f"input_height x input_width .*={backbone}, got 224 x 8"):
         build_backbone(config)
 
 
-def test_a_frozen_backbone_never_moves() -> None:
+def test_frozen_backbone_does_not_change() -> None:
     backbone = build_backbone(dataclasses.replace(PRESETS["small"], finetune_backbone=False)).train()
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
 
@@ -90,7 +90,7 @@ def test_a_frozen_backbone_never_moves() -> None:
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
 
 
-def test_a_trained_backbone_moves() -> None:
+def test_trained_backbone_changes() -> None:
     backbone = build_backbone(PRESETS["small"]).train()
     before = backbone.body[1].running_mean.clone()
 
@@ -102,14 +102,14 @@ def test_a_trained_backbone_moves() -> None:
     assert not backbone.body[1].training
 
 
-def test_untrained_deep_features_neither_vanish_nor_explode() -> None:
+def test_untrained_features_neither_vanish_nor_explode() -> None:
     torch.manual_seed(0)
-    backbone = build_backbone(untrained(backbone="googlenet", input_height=64, input_width=64))
+    backbone = build_backbone(untrained_config(backbone="googlenet", input_height=64, input_width=64))
 
     assert 1e-2 < backbone.eval()(torch.randn(2, 3, 64, 64)).std() < 1e2
 
 
-def test_a_file_gives_the_features_of_its_network(googlenet_file: Path) -> None:
+def test_weights_file_gives_the_features_of_its_network(googlenet_file: Path) -> None:
     config = SiameseConfig(
         backbone="googlenet_fc", googlenet_tap="logits", weights=str(googlenet_file), kernels=(1, 1, 1)
     )
@@ -124,7 +124,7 @@ def test_a_file_gives_the_features_of_its_network(googlenet_file: Path) -> None:
     torch.testing.assert_close(logits.flatten(1), expected)
 
 
-def test_a_file_without_auxiliary_classifiers_is_welcome(googlenet_file: Path, tmp_path: Path) -> None:
+def test_weights_without_auxiliary_classifiers_are_accepted(googlenet_file: Path, tmp_path: Path) -> None:
     weights = torch.load(googlenet_file, weights_only=True)
     torch.save(
         {name: value for name, value in weights.items() if not name.startswith("aux")}, tmp_path / "w.pth"
@@ -133,11 +133,11 @@ def test_a_file_without_auxiliary_classifiers_is_welcome(googlenet_file: Path, t
     build_backbone(SiameseConfig(weights=str(tmp_path / "w.pth")))
 
 
-def test_weights_that_a_checkpoint_will_overwrite_are_not_read() -> None:
+def test_load_weights_false_reads_no_weights() -> None:
     build_backbone(SiameseConfig(weights="/nowhere/weights.pth"), load_weights=False)
 
 
-def test_a_missing_file_is_named() -> None:
+def test_missing_weights_error_names_the_file() -> None:
     message = r"cannot read weights from /nowhere/w\.pth: .*\. weights must be imagenet, none"
     with pytest.raises(WeightsError, match=message) as caught:
         build_backbone(SiameseConfig(weights="/nowhere/w.pth"))
@@ -145,21 +145,19 @@ def test_a_missing_file_is_named() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_damaged_weights_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"no weights at all")
     with pytest.raises(WeightsError, match=r"cannot read weights from .*w\.pth"):
         build_backbone(SiameseConfig(weights=str(tmp_path / "w.pth")))
 
 
-def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
+def test_file_without_state_dict_error_names_the_file(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"w\.pth must be a state dict of tensors"):
         build_backbone(SiameseConfig(weights=str(tmp_path / "w.pth")))
 
 
-def test_weights_of_another_network_are_refused_with_the_first_keys(
-    googlenet_file: Path, tmp_path: Path
-) -> None:
+def test_weights_of_another_network_error_names_the_first_keys(googlenet_file: Path, tmp_path: Path) -> None:
     weights = dict(torch.load(googlenet_file, weights_only=True))
     weights["fc.weight"] = torch.zeros(2, 1024)
     weights["surplus"] = weights.pop("conv1.conv.weight")
@@ -184,7 +182,7 @@ def test_weights_of_another_network_are_refused_with_the_first_keys(
     ids=["unreachable", "another hash", "cut short"],
 )
 @pytest.mark.parametrize("backbone", ["googlenet", "vgg16"])
-def test_imagenet_weights_that_cannot_be_had_say_where_and_what_to_do(
+def test_unavailable_imagenet_weights_error_names_path_and_fix(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backbone: str, error: Exception
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -220,10 +218,10 @@ def test_imagenet_weights_are_checked_against_their_hash(
     assert asked["check_hash"] is True
 
 
-def test_weights_are_identified_by_name_or_content(tmp_path: Path) -> None:
+def test_weights_digest_is_a_name_or_a_hash(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"weights")
 
-    assert digest_of(untrained()) is None
+    assert digest_of(untrained_config()) is None
     assert digest_of(SiameseConfig()) == "GoogLeNet_Weights.IMAGENET1K_V1"
     assert digest_of(SiameseConfig(backbone="vgg16")) == "VGG16_Weights.IMAGENET1K_V1"
     assert digest_of(SiameseConfig(weights=str(tmp_path / "w.pth"))) == hashlib.sha256(b"weights").hexdigest()
@@ -231,7 +229,7 @@ def test_weights_are_identified_by_name_or_content(tmp_path: Path) -> None:
         digest_of(SiameseConfig(weights=str(tmp_path / "other.pth")))
 
 
-def test_the_small_backbone_is_cheap() -> None:
+def test_small_backbone_multiplications() -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):

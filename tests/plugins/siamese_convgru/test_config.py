@@ -16,7 +16,7 @@ THE_DEFAULT_MODEL = {"paper", "oursg-5-5", "lambda-1"}
 STUDIED_LAMBDAS = ["0.2", "0.5", "0.8", "1", "1.2", "1.5", "1.8", "2"]
 
 
-def test_the_defaults_are_the_papers() -> None:
+def test_defaults_follow_the_paper() -> None:
     config = SiameseConfig()
 
     assert (config.kernels, config.channels, config.dropout) == ((3, 5, 5), (128, 256, 256), 0.7)
@@ -26,7 +26,7 @@ def test_the_defaults_are_the_papers() -> None:
     assert PRESETS["recommended"] == dataclasses.replace(config, init="xavier")
 
 
-def test_every_row_of_the_papers_tables_has_a_preset() -> None:
+def test_every_row_of_the_tables_has_a_preset() -> None:
     rows = [f"ours{backbone}-{kernels}" for backbone in "gv" for kernels in ("9-1", "1-9", "5-5")]
     rows += ["vgg16-fc-gru", "googlenet-fc-gru", "oursg-hat"]
     rows += ["max-pooling", "average-pooling", "fisher-pooling"]
@@ -38,7 +38,7 @@ def test_every_row_of_the_papers_tables_has_a_preset() -> None:
     ]
 
 
-def test_presets_differ_unless_they_name_the_default_model() -> None:
+def test_presets_differ_except_names_of_the_default_model() -> None:
     distinct = [config for name, config in PRESETS.items() if name not in THE_DEFAULT_MODEL - {"paper"}]
 
     assert len(set(distinct)) == len(distinct)
@@ -103,12 +103,12 @@ def test_settings_survive_json_and_text(name: str) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_is_not_allowed_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_raise_config_error(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         SiameseConfig(**settings)
 
     assert "\n" not in str(caught.value)
 
 
-def test_no_training_at_all_is_allowed() -> None:
+def test_zero_epochs_are_valid() -> None:
     assert SiameseConfig(epochs=0).epochs == 0

@@ -25,68 +25,71 @@ TINY = dataclasses.replace(PRESETS["small"], channels=(4, 4, 4), batch_pairs=4, 
 def data(small_root: Path) -> tuple[TrainingSet, list[TrackletView]]:
     table = IlidsVid().read(small_root / "ilids-vid").table
     rows, loader = np.arange(len(table)), FrameLoader()
-    cut = [FrameWindow("first", limit) for limit in (2, 6, 3, 5)]  # tracklets of different length
+    # Tracklets of different length.
+    cut = [FrameWindow("first", limit) for limit in (2, 6, 3, 5)]
     views = [
         views_of(table, rows[n : n + 1], loader, window, with_camera=False)[0] for n, window in enumerate(cut)
     ]
     return training_set(table, rows, loader), views
 
 
-def fitted(config: SiameseConfig, train: TrainingSet, workspace: Path, *, seed: int = 1) -> SiameseConvGru:
+def fit_method(
+    config: SiameseConfig, train: TrainingSet, workspace: Path, *, seed: int = 1
+) -> SiameseConvGru:
     method = SiameseConvGru(config, Runtime())
     workspace.mkdir(exist_ok=True)
     method.fit(train, FitJob(seed=seed, workspace=workspace, fingerprint="f"))
     return method
 
 
-def test_a_tracklet_is_embedded_the_same_whatever_else_is_in_the_call(
+def test_embedding_does_not_depend_on_the_batch(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
-    method = fitted(TINY, train, tmp_path)
+    method = fit_method(TINY, train, tmp_path)
 
     together = method.embed(views)
 
     assert together.views is not None
-    assert together.views.tolist() == [2, 2, 2, 2]  # plain and mirrored
+    # Plain and mirrored.
+    assert together.views.tolist() == [2, 2, 2, 2]
     for row, view in enumerate(views):
         torch.testing.assert_close(method.embed([view]).values[0], together.values[row], atol=1e-5, rtol=1e-5)
 
 
-def test_without_test_views_there_is_one_vector_a_tracklet(
+def test_test_aug_none_gives_one_vector_per_tracklet(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
-    method = fitted(dataclasses.replace(TINY, test_aug="none"), train, tmp_path)
+    method = fit_method(dataclasses.replace(TINY, test_aug="none"), train, tmp_path)
 
     embeddings = method.embed(views)
 
     assert embeddings.views is None
     assert embeddings.values.shape[0] == 4
-    torch.testing.assert_close(torch.linalg.norm(embeddings.values, dim=1), torch.ones(4))  # video_norm=l2
+    # video_norm=l2.
+    torch.testing.assert_close(torch.linalg.norm(embeddings.values, dim=1), torch.ones(4))
 
 
-def test_a_restored_method_embeds_and_matches_like_the_fitted_one(
+def test_restored_method_embeds_and_matches_like_the_fitted_one(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
     config = dataclasses.replace(TINY, score="similarity")
-    method, other = fitted(config, train, tmp_path), SiameseConvGru(config, Runtime())
+    method, other = fit_method(config, train, tmp_path), SiameseConvGru(config, Runtime())
 
     other.restore(method.state())
 
-    ours, theirs = method.embed(views), other.embed(views)
-    assert torch.equal(ours.values, theirs.values)
-    assert torch.equal(method.distance(ours, ours), other.distance(theirs, theirs))
+    fitted, restored = method.embed(views), other.embed(views)
+    assert torch.equal(fitted.values, restored.values)
+    assert torch.equal(method.distance(fitted, fitted), other.distance(restored, restored))
 
 
-def test_the_seed_decides_what_is_learned(
-    data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
-) -> None:
+def test_seed_decides_the_fit(data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path) -> None:
     train, views = data
     first, same, other = (
-        fitted(TINY, train, tmp_path / str(place), seed=seed).embed(views).values
-        for place, seed in enumerate((1, 1, 2))
+        fit_method(TINY, train, tmp_path / str(index), seed=seed).embed(views).values
+        for index, seed in enumerate((1, 1, 2))
     )
 
     assert torch.equal(first, same)
@@ -97,8 +100,8 @@ def test_training_changes_every_part_of_the_network(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, _ = data
-    before = fitted(dataclasses.replace(TINY, epochs=0), train, tmp_path / "a").state()
-    after = fitted(TINY, train, tmp_path / "b").state()
+    before = fit_method(dataclasses.replace(TINY, epochs=0), train, tmp_path / "a").state()
+    after = fit_method(TINY, train, tmp_path / "b").state()
 
     unchanged = {name for name in before if torch.equal(before[name], after[name])}
     assert not {name for name in unchanged if not name.endswith("num_batches_tracked")}
@@ -118,11 +121,11 @@ def test_fit_reports_the_mean_losses_of_every_epoch(
         assert values["loss"] == pytest.approx(values["cross_entropy"] + values["penalty"])
 
 
-def test_learned_matching_is_the_negative_similarity_averaged_over_views(
+def test_similarity_score_is_negative_and_averaged_over_views(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, _ = data
-    method = fitted(
+    method = fit_method(
         dataclasses.replace(TINY, score="similarity", epochs=0, v_init=0.5, c_init=2.0), train, tmp_path
     )
     generator = torch.Generator().manual_seed(0)
@@ -130,20 +133,20 @@ def test_learned_matching_is_the_negative_similarity_averaged_over_views(
     query, gallery = (torch.randn(3, 2, dimension, generator=generator) for _ in range(2))
     views = torch.full((3,), 2)
 
-    found = method.distance(Embeddings(values=query, views=views), Embeddings(values=gallery, views=views))
+    result = method.distance(Embeddings(values=query, views=views), Embeddings(values=gallery, views=views))
 
     logits = torch.einsum("qad,gad->qga", query * 0.5, gallery) - 2.0
-    torch.testing.assert_close(found, -logits.double().sigmoid().mean(2), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(result, -logits.double().sigmoid().mean(2), atol=1e-6, rtol=1e-5)
 
 
-def test_fisher_vectors_are_fitted_to_the_training_frames_and_kept(
+def test_fisher_mixture_is_fitted_and_restored(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
     config = dataclasses.replace(
         TINY, temporal_pool="fisher", fv_components=3, test_aug="none", video_norm="none"
     )
-    method, other = fitted(config, train, tmp_path), SiameseConvGru(config, Runtime())
+    method, other = fit_method(config, train, tmp_path), SiameseConvGru(config, Runtime())
 
     other.restore(method.state())
 
@@ -151,27 +154,27 @@ def test_fisher_vectors_are_fitted_to_the_training_frames_and_kept(
     assert torch.equal(method.embed(views).values, other.embed(views).values)
 
 
-def test_clips_longer_than_every_tracklet_are_refused_where_short_ones_are_skipped(
+def test_skip_raises_config_error_for_too_long_clips(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, _ = data
 
     with pytest.raises(ConfigError, match="clip_len must be at most 6"):
-        fitted(dataclasses.replace(TINY, clip_len=7, short="skip"), train, tmp_path)
+        fit_method(dataclasses.replace(TINY, clip_len=7, short="skip"), train, tmp_path)
 
 
-def test_attention_is_what_the_network_weighs_the_plain_view_with(
+def test_attention_equals_the_weights_in_the_plain_view(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
     config = dataclasses.replace(TINY, test_aug="shift16", test_len=4, test_window="last")
-    method = fitted(config, train, tmp_path)
+    method = fit_method(config, train, tmp_path)
 
-    found = method.attention(views)
+    result = method.attention(views)
 
     assert method.attends
-    assert [item.frames.tolist() for item in found] == [[0, 1], [2, 3, 4, 5], [0, 1, 2], [1, 2, 3, 4]]
-    for item, view in zip(found, views, strict=True):
+    assert [item.frames.tolist() for item in result] == [[0, 1], [2, 3, 4, 5], [0, 1, 2], [1, 2, 3, 4]]
+    for item, view in zip(result, views, strict=True):
         assert item.spatial is not None
         assert item.temporal is not None
         clip = torch.tensor(view.frames(config.input_size)[item.frames])
@@ -192,7 +195,7 @@ def test_attention_is_what_the_network_weighs_the_plain_view_with(
         ({"temporal_pool": "max"}, True, False),
     ],
 )
-def test_attention_that_is_switched_off_is_not_shown(
+def test_disabled_attention_is_none(
     data: tuple[TrainingSet, list[TrackletView]],
     tmp_path: Path,
     settings: dict[str, Any],
@@ -200,20 +203,20 @@ def test_attention_that_is_switched_off_is_not_shown(
     when: bool,
 ) -> None:
     train, views = data
-    method = fitted(dataclasses.replace(TINY, epochs=0, **settings), train, tmp_path)
+    method = fit_method(dataclasses.replace(TINY, epochs=0, **settings), train, tmp_path)
 
     for item in method.attention(views):
         assert (item.spatial is not None, item.temporal is not None) == (where, when)
 
 
-def test_a_network_that_weighs_nothing_has_no_attention_to_show(
+def test_network_without_learned_weights_has_no_attention(
     data: tuple[TrainingSet, list[TrackletView]], tmp_path: Path
 ) -> None:
     train, views = data
     config = dataclasses.replace(TINY, epochs=0, spatial_attention="uniform", temporal_pool="avg")
 
     with pytest.raises(ConfigError, match=r"spatial_attention must be learned .* got uniform and avg"):
-        fitted(config, train, tmp_path).attention(views)
+        fit_method(config, train, tmp_path).attention(views)
 
 
 @pytest.mark.parametrize(("test_aug", "views"), [("none", 1), ("mirror", 2), ("shift16", 16)])
@@ -226,7 +229,7 @@ def test_short_sequences_have_the_views_of_the_settings(test_aug: str, views: in
     assert sequence_views(128, SiameseConfig(test_aug=test_aug, test_aug_always=True)) == changes
 
 
-def test_the_sixteen_views_are_eight_diagonal_shifts_and_their_mirror_images() -> None:
+def test_shift16_has_eight_diagonal_shifts_and_mirrored() -> None:
     changes = sequence_views(1, SiameseConfig(test_aug="shift16"))
 
     assert {(change.dy, change.dx) for change in changes} == {(shift, shift) for shift in range(-3, 5)}

@@ -25,7 +25,8 @@ TINY = SiameseConfig(
     finetune_backbone=True,
     backbone_lr=1e-3,
     lr=1e-3,
-    input_height=32,  # 4 x 3 maps
+    # 4 x 3 maps.
+    input_height=32,
     input_width=24,
     kernels=(3, 3, 3),
     channels=(4, 6, 5),
@@ -45,7 +46,7 @@ def random_clips(batch: int = 2, frames: int = 3, config: SiameseConfig = TINY) 
 
 
 def literal_encoding(stack: AttentiveStack, cube: Tensor, first: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """W-3 to W-5 frame by frame, layer by layer, gate by gate."""
+    """Compute W-3 to W-5 separately per frame, layer and gate."""
     height, width = cube.shape[-2:]
     h = [state.expand(-1, -1, height, width) for state in first]
     attention, tops = [], []
@@ -55,7 +56,8 @@ def literal_encoding(stack: AttentiveStack, cube: Tensor, first: list[Tensor]) -
         else:
             (W,) = stack.attention.scores.parameters()
             scores = (h[-1].flatten(1) @ W.T).exp()
-            m = scores / scores.sum(1, keepdim=True)  # W-3 as meant
+            # W-3 without its misprint.
+            m = scores / scores.sum(1, keepdim=True)
         below = cube[:, t] * m.reshape(len(cube), 1, height, width)  # W-4
         for layer, cell in enumerate(stack.cells):
             W_z, W_r, W_h = cell.input_kernels.chunk(3)
@@ -78,12 +80,13 @@ def literal_encoding(stack: AttentiveStack, cube: Tensor, first: list[Tensor]) -
 )
 @pytest.mark.parametrize("kernels", [(3, 5, 5), (3, 9, 1), (3, 1, 9), (1, 3, 3)], ids=str)
 @pytest.mark.parametrize("spatial_attention", ["learned", "uniform"])
-def test_the_fused_recurrence_equals_the_equations(
+def test_stack_equals_the_equations(
     spatial_attention: str, kernels: tuple[int, ...], dtype: torch.dtype, tolerance: float
 ) -> None:
     net = network(spatial_attention=spatial_attention, kernels=kernels).to(dtype).eval()
     if net.stack.attention is not None:
-        nn.init.normal_(net.stack.attention.scores[0].weight)  # far from uniform weights
+        # Far from uniform weights.
+        nn.init.normal_(net.stack.attention.scores[0].weight)
     for cell in net.stack.cells:
         nn.init.normal_(cell.bias)
     clips = random_clips(frames=4).to(dtype)
@@ -118,7 +121,7 @@ def test_the_fused_recurrence_equals_the_equations(
     ],
     ids=str,
 )
-def test_location_weights_are_a_distribution_and_shapes_hold(settings: dict[str, Any]) -> None:
+def test_location_weights_sum_to_one(settings: dict[str, Any]) -> None:
     net = network(**settings).eval()
 
     encoding = net(random_clips(), with_states=True)
@@ -133,12 +136,12 @@ def test_location_weights_are_a_distribution_and_shapes_hold(settings: dict[str,
     assert net.similarity.v.shape == (60,)
 
 
-def test_states_come_on_request_only() -> None:
+def test_states_are_returned_only_if_requested() -> None:
     assert network().eval()(random_clips()).states is None
 
 
 @pytest.mark.parametrize("reads", ["flatten", "gap", "conv1x1"])
-def test_location_weights_read_what_the_settings_say(reads: str) -> None:
+def test_attn_input_decides_the_input_of_location_weights(reads: str) -> None:
     torch.manual_seed(0)
     state = torch.randn(1, 3, 2, 2)
     softmax = LocationSoftmax(3, (2, 2), 4, reads=reads, hidden=0)
@@ -153,8 +156,9 @@ def test_location_weights_read_what_the_settings_say(reads: str) -> None:
     torch.testing.assert_close(softmax(state)[0], logits.exp() / logits.exp().sum())
 
 
-def test_layers_shrink_with_stride_two_pooling_only() -> None:
-    shrinking = network(inter_layer_pool="max2s2", input_height=64, input_width=40).eval()  # 8 x 5 maps
+def test_only_stride_2_pooling_shrinks_layers() -> None:
+    # 8 x 5 maps.
+    shrinking = network(inter_layer_pool="max2s2", input_height=64, input_width=40).eval()
     encoding = shrinking(torch.randn(1, 2, 3, 64, 40), with_states=True)
 
     assert shrinking.stack.grids == [(8, 5), (4, 2), (2, 1)]
@@ -177,7 +181,7 @@ def test_zero_padding_keeps_the_grid(kernel: int, spatial_attention: str) -> Non
     assert encoding.states.shape == (1, 1, 5, 7, 7)
 
 
-def test_parameter_counts_are_those_of_the_papers_formula() -> None:
+def test_parameter_counts_equal_the_formula_of_the_paper() -> None:
     with torch.device("meta"):
         net = SiameseConvGRU(SiameseConfig(bias=False), load_weights=False)
         wide = SiameseConvGRU(SiameseConfig(bias=False, kernels=(5, 5, 5)), load_weights=False)
@@ -188,7 +192,7 @@ def test_parameter_counts_are_those_of_the_papers_formula() -> None:
     assert sum(parameter.numel() for parameter in wide.stack.cells[0].parameters()) == 11_059_200
 
 
-def test_a_single_location_needs_no_attention() -> None:
+def test_single_location_has_no_attention_layer() -> None:
     config = SiameseConfig(backbone="googlenet_fc", kernels=(1, 1, 1), weights="none")
     with torch.device("meta"):
         stack = SiameseConvGRU(config).stack
@@ -211,11 +215,13 @@ def test_a_single_location_needs_no_attention() -> None:
 def test_clips_of_different_length_can_share_a_batch(settings: dict[str, Any]) -> None:
     net = network(**settings).eval()
     for parameter in net.pooling.parameters():
-        nn.init.normal_(parameter)  # else all frames weigh alike
+        # Otherwise all frames have equal weights.
+        nn.init.normal_(parameter)
     clips = random_clips(batch=3, frames=6)
     lengths = torch.tensor([6, 1, 4])
     for clip, length in zip(clips, lengths.tolist(), strict=True):
-        clip[length:] = torch.nan  # padding that would spoil everything it touches
+        # NaN padding would spread to every result that uses it.
+        clip[length:] = torch.nan
 
     together = net(clips, lengths)
 
@@ -229,7 +235,7 @@ def test_clips_of_different_length_can_share_a_batch(settings: dict[str, Any]) -
         assert not together.frame_weights[row, length:].any()
 
 
-def test_padding_enters_no_batch_statistics() -> None:
+def test_padding_does_not_change_batch_statistics() -> None:
     clips = random_clips(frames=4)
     clips[:, 2:] = 1e6
     padded, plain = network(dropout=0.0).train(), network(dropout=0.0).train()
@@ -241,7 +247,7 @@ def test_padding_enters_no_batch_statistics() -> None:
         torch.testing.assert_close(value, plain.backbone.state_dict()[name])
 
 
-def test_an_image_is_a_clip_of_one_frame() -> None:
+def test_image_is_a_clip_of_one_frame() -> None:
     encoding = network().eval()(random_clips(frames=1))
 
     assert encoding.descriptor.shape == (2, 60)
@@ -260,7 +266,7 @@ def test_an_image_is_a_clip_of_one_frame() -> None:
     ],
     ids=str,
 )
-def test_gradients_reach_every_parameter_that_is_trained(settings: dict[str, Any]) -> None:
+def test_gradients_reach_every_trained_parameter(settings: dict[str, Any]) -> None:
     net = network(**settings).train()
     encoding = net(random_clips(batch=4))
     first, second = encoding.descriptor.chunk(2)
@@ -277,14 +283,14 @@ def test_gradients_reach_every_parameter_that_is_trained(settings: dict[str, Any
             assert parameter.grad is None, name
 
 
-def test_a_trained_backbone_has_its_own_learning_rate() -> None:
+def test_trained_backbone_has_its_own_learning_rate() -> None:
     groups = network(lr=0.1, backbone_lr=0.01).parameter_groups()
 
     assert [group["lr"] for group in groups] == [0.1, 0.01]
     assert len(network(finetune_backbone=False).parameter_groups()) == 1
 
 
-def test_swapping_the_branches_leaves_the_loss() -> None:
+def test_loss_does_not_depend_on_the_branch_order() -> None:
     net, clips = network().eval(), random_clips(batch=4)
     same = torch.tensor([True, False])
 
@@ -295,7 +301,7 @@ def test_swapping_the_branches_leaves_the_loss() -> None:
     torch.testing.assert_close(loss(clips), loss(clips.roll(2, 0)))
 
 
-def test_dropout_acts_upwards_and_on_pooling_but_never_on_the_recurrent_path() -> None:
+def test_dropout_does_not_act_on_the_recurrent_path() -> None:
     net = network(dropout=0.7, finetune_backbone=False)
     clips = random_clips(frames=6)
     with torch.no_grad():
@@ -306,7 +312,7 @@ def test_dropout_acts_upwards_and_on_pooling_but_never_on_the_recurrent_path() -
 
     dropped = noisy == 0
     assert 0.6 < dropped.float().mean() < 0.8
-    # one layer reads no dropped state but its own, which must therefore be whole: kept entries are scaled, no more
+    # one layer reads no dropped state but its own, which must therefore be complete: kept entries are scaled, no more
     last_only = AttentiveStack(
         dataclasses.replace(TINY, channels=(5,), kernels=(3,), dropout=0.7), 64, (4, 3)
     )
@@ -319,7 +325,7 @@ def test_dropout_acts_upwards_and_on_pooling_but_never_on_the_recurrent_path() -
     torch.testing.assert_close(attention, same_attention)
 
 
-def test_first_states_follow_the_mean_feature_and_spread_over_the_grid() -> None:
+def test_initial_states_depend_on_the_mean_feature() -> None:
     torch.manual_seed(0)
     initialiser, feature = StateInitialiser(7, (4, 6)), torch.randn(3, 7)
     first, second = initialiser(feature)
@@ -331,7 +337,7 @@ def test_first_states_follow_the_mean_feature_and_spread_over_the_grid() -> None
     assert not outer.bias.any()
 
 
-def test_fisher_networks_train_on_pooled_states_and_are_matched_by_fisher_vectors() -> None:
+def test_fisher_networks_train_on_states_and_match_fisher_vectors() -> None:
     net = network(temporal_pool="fisher", fv_components=2, fv_norm="power_l2")
     clips = random_clips(batch=3, frames=6)
     assert net.train()(clips).descriptor.shape == (3, 60)
@@ -353,7 +359,7 @@ def test_fisher_networks_train_on_pooled_states_and_are_matched_by_fisher_vector
     assert torch.equal(restored(clips, lengths).descriptor, descriptor)
 
 
-def test_fisher_vectors_can_read_whole_states() -> None:
+def test_fisher_vectors_can_use_flattened_states() -> None:
     net = network(temporal_pool="fisher", fv_input="flatten", fv_components=2, frame_norm="l2").eval()
 
     vectors = net.frame_vectors(random_clips())
@@ -362,7 +368,7 @@ def test_fisher_vectors_can_read_whole_states() -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(6))
 
 
-def test_descriptors_and_frames_are_normalised_on_request() -> None:
+def test_norm_settings_normalise_frames_and_descriptors() -> None:
     clips = random_clips()
     assert network().eval()(clips).descriptor.norm(dim=1).max() != 1
     torch.testing.assert_close(network(video_norm="l2").eval()(clips).descriptor.norm(dim=1), torch.ones(2))
@@ -371,7 +377,7 @@ def test_descriptors_and_frames_are_normalised_on_request() -> None:
     torch.testing.assert_close(one_frame.norm(dim=1), torch.ones(2))
 
 
-def test_weights_and_descriptors_stay_exact_in_half_precision() -> None:
+def test_weights_and_descriptors_are_float32_in_half_precision() -> None:
     net = network().eval()
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         encoding = net(random_clips())
@@ -380,7 +386,7 @@ def test_weights_and_descriptors_stay_exact_in_half_precision() -> None:
     torch.testing.assert_close(encoding.attention.sum(2), torch.ones(2, 3))
 
 
-def test_a_restored_network_encodes_alike() -> None:
+def test_restored_network_encodes_like_the_original() -> None:
     net, clips = network().eval(), random_clips()
     restored = SiameseConvGRU(TINY, load_weights=False).eval()
     restored.load_state_dict(net.state_dict())
@@ -388,7 +394,7 @@ def test_a_restored_network_encodes_alike() -> None:
     assert torch.equal(net(clips).descriptor, restored(clips).descriptor)
 
 
-def test_a_few_steps_on_a_few_pairs_lower_the_loss() -> None:
+def test_training_steps_lower_the_loss() -> None:
     net, clips = network(dropout=0.0).train(), random_clips(batch=8)
     same = torch.tensor([True, False, True, False])
     optimizer = torch.optim.RMSprop(net.parameter_groups())
@@ -407,7 +413,7 @@ def test_a_few_steps_on_a_few_pairs_lower_the_loss() -> None:
 @pytest.mark.parametrize(
     "name", ["oursg-5-5", pytest.param("oursv-5-5", marks=pytest.mark.slow), "googlenet-fc-gru"]
 )
-def test_the_papers_sizes_run_forward_and_backward(name: str) -> None:
+def test_forward_and_backward_run_at_the_sizes_of_the_paper(name: str) -> None:
     torch.manual_seed(0)
     net = SiameseConvGRU(dataclasses.replace(PRESETS[name], weights="none")).train()
     encoding = net(torch.randn(2, 2, 3, 224, 224))

@@ -33,7 +33,7 @@ def random_mixture(components: int, dimension: int) -> FisherMixture:
     )
 
 
-def test_valid_frames_are_the_first_ones() -> None:
+def test_valid_frames_are_the_first_frames() -> None:
     assert valid_frames(torch.tensor([1, 3]), 3).tolist() == [[True, False, False], [True, True, True]]
 
 
@@ -47,7 +47,7 @@ def test_attention_pooling_starts_as_average_pooling() -> None:
     torch.testing.assert_close(average, states.mean(1))
 
 
-def test_attention_pooling_weighs_frames_by_the_softmax_of_their_scores() -> None:
+def test_attention_pooling_weights_are_the_softmax_of_scores() -> None:
     states, pooling = random_states(), TemporalPooling(3, "attention")
     torch.nn.init.normal_(pooling.u)
 
@@ -59,8 +59,9 @@ def test_attention_pooling_weighs_frames_by_the_softmax_of_their_scores() -> Non
     torch.testing.assert_close(pooled, sum(alpha[:, t, None, None, None] * states[:, t] for t in range(5)))
 
 
-def test_max_pooling_takes_the_largest_value_of_each_entry() -> None:
-    states = -random_states().abs()  # all negative, so that padding by zeros would show
+def test_max_pooling_is_the_elementwise_maximum() -> None:
+    # Negative, so that zero padding would change the maximum.
+    states = -random_states().abs()
 
     pooled, alpha = TemporalPooling(3, "max")(states, ALL)
 
@@ -69,7 +70,7 @@ def test_max_pooling_takes_the_largest_value_of_each_entry() -> None:
 
 
 @pytest.mark.parametrize("mode", ["attention", "avg", "max"])
-def test_padding_changes_nothing(mode: str) -> None:
+def test_padding_does_not_change_the_encoding(mode: str) -> None:
     states, pooling = -random_states().abs(), TemporalPooling(3, mode)
     if mode == "attention":
         torch.nn.init.normal_(pooling.u)
@@ -117,7 +118,7 @@ def test_one_standard_gaussian_gives_the_first_two_moments() -> None:
     torch.testing.assert_close(vector, expected)
 
 
-def test_padding_changes_no_fisher_vector() -> None:
+def test_padding_does_not_change_fisher_vectors() -> None:
     mixture, frames = random_mixture(2, 3), torch.randn(1, 4, 3).double()
     padded = torch.cat((frames, torch.full((1, 2, 3), 9.0).double()), 1)
 
@@ -125,7 +126,7 @@ def test_padding_changes_no_fisher_vector() -> None:
     torch.testing.assert_close(fisher_vector(padded, valid_frames(torch.tensor([4]), 6), mixture), expected)
 
 
-def test_a_mixture_fitted_to_two_clusters_finds_them() -> None:
+def test_mixture_finds_two_clusters() -> None:
     generator = torch.Generator().manual_seed(0)
     centres = torch.tensor([[5.0, 0.0], [-5.0, 1.0]])
     frames = centres.repeat_interleave(torch.tensor([300, 100]), 0) + 0.5 * torch.randn(
@@ -140,7 +141,7 @@ def test_a_mixture_fitted_to_two_clusters_finds_them() -> None:
     torch.testing.assert_close(mixture.sigma, torch.full((2, 2), 0.5), rtol=0, atol=0.1)
 
 
-def test_the_same_seed_fits_the_same_mixture_to_a_sample() -> None:
+def test_equal_seeds_fit_equal_mixtures_to_a_subsample() -> None:
     frames = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
 
     first, second = (fit_fisher(frames, 2, seed=4, limit=50) for _ in range(2))
@@ -149,12 +150,12 @@ def test_the_same_seed_fits_the_same_mixture_to_a_sample() -> None:
     assert not torch.equal(first.mu, fit_fisher(frames, 2, seed=5, limit=50).mu)
 
 
-def test_more_gaussians_than_frames_are_refused() -> None:
+def test_more_gaussians_than_frames_raise_config_error() -> None:
     with pytest.raises(ConfigError, match="fv_components must be at most the 3 training frames, got 4"):
         fit_fisher(torch.randn(3, 2), 4, seed=0)
 
 
-def test_a_fitted_mixture_lives_in_the_state_dict() -> None:
+def test_fitted_mixture_is_part_of_the_state_dict() -> None:
     fitted, restored = FisherPooling(2, 3, "none"), FisherPooling(2, 3, "none")
     fitted.set_mixture(fit_fisher(torch.randn(50, 3), 2, seed=0))
     restored.load_state_dict(fitted.state_dict())
@@ -164,13 +165,13 @@ def test_a_fitted_mixture_lives_in_the_state_dict() -> None:
     assert fitted(frames, valid).shape == (2, 2 * 2 * 3)
 
 
-def test_an_unfitted_mixture_is_named() -> None:
+def test_unfitted_mixture_raises_weights_error() -> None:
     with pytest.raises(WeightsError, match="cannot compute Fisher vectors: the mixture is not fitted"):
         FisherPooling(2, 3, "none")(torch.randn(1, 4, 3), torch.ones(1, 4, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("norm", ["none", "power", "l2", "power_l2"])
-def test_fisher_norms(norm: str) -> None:
+def test_fisher_norms_equal_their_definitions(norm: str) -> None:
     mixture = fit_fisher(torch.randn(50, 3), 2, seed=0)
     frames, valid = torch.randn(2, 4, 3), torch.ones(2, 4, dtype=torch.bool)
     pooling = FisherPooling(2, 3, norm)
