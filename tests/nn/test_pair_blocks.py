@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidbench.nn import map_pair_blocks, pair_blocks
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 50), st.integers(1, 400))
+@settings(deadline=None)
 def test_every_pair_is_computed_once_in_bounded_blocks(
     rows: int, columns: int, cells: int, limit: int
 ) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidbench.training import loop_frames, sample_chunks
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 99))
+@settings(deadline=None)
 def test_each_chunk_gives_one_frame_in_order(length: int, count: int, seed: int) -> None:
     for chunks in ("floor", "ceil_pad"):
         for rng in (None, np.random.default_rng(seed)):

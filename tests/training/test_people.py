@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidbench.errors import ConfigError
@@ -12,6 +12,7 @@ from reidbench.training import pk_batches
 
 
 @given(st.lists(st.integers(0, 12), min_size=20, max_size=80), st.integers(1, 4), st.integers(1, 5))
+@settings(deadline=None)
 def test_every_person_appears_in_batches_of_p_by_v(pids: list[int], people: int, samples: int) -> None:
     labels = np.array(pids)
     people_of_data = set(pids)

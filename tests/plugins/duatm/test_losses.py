@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reidbench_plugins.duatm.losses import decorrelation, pooling_weights
 
@@ -27,6 +27,7 @@ def test_decorrelation_is_the_mean_squared_cosine() -> None:
 
 
 @given(st.floats(0, 1), st.integers(1, 40), st.integers(0, 10_000))
+@settings(deadline=None)
 def test_pooling_weights_are_convex_for_every_p(drop: float, length: int, seed: int) -> None:
     torch.manual_seed(seed)
     weights = pooling_weights(7, length, drop=drop, random=True)
