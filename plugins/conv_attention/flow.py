@@ -86,5 +86,5 @@ def read_frames(
     if not config.use_flow:
         return torch.tensor(frames)
     source = None if config.flow_size == "file" else size
-    flow = view.derived(f"flow {size[0]}x{size[1]}", partial(flow_images, size=size), source)
+    flow = view.derive(f"flow {size[0]}x{size[1]}", partial(flow_images, size=size), source)
     return torch.from_numpy(np.concatenate([frames, flow[indices]], axis=-1))

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
         FrameWindow,
         TrackletView,
         TrainingSet,
+        make_training_set,
+        make_views,
         stream_frames,
         stream_tracklets,
-        training_set,
-        views_of,
     )
 
 _MODULES = {
@@ -32,8 +32,8 @@ _MODULES = {
     "TrainingSet": "views",
     "stream_frames": "views",
     "stream_tracklets": "views",
-    "training_set": "views",
-    "views_of": "views",
+    "make_training_set": "views",
+    "make_views": "views",
 }
 __all__ = [
     "Dataset",
@@ -43,10 +43,10 @@ __all__ = [
     "TrackletTable",
     "TrackletView",
     "TrainingSet",
+    "make_training_set",
+    "make_views",
     "stream_frames",
     "stream_tracklets",
-    "training_set",
-    "views_of",
 ]
 
 

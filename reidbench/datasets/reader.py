@@ -83,7 +83,7 @@ class Dataset(abc.ABC):
         return ()
 
 
-def archive_folder(folder: Path, archive: str, landmark: str) -> Path:
+def find_archive_folder(folder: Path, archive: str, landmark: str) -> Path:
     """Return the folder of an unpacked archive inside a dataset folder.
 
     Some copies have the files of the archive directly in the dataset folder. They are recognised by the landmark, a
@@ -93,7 +93,7 @@ def archive_folder(folder: Path, archive: str, landmark: str) -> Path:
     return folder if not unpacked.is_dir() and (folder / landmark).exists() else unpacked
 
 
-def subfolders(folder: Path) -> list[Path]:
+def list_subfolders(folder: Path) -> list[Path]:
     """Return the folders inside a folder, sorted by name.
 
     Raises:
@@ -104,7 +104,7 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if entry.is_dir())
 
 
-def matching_files(folder: Path, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+def match_files(folder: Path, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
     """Yield the match of each file name in a folder that matches the pattern, sorted by name.
 
     Other files, such as thumbnails and listings, are skipped.
@@ -124,11 +124,11 @@ def matching_files(folder: Path, pattern: re.Pattern[str]) -> Iterator[re.Match[
     yield from matches
 
 
-def frames_in(folder: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
+def list_frames(folder: Path, pattern: re.Pattern[str]) -> tuple[str, ...]:
     """Return the frame names of a folder in temporal order: sorted by the pattern's integer group `frame`.
 
     Raises:
         DatasetError: no name matches.
     """
-    matches = matching_files(folder, pattern)
+    matches = match_files(folder, pattern)
     return tuple(match.string for match in sorted(matches, key=lambda match: int(match["frame"])))

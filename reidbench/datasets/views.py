@@ -86,7 +86,7 @@ class TrackletView:
         )[inverse]
         return frames
 
-    def derived(
+    def derive(
         self, name: str, function: Callable[[Frames], Frames], size: tuple[int, int] | None = None
     ) -> Frames:
         """Return the result of a function of the frames, read-only; it stays in memory with the frames.
@@ -136,7 +136,7 @@ class TrainingSet:
         return len(self.tracklets)
 
 
-def views_of(
+def make_views(
     table: TrackletTable, rows: IntArray, loader: FrameLoader, window: FrameWindow, *, with_camera: bool
 ) -> list[TrackletView]:
     """Return the views of some rows; the id does not reveal label, file or side."""
@@ -151,7 +151,7 @@ def views_of(
     ]
 
 
-def training_set(table: TrackletTable, rows: IntArray, loader: FrameLoader) -> TrainingSet:
+def make_training_set(table: TrackletTable, rows: IntArray, loader: FrameLoader) -> TrainingSet:
     """Return the training set of some rows: complete tracklets with labels."""
-    views = views_of(table, rows, loader, FrameWindow(), with_camera=True)
+    views = make_views(table, rows, loader, FrameWindow(), with_camera=True)
     return TrainingSet(table.pids[rows], table.camids[rows], views, table.digest(rows))

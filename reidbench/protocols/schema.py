@@ -231,11 +231,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"'{other.train.dataset}'; name a protocol of that dataset instead"
             )
         rule = TrainRule(
-            dataset=other.dataset, part=other.named_part(other.train.part), synthetic=other.synthetic
+            dataset=other.dataset, part=other.fill_part(other.train.part), synthetic=other.synthetic
         )
         return msgspec.structs.replace(self, train=rule, title=f"{self.title}; trained on {other.name}")
 
-    def named_part(self, part: str | None) -> str | None:
+    def fill_part(self, part: str | None) -> str | None:
         """Return the name of a part with the conventions filled in."""
         return None if part is None else part.replace("{boxes}", self.conventions.boxes or "{boxes}")
 

@@ -78,9 +78,7 @@ def draw_trials(
             rows = _rows(training, protocol.train.part)
             train_rows = rows[training.table.pids[rows] > 0]
         else:
-            train_rows = _of_people(
-                contents, _rows(contents, protocol.named_part(protocol.train.part)), train
-            )
+            train_rows = _of_people(contents, _rows(contents, protocol.fill_part(protocol.train.part)), train)
         trials.append(Trial(index, train_rows, sides[index]))
     return trials
 
@@ -126,14 +124,14 @@ def _sides(
         items = np.setdiff1d(items, queries)
     boxes = None
     if query.pooled_from is not None:
-        boxes = _rows(contents, protocol.named_part(query.pooled_from))
+        boxes = _rows(contents, protocol.fill_part(query.pooled_from))
         pids = contents.table.pids
         boxes = boxes[np.isin(pids[boxes], pids[queries])]
     return Sides(queries, items[contents.table.pids[items] != JUNK], boxes)
 
 
 def _side(protocol: Protocol, contents: DatasetContents, rule: SideRule, test: IntArray | None) -> IntArray:
-    rows = _of_people(contents, _rows(contents, protocol.named_part(rule.part)), test)
+    rows = _of_people(contents, _rows(contents, protocol.fill_part(rule.part)), test)
     return rows if rule.camera is None else rows[contents.table.camids[rows] == rule.camera]
 
 

@@ -16,7 +16,7 @@ from reidbench.attention.shares import (
     summarize_attention,
     tracklet_attention,
 )
-from reidbench.datasets import FrameWindow, TrackletView, views_of
+from reidbench.datasets import FrameWindow, TrackletView, make_views
 from reidbench.datasets.masks import has_masks, read_mask
 from reidbench.errors import CacheError, ConfigError, PluginError
 from reidbench.files import write_text
@@ -132,7 +132,7 @@ def tested_tracklet(context: TaskContext, row: int, window: FrameWindow) -> Test
     """Return one row of the tested table, seen through a window."""
     table = context.plan.contents.table
     with_camera = context.plan.choice.method_class.uses_camera
-    (view,) = views_of(table, np.array([row]), context.loader, window, with_camera=with_camera)
+    (view,) = make_views(table, np.array([row]), context.loader, window, with_camera=with_camera)
     return TestedTracklet(row=row, window=window, view=view, files=window.of(table.files(row)))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets import views_of
+from reidbench.datasets import make_views
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.features import Items, Search, SearchFile, write_searches
@@ -58,7 +58,7 @@ def _searches(task: TrialTask, context: TaskContext) -> list[Search]:
 
 def _items(context: TaskContext, rows: IntArray, window: FrameWindow, embeddings: Embeddings) -> Items:
     table = context.plan.contents.table
-    views = views_of(table, rows, context.loader, window, with_camera=False)
+    views = make_views(table, rows, context.loader, window, with_camera=False)
     return Items(
         features=embeddings.values.cpu().numpy(),
         pid=table.pids[rows],

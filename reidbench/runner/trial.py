@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reidbench.cache import Cache
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
-from reidbench.datasets import FrameLoader, TrackletView, training_set, views_of
+from reidbench.datasets import FrameLoader, TrackletView, make_training_set, make_views
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError
@@ -156,7 +156,7 @@ class _TrialWork:
 
     def _fit(self, workspace: Path) -> dict[str, Any]:
         key = self.task.keys.fit
-        train = training_set(self.plan.training.table, self.trial.train, self.context.loader)
+        train = make_training_set(self.plan.training.table, self.trial.train, self.context.loader)
         seed = derived_seed("fit", self.task.seed, train.digest)
         workspace.mkdir(parents=True, exist_ok=True)
         epochs = EpochLog(
@@ -221,7 +221,7 @@ class _TrialWork:
     def _embed(self, rows: IntArray, window: FrameWindow, key: str) -> Embeddings:
         cache, loader = self.context.cache, self.context.loader
         with_camera = self.method.uses_camera
-        views = views_of(self.plan.contents.table, rows, loader, window, with_camera=with_camera)
+        views = make_views(self.plan.contents.table, rows, loader, window, with_camera=with_camera)
         folder = cache.features(key)
         with cache.lock(folder):
             self.context.delete_on_first_use(folder)

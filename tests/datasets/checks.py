@@ -15,7 +15,7 @@ from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.datasets.verify import count_differences, verify
 from reidbench.errors import DatasetError
-from tests.datasets.trees import found_by_verify, labels, truncate
+from tests.datasets.trees import join_findings, labels, truncate
 
 
 def parametrize_faults(*cases: tuple[Callable[[Path], None], str]) -> pytest.MarkDecorator:
@@ -89,15 +89,15 @@ def check_verify_finds_a_truncated_frame_only(dataset: Dataset, rendered: Path) 
     assert f"{victim.parent.name}/{victim.name}" in damaged.what
 
 
-def check_verify_names_additional_and_truncated_images(dataset: Dataset, tree: Path, place: str) -> None:
-    """Both are in `place`, a folder of the tree; the tree stays changed."""
-    victim = min((tree / place).iterdir())
-    (tree / place / f"copy of {victim.name}").write_bytes(b"x")
+def check_verify_names_additional_and_truncated_images(dataset: Dataset, tree: Path, folder: str) -> None:
+    """Both are in `folder`, relative to the tree; the tree stays changed."""
+    victim = min((tree / folder).iterdir())
+    (tree / folder / f"copy of {victim.name}").write_bytes(b"x")
     victim.write_bytes(victim.read_bytes()[:60])
 
-    found = found_by_verify(dataset, tree, deep=True)
+    found = join_findings(dataset, tree, deep=True)
 
-    assert f"1 unexpected file: {place}/copy of {victim.name}" in found
+    assert f"1 unexpected file: {folder}/copy of {victim.name}" in found
     assert f"cannot read frame {victim}" in found
 
 

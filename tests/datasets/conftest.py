@@ -1,4 +1,4 @@
-"""Fixtures for the tests of one layout: such a module imports its writer as `layout`; `rendered` needs its `SMALL`."""
+"""Fixtures for tests of one layout; the module imports the layout as `layout` and defines `SMALL`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest.register_assert_rewrite("tests.datasets.checks")
 
 @pytest.fixture(scope="module")
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The rendered tree of the module's `SMALL`; who changes it changes it back."""
+    """The rendered tree of the module's `SMALL`; tests must not leave changes in it."""
     root = tmp_path_factory.mktemp("root")
     folder: Path = request.module.layout.LAYOUT.synthesize(
         root, request.module.SMALL, workers=1, progress=False
@@ -25,16 +25,17 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def copied(rendered: Path, tmp_path: Path) -> Path:
-    """A copy of the rendered tree, to be damaged."""
+    """A copy of the rendered tree that a test may change."""
     return shutil.copytree(rendered, tmp_path / "copy")
 
 
 @pytest.fixture
 def cheap_people(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw one appearance and tell its copies apart: thousands take seconds, and matter only by number."""
+    """Draw one appearance and number its copies, since drawing thousands takes seconds."""
     person, layout = draw_people(1, 1)[0], request.module.layout
     monkeypatch.setattr(
         layout, "draw_people", lambda seed, count: tuple(replace(person, group=n) for n in range(count))
     )
-    if hasattr(layout, "draw_appearance"):  # of distractors
+    # Of distractors.
+    if hasattr(layout, "draw_appearance"):
         monkeypatch.setattr(layout, "draw_appearance", lambda rng: person)

@@ -19,7 +19,7 @@ from reidbench.datasets.readers.cuhk03 import Cuhk03, config_file
 from reidbench.datasets.verify import check_official, count_differences
 from reidbench.errors import DatasetError
 from tests.datasets.checks import check_error, parametrize_faults
-from tests.datasets.trees import found_by_verify, names, put_image
+from tests.datasets.trees import join_findings, names, put_image
 
 NAMES = [
     "1_001_1_01.png",
@@ -165,14 +165,14 @@ def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
 def test_verify_names_missing_unexpected_and_truncated_images(tree: Path) -> None:
     (tree / "images_detected" / NAMES[0]).unlink()
     (tree / "images_labeled/1_001_1_03.png").write_bytes(b"x")
-    found = found_by_verify(Cuhk03(), tree)
+    found = join_findings(Cuhk03(), tree)
     assert f"1 missing file: images_detected/{NAMES[0]}" in found
     assert "1 unexpected file: images_labeled/1_001_1_03.png" in found
 
     shutil.copy(tree / "images_detected" / NAMES[1], tree / "images_detected" / NAMES[0])
     victim = tree / "images_labeled" / NAMES[2]
     victim.write_bytes(victim.read_bytes()[:60])
-    found = found_by_verify(Cuhk03(), tree, deep=True)
+    found = join_findings(Cuhk03(), tree, deep=True)
     assert f"cannot read frame {victim}" in found
 
 
@@ -182,10 +182,10 @@ def test_folder_form_of_the_new_protocol_is_read(tmp_path: Path) -> None:
         "query": ["0003_c1_21.png"],
         "bounding_box_test": ["0003_c2_27.png", "0004_c1_31.png"],
     }.items():
-        place = tmp_path / "cuhk03-np/labeled" / folder
+        path = tmp_path / "cuhk03-np/labeled" / folder
         for name in files:
-            put_image(place / name)
-        (place / "Thumbs.db").write_bytes(b"x")
+            put_image(path / name)
+        (path / "Thumbs.db").write_bytes(b"x")
 
     contents = Cuhk03().read(tmp_path)
 
@@ -194,8 +194,8 @@ def test_folder_form_of_the_new_protocol_is_read(tmp_path: Path) -> None:
     assert contents.table.camids.tolist() == [1, 2, 1, 2, 1]
     assert contents.part("labeled-gallery").tolist() == [3, 4]
     assert contents.splits is None
-    (tmp_path / "cuhk03-np/labeled/query/stray.txt").write_text("x")
-    assert "1 unexpected file" in found_by_verify(Cuhk03(), tmp_path)
+    (tmp_path / "cuhk03-np/labeled/query/notes.txt").write_text("x")
+    assert "1 unexpected file" in join_findings(Cuhk03(), tmp_path)
 
 
 def remove_everything(tree: Path) -> None:
@@ -348,7 +348,7 @@ def test_full_disk_is_reported_and_leaves_no_partial_folder(
     with pytest.raises(DatasetError, match=r"cannot extract to .*images_detected: No space left on device"):
         extract(tree, progress=False)
 
-    assert not [place for place in tree.glob("*images*") if place.is_dir()]
+    assert not [path for path in tree.glob("*images*") if path.is_dir()]
 
 
 def test_missing_release_file_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,15 @@ from tests.datasets.checks import (
     check_masks_have_the_size_of_their_images,
     check_random_streams_are_unique,
 )
-from tests.datasets.trees import LABELS, frames_of, labels, names, needs, planned, written
+from tests.datasets.trees import (
+    LABELS,
+    labels,
+    list_planned_frames,
+    make_plan,
+    names,
+    needs,
+    write_label_files,
+)
 
 SMALL = SyntheticSettings(people=5, seed=8, masks=True)
 
@@ -58,7 +66,7 @@ def test_equal_settings_write_equal_release_files(rendered: Path, tmp_path: Path
 
 def list_planned_names(plan: TreePlan) -> dict[str, list[str]]:
     names_of_kind = defaultdict(list)
-    for frame in sorted(frames_of(plan)):
+    for frame in sorted(list_planned_frames(plan)):
         folder, _, name = frame.partition("/")
         names_of_kind[folder.removeprefix("images_")].append(name)
     return names_of_kind
@@ -66,8 +74,8 @@ def list_planned_names(plan: TreePlan) -> dict[str, list[str]]:
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(seed=3))
-    contents = Cuhk03().read(written(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(seed=3))
+    contents = Cuhk03().read(write_label_files(plan, tmp_path))
 
     check_counts_are_official_except_per_camera(Cuhk03(), contents)
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
@@ -80,7 +88,7 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 30])
 def test_trees_of_any_size_fill_every_part(people: int, tmp_path: Path) -> None:
-    contents = Cuhk03().read(written(layout.plan_tree(SyntheticSettings(people=people)), tmp_path))
+    contents = Cuhk03().read(write_label_files(layout.plan_tree(SyntheticSettings(people=people)), tmp_path))
     tested = {}
     for kind in ("detected", "labeled"):
         query, gallery = labels(contents, f"{kind}-query"), set(labels(contents, f"{kind}-gallery"))
@@ -116,8 +124,8 @@ def test_number_of_people_must_be_in_range(people: int) -> None:
 @needs("cuhk03")
 @pytest.mark.usefixtures("cheap_people")
 def test_tree_of_the_official_labels_has_their_rows(tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS))
-    contents = Cuhk03().read(written(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS))
+    contents = Cuhk03().read(write_label_files(plan, tmp_path))
 
     assert not list(count_differences(Cuhk03(), contents))
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)

@@ -25,13 +25,13 @@ from tests.datasets.checks import (
 )
 from tests.datasets.trees import (
     LABELS,
-    as_contents,
-    found_by_verify,
+    contents_of_plan,
+    join_findings,
     labels,
+    make_plan,
     names,
     needs,
     people_of,
-    planned,
     put_image,
 )
 
@@ -71,8 +71,8 @@ def test_labels_are_those_of_the_file_names(tree: Path) -> None:
 
 
 def test_archive_files_may_be_directly_in_the_dataset_folder(tree: Path) -> None:
-    for place in (tree / ROOT).iterdir():
-        place.rename(tree / place.name)
+    for path in (tree / ROOT).iterdir():
+        path.rename(tree / path.name)
     (tree / ROOT).rmdir()
 
     assert labels(DukeMtmcReid().read(tree), "query") == [(5, 2), (5, 5)]
@@ -115,7 +115,7 @@ def test_files_of_person_0_or_camera_9_are_ignored(tree: Path) -> None:
         (tree / ROOT / "bounding_box_test" / name).write_bytes(b"x")
 
     assert len(DukeMtmcReid().read(tree).part("gallery")) == 4
-    assert "3 unexpected files" in found_by_verify(DukeMtmcReid(), tree)
+    assert "3 unexpected files" in join_findings(DukeMtmcReid(), tree)
 
 
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
@@ -133,13 +133,13 @@ def test_verify_names_unexpected_and_truncated_images(copied: Path) -> None:
 def test_verify_counts_missing_images(tree: Path) -> None:
     (tree / ROOT / "query/0005_c2_f0046985.jpg").unlink()
 
-    found = found_by_verify(DukeMtmcReid(), tree)
+    found = join_findings(DukeMtmcReid(), tree)
     assert "query: tracklets: 1 found, 2,228 published;" in found
 
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts() -> None:
-    contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
+    contents = contents_of_plan(make_plan(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
 
     check_counts_are_official_except_per_camera(DukeMtmcReid(), contents)
     assert len(people_of(contents, "gallery") - people_of(contents, "query")) == 408
@@ -148,20 +148,21 @@ def test_full_tree_has_the_official_counts() -> None:
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 13, 100])
 def test_small_tree_has_every_part_of_the_protocol(people: int) -> None:
-    contents = as_contents(
+    contents = contents_of_plan(
         layout.plan_tree(SyntheticSettings(people=people, seed=people)), ROOT, FOLDERS, IMAGE
     )
     train, query = people_of(contents, "train"), people_of(contents, "query")
-    gallery, asked = people_of(contents, "gallery"), labels(contents, "query")
+    gallery, queried = people_of(contents, "gallery"), labels(contents, "query")
 
     assert len(train) + len(query) == people
     assert min(len(train), len(query)) >= 2
     assert not train & (query | gallery)
-    assert len(set(asked)) == len(asked)
+    assert len(set(queried)) == len(queried)
     check_every_query_has_a_match(contents)
     others = Counter(pid for pid, _ in set(labels(contents, "gallery")) if pid not in query)
     assert len(others) >= 2
-    assert set(others.values()) == {1}  # each is seen by one camera
+    # Each is seen by one camera.
+    assert set(others.values()) == {1}
 
 
 def test_images_of_one_person_and_camera_come_from_one_walk() -> None:
@@ -182,7 +183,9 @@ def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
 @needs("dukemtmc_reid/labels.npz")
 @pytest.mark.usefixtures("cheap_people")
 def test_tree_with_official_labels_has_their_rows() -> None:
-    contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(labels=LABELS)), ROOT, FOLDERS, IMAGE)
+    contents = contents_of_plan(
+        make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS)), ROOT, FOLDERS, IMAGE
+    )
 
     assert not list(count_differences(DukeMtmcReid(), contents))
     with np.load(LABELS / "dukemtmc_reid/labels.npz") as official:

@@ -21,7 +21,7 @@ from tests.datasets.checks import (
     check_tracks_follow_the_plan,
     check_verify_finds_a_truncated_frame_only,
 )
-from tests.datasets.trees import laid_out, planned, put_image
+from tests.datasets.trees import make_plan, put_image, write_empty_frames
 
 SMALL = SyntheticSettings(people=4, frames=2, seed=501, masks=True)
 ROOT = "DukeMTMC-VideoReID"
@@ -29,11 +29,15 @@ TRACKS = {
     "train/0001/0001": ["0001_C6_F0002_X30835.jpg", "0001_C6_F0001_X30823.jpg"],
     "train/0001/0002": ["0001_C2_F0099_X1200.jpg", "0001_C2_F0100_X1212.jpg", "0001_C2_F10000_X9.jpg"],
     "gallery/0005/0001": ["0005_C1_F0001_X12.jpg"],
-    "gallery/0005/0002": ["0005_C8_F0002_X12.jpg"],  # some tracks start at the second frame
+    # Some tracks start at the second frame.
+    "gallery/0005/0002": ["0005_C8_F0002_X12.jpg"],
     "gallery/0007/0001": ["0007_C3_F0001_X1.jpg"],
-    "gallery/0009/0001": ["0009_C8_F0001_D33.jpg"],  # nobody asks for this person
-    "query/0005/0001": ["0005_C1_F0001_X12.jpg"],  # a copy of the gallery's
-    "query/0007/0001": ["0007_C4_F0001_X1.jpg"],  # none: only its folder has the same name
+    # This person has no query.
+    "gallery/0009/0001": ["0009_C8_F0001_D33.jpg"],
+    # A copy of the gallery track.
+    "query/0005/0001": ["0005_C1_F0001_X12.jpg"],
+    # Not a copy: only the folder has the same name.
+    "query/0007/0001": ["0007_C4_F0001_X1.jpg"],
 }
 
 
@@ -109,11 +113,11 @@ def remove(name: str) -> Callable[[Path], None]:
 
 
 def empty(name: str) -> Callable[[Path], None]:
-    def go(tree: Path) -> None:
+    def change(tree: Path) -> None:
         remove(name)(tree)
         (tree / ROOT / name).mkdir()
 
-    return go
+    return change
 
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -163,16 +167,16 @@ def test_verify_names_unexpected_files_in_all_folders(underscored: Path) -> None
 def test_incomplete_query_copy_counts_as_another_tracklet(rendered: Path) -> None:
     before = DukeMtmcVideoReid().read(rendered)
     victim = next((rendered / ROOT / "query").rglob("*.jpg"))
-    whole = victim.read_bytes()
+    contents_of_victim = victim.read_bytes()
     victim.unlink()
     after = DukeMtmcVideoReid().read(rendered)
-    victim.write_bytes(whole)
+    victim.write_bytes(contents_of_victim)
 
     assert len(after.part("gallery")) == len(before.part("gallery")) + 1
 
 
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
-    contents, plan = DukeMtmcVideoReid().read(rendered), planned(layout.LAYOUT, SMALL)
+    contents, plan = DukeMtmcVideoReid().read(rendered), make_plan(layout.LAYOUT, SMALL)
     jobs = check_tracks_follow_the_plan(contents, rendered, plan)
 
     check_masks_have_the_size_of_their_images(rendered, plan)
@@ -199,7 +203,7 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     contents = DukeMtmcVideoReid().read(
-        laid_out(planned(layout.LAYOUT, SyntheticSettings(frames=1, seed=3)), tmp_path)
+        write_empty_frames(make_plan(layout.LAYOUT, SyntheticSettings(frames=1, seed=3)), tmp_path)
     )
     table = contents.table
 
@@ -212,8 +216,8 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 31])
 def test_small_tree_has_every_part_of_the_protocol(people: int, tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=people))
-    contents = DukeMtmcVideoReid().read(laid_out(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=people))
+    contents = DukeMtmcVideoReid().read(write_empty_frames(plan, tmp_path))
     table, train, query, gallery = (
         contents.table,
         *(contents.part(name) for name in ("train", "query", "gallery")),
@@ -230,7 +234,7 @@ def test_small_tree_has_every_part_of_the_protocol(people: int, tmp_path: Path) 
 
 @pytest.mark.usefixtures("cheap_people")
 def test_random_streams_are_unique_and_some_tracks_start_late() -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(people=60, frames=1))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(people=60, frames=1))
 
     check_random_streams_are_unique(plan)
     assert 0 < sum("_F0002_" in job.frames[0] for job in plan.jobs) < len(plan.jobs) / 2
@@ -238,7 +242,7 @@ def test_random_streams_are_unique_and_some_tracks_start_late() -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 def test_tracks_have_every_twelfth_frame_of_the_video() -> None:
-    for job in planned(layout.LAYOUT, SyntheticSettings(people=4, frames=5)).jobs:
+    for job in make_plan(layout.LAYOUT, SyntheticSettings(people=4, frames=5)).jobs:
         moments = [int(name.removesuffix(".jpg").split("_")[-1][1:]) for name in job.frames]
         assert np.diff(moments).tolist() == [12] * 4
 
@@ -246,7 +250,7 @@ def test_tracks_have_every_twelfth_frame_of_the_video() -> None:
 @pytest.mark.parametrize("people", [3, 7_001])
 def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
-        planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
+        make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
 
 def test_label_files_are_an_error(tmp_path: Path) -> None:

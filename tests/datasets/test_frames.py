@@ -61,8 +61,8 @@ def test_changed_byte_in_a_png_is_an_error(tmp_path: Path, image: np.ndarray) ->
 
 
 def test_missing_frame_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FrameError, match=r"gone\.png"):
-        decode(tmp_path / "gone.png")
+    with pytest.raises(FrameError, match=r"missing\.png"):
+        decode(tmp_path / "missing.png")
 
 
 def test_frames_of_different_sizes_need_a_common_size(tmp_path: Path, image: np.ndarray) -> None:
@@ -80,7 +80,8 @@ def test_frames_are_decoded_once_within_the_memory_limit(tmp_path: Path, image: 
     first = loader.load(files[0], None)
     assert loader.load(files[0], None) is first
     loader.load(files[1], None)
-    loader.load(files[2], None)  # drives out the least recently used
+    # Evicts the least recently used.
+    loader.load(files[2], None)
     assert loader.load(files[0], None) is not first
 
 
@@ -104,13 +105,14 @@ def test_derived_arrays_are_computed_once_within_the_memory_limit(tmp_path: Path
 
     view = TrackletView("x", (write(tmp_path / "a.png", image),), FrameLoader(), None)
 
-    first = view.derived("red", function)
-    assert view.derived("red", function) is first
+    first = view.derive("red", function)
+    assert view.derive("red", function) is first
     np.testing.assert_array_equal(first, image[None, ..., 0])
-    assert view.derived("red", function, (8, 4)).shape == (1, 8, 4)
-    assert view.derived("red again", function, (8, 4)).shape == (1, 8, 4)
+    assert view.derive("red", function, (8, 4)).shape == (1, 8, 4)
+    assert view.derive("red again", function, (8, 4)).shape == (1, 8, 4)
     assert calls == [(1, 16, 8, 3), (1, 8, 4, 3), (1, 8, 4, 3)]
-    np.testing.assert_array_equal(view.frames(), image[None])  # the frames themselves are kept apart
+    # The frames have an entry of their own.
+    np.testing.assert_array_equal(view.frames(), image[None])
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 0
 
@@ -122,7 +124,8 @@ def test_frames_and_derived_arrays_share_one_memory_limit(tmp_path: Path, image:
     red = loader.derive(files, None, "red", first_channel)
     frames = loader.load(files, None)
     assert loader.load(files, None) is frames
-    assert loader.derive(files, None, "red", first_channel) is red  # both fit
+    # Both fit.
+    assert loader.derive(files, None, "red", first_channel) is red
 
     other = loader.derive(files, None, "other", first_channel)
     assert loader.load(files, None) is frames
@@ -131,13 +134,14 @@ def test_frames_and_derived_arrays_share_one_memory_limit(tmp_path: Path, image:
 
 
 def test_threads_get_the_same_derived_array(tmp_path: Path) -> None:
-    loader = FrameLoader(memory=2000)  # too small for all, so entries come and go meanwhile
+    # Too small for all entries.
+    loader = FrameLoader(memory=2000)
     views = [
         TrackletView(str(n), (write(tmp_path / f"{n}.png", np.full((16, 8, 3), n, np.uint8)),), loader, None)
         for n in range(6)
     ]
 
-    found = list(stream_tracklets(views * 20, lambda view: view.derived("red", first_channel)))
+    found = list(stream_tracklets(views * 20, lambda view: view.derive("red", first_channel)))
 
     assert [int(red.max()) for red in found] == [int(red.min()) for red in found] == list(range(6)) * 20
 

@@ -42,7 +42,8 @@ def test_splits_are_positions_in_the_sorted_folders(tree: Path) -> None:
     splits = IlidsVid().read(tree).splits
 
     assert splits is not None
-    assert splits.tolist() == [[1, 4, 300], [300, 1, 4]]  # the people at these positions
+    # The people at these positions.
+    assert splits.tolist() == [[1, 4, 300], [300, 1, 4]]
 
 
 def test_tree_without_a_split_file_has_no_splits(tree: Path) -> None:

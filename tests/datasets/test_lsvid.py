@@ -23,22 +23,35 @@ from tests.datasets.checks import (
     check_tracks_follow_the_plan,
     check_verify_finds_a_truncated_frame_only,
 )
-from tests.datasets.trees import found_by_verify, frames_of, laid_out, people_of, planned, put_image, written
+from tests.datasets.trees import (
+    join_findings,
+    list_planned_frames,
+    make_plan,
+    people_of,
+    put_image,
+    write_empty_frames,
+    write_label_files,
+)
 
 SMALL = SyntheticSettings(people=4, frames=2, seed=501, masks=True)
-TRACKS = {  # by list: prefix, person, and how the names of the frames end
+# Per list: prefix, person, and the ends of the frame names.
+TRACKS = {
     "train": [
         ("tracklet_train/0001/0001_0001_1", 1, ["_0999", "_10000", "_1000"])
-    ],  # text order is not time's
+        # Text order is not temporal order.
+    ],
     "val": [("tracklet_val/0002/0002_0001_15_", 2, ["0001"])],
     "test": [
-        ("tracklet_test/0003_0001_1", 3, ["_0001", "_0002"]),  # many people in one folder
-        ("tracklet_test/0003_0001_10", 3, ["_0001"]),  # begins like the one before
+        # Many people in one folder.
+        ("tracklet_test/0003_0001_1", 3, ["_0001", "_0002"]),
+        # Starts like the one before.
+        ("tracklet_test/0003_0001_10", 3, ["_0001"]),
         ("tracklet_test/0003_0002_02", 3, ["_0001"]),
         ("tracklet_test/0004_0001_03", 4, ["_0007"]),
     ],
 }
-QUERIES = [1, 3]  # from 1
+# From 1.
+QUERIES = [1, 3]
 
 
 def frame(tree: Path, name: str) -> None:
@@ -209,7 +222,7 @@ def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], obje
 def test_verify_names_unexpected_files(tree: Path) -> None:
     (tree / "LS-VID/tracklet_train/0001/0009_0001_1_0001.jpg").write_bytes(b"of no list")
 
-    found = found_by_verify(LsVid(), tree)
+    found = join_findings(LsVid(), tree)
     assert found.endswith("files: 1 unexpected file: LS-VID/tracklet_train/0001/0009_0001_1_0001.jpg")
 
 
@@ -221,7 +234,7 @@ def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
 
 
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
-    plan = planned(layout.LAYOUT, SMALL)
+    plan = make_plan(layout.LAYOUT, SMALL)
 
     assert check_tracks_follow_the_plan(LsVid().read(rendered), rendered, plan) == plan.jobs
     check_masks_have_the_size_of_their_images(rendered, plan)
@@ -243,16 +256,16 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(frames=1, seed=3))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(frames=1, seed=3))
     folders: dict[PurePosixPath, list[str]] = {}
-    for path in (PurePosixPath(name).relative_to("LS-VID") for name in frames_of(plan)):
+    for path in (PurePosixPath(name).relative_to("LS-VID") for name in list_planned_frames(plan)):
         folders.setdefault(path.parent, []).append(path.name)
 
     def with_prefix(_: object, folder: PurePosixPath, prefix: str) -> list[str]:
         return [name for name in folders[folder] if name.startswith(prefix)]
 
     monkeypatch.setattr(reader._Names, "with_prefix", with_prefix)
-    contents = LsVid().read(written(plan, tmp_path))
+    contents = LsVid().read(write_label_files(plan, tmp_path))
     (finding,) = count_differences(LsVid(), contents)
 
     assert "frames: " in finding.what
@@ -262,8 +275,8 @@ def test_full_tree_has_the_official_counts(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 31])
 def test_small_tree_has_every_part_of_the_protocol(people: int, tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=people))
-    contents = LsVid().read(laid_out(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=people))
+    contents = LsVid().read(write_empty_frames(plan, tmp_path))
     pids = {name: people_of(contents, name) for name in contents.parts}
 
     assert len(pids["train"]) + len(pids["gallery"]) == people
@@ -275,13 +288,13 @@ def test_small_tree_has_every_part_of_the_protocol(people: int, tmp_path: Path) 
 
 @pytest.mark.usefixtures("cheap_people")
 def test_random_streams_are_unique() -> None:
-    check_random_streams_are_unique(planned(layout.LAYOUT, SyntheticSettings(people=20, frames=1)))
+    check_random_streams_are_unique(make_plan(layout.LAYOUT, SyntheticSettings(people=20, frames=1)))
 
 
 @pytest.mark.parametrize("people", [3, 9_001])
 def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
-        planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
+        make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
 
 def test_label_files_are_an_error(tmp_path: Path) -> None:

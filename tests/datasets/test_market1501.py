@@ -27,13 +27,13 @@ from tests.datasets.checks import (
 )
 from tests.datasets.trees import (
     LABELS,
-    as_contents,
-    found_by_verify,
-    frames_of,
+    contents_of_plan,
+    join_findings,
     labels,
+    list_planned_frames,
+    make_plan,
     needs,
     people_of,
-    planned,
     put_image,
 )
 
@@ -75,8 +75,8 @@ def test_labels_are_those_of_the_file_names(tree: Path) -> None:
 
 
 def test_archive_files_may_be_directly_in_the_dataset_folder(tree: Path) -> None:
-    for place in (tree / ROOT).iterdir():
-        place.rename(tree / place.name)
+    for path in (tree / ROOT).iterdir():
+        path.rename(tree / path.name)
     (tree / ROOT).rmdir()
 
     contents = Market1501().read(tree)
@@ -149,7 +149,8 @@ def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
 
     check_images_follow_the_plan(Market1501(), rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
-    assert {job.size for job in plan.jobs} == {None}  # as they are rendered, 64 x 128
+    # The size of rendered images, 64 x 128.
+    assert {job.size for job in plan.jobs} == {None}
 
 
 def test_verify_names_unexpected_and_truncated_images(copied: Path) -> None:
@@ -159,13 +160,13 @@ def test_verify_names_unexpected_and_truncated_images(copied: Path) -> None:
 def test_verify_names_the_part_with_a_missing_image(tree: Path) -> None:
     (tree / ROOT / "query/0001_c1s1_001051_00.jpg").unlink()
 
-    found = found_by_verify(Market1501(), tree)
+    found = join_findings(Market1501(), tree)
     assert "query: tracklets: 1 found, 3,368 published;" in found
 
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts() -> None:
-    contents = as_contents(planned(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
+    contents = contents_of_plan(make_plan(layout.LAYOUT, SyntheticSettings(seed=3)), ROOT, FOLDERS, IMAGE)
 
     check_counts_are_official_except_per_camera(Market1501(), contents)
     rows = contents.table.rows
@@ -176,28 +177,32 @@ def test_full_tree_has_the_official_counts() -> None:
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 13, 100])
 def test_small_tree_has_every_part_of_the_protocol(people: int) -> None:
-    contents = as_contents(
+    contents = contents_of_plan(
         layout.plan_tree(SyntheticSettings(people=people, seed=people)), ROOT, FOLDERS, IMAGE
     )
     train, query = people_of(contents, "train"), people_of(contents, "query")
     drawn = Counter(labels(contents, "query_boxes"))
-    asked = labels(contents, "query")
+    queried = labels(contents, "query")
 
     assert train | query == set(range(1, people + 1))
     assert min(len(train), len(query)) >= 2
     assert not train & query
-    assert len(set(asked)) == len(asked)
+    assert len(set(queried)) == len(queried)
     check_every_query_has_a_match(contents)
     assert people_of(contents, "gallery") >= {-1, 0}
-    assert min(drawn[sighting] for sighting in [*asked, *labels(contents, "train")]) >= 2
-    assert set(drawn) == {*asked, *labels(contents, "train")}
+    assert min(drawn[sighting] for sighting in [*queried, *labels(contents, "train")]) >= 2
+    assert set(drawn) == {*queried, *labels(contents, "train")}
 
 
 @pytest.mark.usefixtures("cheap_people")
 def test_every_query_is_a_hand_drawn_box() -> None:
     plan = layout.plan_tree(SyntheticSettings(people=20))
     stems = {
-        folder: {frame.split("/")[-1].split(".")[0] for frame in frames_of(plan) if f"/{folder}/" in frame}
+        folder: {
+            frame.split("/")[-1].split(".")[0]
+            for frame in list_planned_frames(plan)
+            if f"/{folder}/" in frame
+        }
         for folder in ("query", "gt_bbox")
     }
 
@@ -230,8 +235,8 @@ def test_too_few_people_are_an_error(tmp_path: Path) -> None:
 @needs("market1501/names.npz")
 @pytest.mark.usefixtures("cheap_people")
 def test_tree_with_official_labels_has_their_rows() -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS))
-    contents = as_contents(plan, ROOT, FOLDERS, IMAGE)
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS))
+    contents = contents_of_plan(plan, ROOT, FOLDERS, IMAGE)
 
     assert not list(count_differences(Market1501(), contents))
     official = {
@@ -243,7 +248,7 @@ def test_tree_with_official_labels_has_their_rows() -> None:
         pids = loadmat(LABELS / f"market1501/{pid_file}.mat")[pid_name].ravel()
         cameras = loadmat(LABELS / f"market1501/{camera_file}.mat")[camera_name].ravel()
         assert labels(contents, part) == list(zip(pids.tolist(), cameras.tolist(), strict=True))
-    assert sum(".jpg.jpg" in file for file in frames_of(plan)) == 24
+    assert sum(".jpg.jpg" in file for file in list_planned_frames(plan)) == 24
 
 
 def damage(file: Path) -> None:

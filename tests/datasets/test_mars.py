@@ -27,7 +27,7 @@ from tests.datasets.checks import (
     check_tracks_follow_the_plan,
     check_verify_finds_a_truncated_frame_only,
 )
-from tests.datasets.trees import LABELS, needs, people_of, planned, put_image, written
+from tests.datasets.trees import LABELS, make_plan, needs, people_of, put_image, write_label_files
 
 SMALL = SyntheticSettings(people=4, frames=2, seed=501, masks=True)
 TRAIN = [(1, 1, ("T0001F001", "T0001F002")), (3, 2, ("T0001F001",))]
@@ -35,10 +35,12 @@ TEST = [
     (-1, 2, ("T0001F001",)),
     (0, 6, ("T0001F001", "T0001F002")),
     (2, 1, ("T0001F001",)),
-    (2, 1, ("T0002F998", "T0002F1000", "T0002F999")),  # text order is not the order in time
+    # Text order is not temporal order.
+    (2, 1, ("T0002F998", "T0002F1000", "T0002F999")),
     (2, 4, ("T0003F001", "T0003F002")),
 ]
-QUERIES = [4, 5]  # from 1, the last row of each camera
+# From 1, the last row of each camera.
+QUERIES = [4, 5]
 
 
 def begins(pid: int, camera: int) -> str:
@@ -126,11 +128,11 @@ def put_index(**arrays: object) -> Callable[[Path], None]:
 
 
 def remove(name: str) -> Callable[[Path], None]:
-    def go(tree: Path) -> None:
-        place = tree / name
-        place.rename(tree / "elsewhere") if place.is_dir() else place.unlink()
+    def change(tree: Path) -> None:
+        path = tree / name
+        path.rename(tree / "moved") if path.is_dir() else path.unlink()
 
-    return go
+    return change
 
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -197,7 +199,7 @@ def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
 
 
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
-    contents, plan = Mars().read(rendered), planned(layout.LAYOUT, SMALL)
+    contents, plan = Mars().read(rendered), make_plan(layout.LAYOUT, SMALL)
 
     assert check_tracks_follow_the_plan(contents, rendered, plan) == plan.jobs
     check_masks_have_the_size_of_their_images(rendered, plan)
@@ -211,8 +213,8 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 @pytest.mark.parametrize("people", [4, 5, 7, 30])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=seed))
-    contents = Mars().read(written(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=seed))
+    contents = Mars().read(write_label_files(plan, tmp_path))
     found = counts(contents)
 
     assert (found["train"].people or 0) + (found["gallery"].people or 0) == people
@@ -226,7 +228,7 @@ def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_p
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     contents = Mars().read(
-        written(planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3)), tmp_path)
+        write_label_files(make_plan(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3)), tmp_path)
     )
     train, gallery, query = (contents.part(name) for name in ("train", "gallery", "query"))
     table = contents.table
@@ -238,12 +240,13 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     assert (table.pids[gallery][table.pids[gallery] > 0] % 2 == 0).all()
     pids, camids = table.pids[gallery], table.camids[gallery]
     np.testing.assert_array_equal(find_query_rows(pids, camids), query - gallery[0])
-    assert (np.diff(pids * 10 + camids) >= 0).all()  # sorted by person, then by camera
+    # Sorted by person, then by camera.
+    assert (np.diff(pids * 10 + camids) >= 0).all()
 
 
 def test_people_keep_their_appearance_and_distractors_are_unique() -> None:
     walkers: dict[str, list[TrackJob]] = {}
-    for job in planned(layout.LAYOUT, SMALL).jobs:
+    for job in make_plan(layout.LAYOUT, SMALL).jobs:
         walkers.setdefault(job.frames[0].split("/")[1], []).append(job)
     people = {pid: {job.person for job in jobs} for pid, jobs in walkers.items()}
     distractors, junk = people.pop("0000"), people.pop("00-1")
@@ -257,11 +260,11 @@ def test_people_keep_their_appearance_and_distractors_are_unique() -> None:
 
 
 def test_random_streams_are_unique() -> None:
-    check_random_streams_are_unique(planned(layout.LAYOUT, SMALL))
+    check_random_streams_are_unique(make_plan(layout.LAYOUT, SMALL))
 
 
 def test_natural_lengths_are_in_the_range_of_real_tracks() -> None:
-    lengths = [len(job.frames) for job in planned(layout.LAYOUT, SyntheticSettings(people=60, seed=2)).jobs]
+    lengths = [len(job.frames) for job in make_plan(layout.LAYOUT, SyntheticSettings(people=60, seed=2)).jobs]
 
     assert min(lengths) >= 2
     assert max(lengths) <= 920
@@ -271,24 +274,24 @@ def test_natural_lengths_are_in_the_range_of_real_tracks() -> None:
 @pytest.mark.parametrize("people", [2, 3, 3_001])
 def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
-        planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
+        make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
 
 @needs("mars")
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("frames", [None, 2], ids=["real lengths", "two frames"])
 def test_tree_with_official_labels_has_their_rows(frames: int | None, tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=frames))
-    contents = Mars().read(written(plan, tmp_path))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=frames))
+    contents = Mars().read(write_label_files(plan, tmp_path))
 
     for name, variable in (("train", "track_train_info"), ("test", "track_test_info")):
-        ours, real = (
+        rendered, real = (
             loadmat(folder / f"tracks_{name}_info.mat")[variable]
             for folder in (tmp_path / "info", LABELS / "mars")
         )
-        np.testing.assert_array_equal(ours[:, 2:], real[:, 2:])
+        np.testing.assert_array_equal(rendered[:, 2:], real[:, 2:])
         if frames is None:
-            np.testing.assert_array_equal(ours, real)
+            np.testing.assert_array_equal(rendered, real)
     real = loadmat(LABELS / "mars/query_IDX.mat")["query_IDX"]
     np.testing.assert_array_equal(loadmat(tmp_path / "info/query_IDX.mat")["query_IDX"], real)
     np.testing.assert_array_equal(contents.part("query"), real[0].astype(np.int64) - 1 + 8_298)
@@ -326,7 +329,8 @@ def test_scaled_numbers_have_the_given_sum_and_keep_proportions(total: int) -> N
 
 
 def test_drawn_sightings_keep_both_sums() -> None:
-    by_cameras, of_camera = [3, 20, 10, 5], [30, 25, 20, 15, 3]  # 93 sightings of 38 people
+    # 93 sightings of 38 people.
+    by_cameras, of_camera = [3, 20, 10, 5], [30, 25, 20, 15, 3]
     seen = draw_visibility(np.random.default_rng(0), by_cameras, of_camera)
     tracks = draw_track_counts(np.random.default_rng(0), seen, [100, 80, 70, 15, 1])
 

@@ -24,7 +24,7 @@ from tests.datasets.checks import (
     check_tracks_follow_the_plan,
     check_verify_finds_a_truncated_frame_only,
 )
-from tests.datasets.trees import LABELS, laid_out, needs, planned, put_image
+from tests.datasets.trees import LABELS, make_plan, needs, put_image, write_empty_frames
 
 LEFT_OUT = {
     6,
@@ -123,11 +123,11 @@ def remove(name: str) -> Callable[[Path], None]:
 
 
 def empty(name: str) -> Callable[[Path], None]:
-    def go(tree: Path) -> None:
+    def change(tree: Path) -> None:
         remove(name)(tree)
         (tree / "prid_2011/multi_shot" / name).mkdir()
 
-    return go
+    return change
 
 
 def put_splits(text: str) -> Callable[[Path], object]:
@@ -160,7 +160,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "uneven": (edit_trial(test=[P5]), r"trial 2: .* same size, got 1 test and 2 train"),
     "empty halves": (edit_trial(test=[], train=[]), r"trial 2: .* got 0 test and 0 train"),
     "overlap": (edit_trial(test=[P1, P2]), r"trial 2: a person is listed twice"),
-    "stranger": (edit_trial(test=[P5, "person_0250"]), r"trial 2: person_0250 is not one of the 4 people"),
+    "unknown person": (
+        edit_trial(test=[P5, "person_0250"]),
+        r"trial 2: person_0250 is not one of the 4 people",
+    ),
     "other people": (edit_trial(test=[P5], train=[P1]), r"its 2 trials must split the same people"),
 }
 
@@ -190,7 +193,7 @@ def test_real_tree_of_another_size_is_an_error(tree: Path) -> None:
 
 
 def test_rendered_tree_is_read_as_planned(rendered: Path) -> None:
-    contents, plan = Prid2011().read(rendered), planned(layout.LAYOUT, SMALL)
+    contents, plan = Prid2011().read(rendered), make_plan(layout.LAYOUT, SMALL)
 
     check_tracks_follow_the_plan(contents, rendered, plan)
     check_masks_have_the_size_of_their_images(rendered, plan)
@@ -212,7 +215,7 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts() -> None:
-    plan = planned(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3))
+    plan = make_plan(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3))
     lengths = lengths_of(plan)
 
     assert sum(name.startswith("cam_a") for name in lengths) == 385
@@ -225,7 +228,9 @@ def test_full_tree_has_the_official_counts() -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 def test_reader_accepts_the_counts_of_a_full_tree(tmp_path: Path) -> None:
-    contents = Prid2011().read(laid_out(planned(layout.LAYOUT, SyntheticSettings(frames=1)), tmp_path))
+    contents = Prid2011().read(
+        write_empty_frames(make_plan(layout.LAYOUT, SyntheticSettings(frames=1)), tmp_path)
+    )
 
     assert list(count_differences(Prid2011(), contents)) == []
 
@@ -235,7 +240,7 @@ def test_reader_accepts_the_counts_of_a_full_tree(tmp_path: Path) -> None:
     "labels", [None, pytest.param(LABELS, marks=needs("prid2011"))], ids=["drawn", "official"]
 )
 def test_people_of_the_splits_have_27_frames_in_both_cameras(labels: Path | None) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(seed=4, labels=labels))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(seed=4, labels=labels))
     lengths = lengths_of(plan)
     people = [f"person_{number:04d}" for number in range(1, 201)]
 
@@ -248,7 +253,7 @@ def test_people_of_the_splits_have_27_frames_in_both_cameras(labels: Path | None
 
 @pytest.mark.usefixtures("cheap_people")
 def test_natural_lengths_follow_the_settings_below_27() -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(people=20, min_frames=4, max_frames=12, mean_frames=7))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(people=20, min_frames=4, max_frames=12, mean_frames=7))
 
     assert min(lengths_of(plan).values()) >= 4
     assert max(lengths_of(plan).values()) <= 12
@@ -259,7 +264,7 @@ def test_natural_lengths_follow_the_settings_below_27() -> None:
 def test_drawn_splits_are_ten_even_splits_of_shared_people(people: int, tmp_path: Path) -> None:
     file = tmp_path / "splits.json"
     file.write_bytes(
-        planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1)).files["splits_prid2011.json"]
+        make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1)).files["splits_prid2011.json"]
     )
     splits = read_splits(file, range(1, people + 1))
 
@@ -273,13 +278,13 @@ def test_drawn_splits_are_ten_even_splits_of_shared_people(people: int, tmp_path
 @pytest.mark.parametrize("people", [3, 201])
 def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
     with pytest.raises(ConfigError, match="people must be"):
-        planned(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
+        make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1))
 
 
 @pytest.mark.usefixtures("cheap_people")
 @needs("prid2011")
 def test_tree_with_official_labels_has_their_splits(tmp_path: Path) -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=1))
+    plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=1))
     file = tmp_path / "splits.json"
     file.write_bytes(plan.files["splits_prid2011.json"])
     splits = read_splits(file, range(1, 201))

@@ -135,14 +135,14 @@ def test_differences_are_named(tree: Path, damage: Callable[[Path], None], expec
 
 
 def test_deep_verification_finds_damaged_frames(tree: Path) -> None:
-    whole = verify(Listed(), tree, deep=True).contents_digest
+    before = verify(Listed(), tree, deep=True).contents_digest
     damage_a_frame(tree)
 
     assert verify(Listed(), tree).holds
     found = verify(Listed(), tree, deep=True)
     (line,) = words(found)
     assert "1_1.png" in line
-    assert found.contents_digest != whole
+    assert found.contents_digest != before
 
 
 def test_unreadable_tree_is_one_finding(tree: Path) -> None:

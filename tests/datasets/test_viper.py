@@ -22,7 +22,7 @@ from tests.datasets.checks import (
     check_verify_names_additional_and_truncated_images,
     parametrize_faults,
 )
-from tests.datasets.trees import LABELS, needs, planned, put_image
+from tests.datasets.trees import LABELS, make_plan, needs, put_image
 
 SMALL = SyntheticSettings(people=6, seed=2, masks=True)
 
@@ -128,7 +128,7 @@ def test_angles_differ_between_cameras(rendered: Path) -> None:
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts_and_numbers_with_gaps() -> None:
-    plan = planned(layout.LAYOUT, SyntheticSettings())
+    plan = make_plan(layout.LAYOUT, SyntheticSettings())
     names = [job.frames[0].split("/")[-2:] for job in plan.jobs]
     numbers = {
         camera: sorted(int(name[:3]) for at, name in names if at == camera) for camera in ("cam_a", "cam_b")

@@ -36,38 +36,38 @@ def put_image(path: Path, height: int = 8, width: int = 4) -> None:
 @contextmanager
 def truncate(file: Path) -> Iterator[None]:
     """Truncate a file to its first half for the time of the block."""
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])
     try:
         yield
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(data)
 
 
-def planned(layout: Layout, settings: SyntheticSettings) -> TreePlan:
+def make_plan(layout: Layout, settings: SyntheticSettings) -> TreePlan:
     return layout.plan(layout.resolve(settings))
 
 
-def frames_of(plan: TreePlan) -> list[str]:
+def list_planned_frames(plan: TreePlan) -> list[str]:
     return [frame for job in plan.jobs for frame in job.frames]
 
 
-def written(plan: TreePlan, folder: Path) -> Path:
+def write_label_files(plan: TreePlan, folder: Path) -> Path:
     """Write the label files of a plan and its topmost folders; some readers need nothing else."""
     for name, data in plan.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    for name in {frame.partition("/")[0] for frame in frames_of(plan)}:
+    for name in {frame.partition("/")[0] for frame in list_planned_frames(plan)}:
         (folder / name).mkdir(exist_ok=True)
     return folder
 
 
-def laid_out(plan: TreePlan, folder: Path) -> Path:
+def write_empty_frames(plan: TreePlan, folder: Path) -> Path:
     """Write a plan with empty files instead of pictures."""
-    written(plan, folder)
-    frames = frames_of(plan)
-    for place in {frame.rpartition("/")[0] for frame in frames}:
-        (folder / place).mkdir(parents=True, exist_ok=True)
+    write_label_files(plan, folder)
+    frames = list_planned_frames(plan)
+    for parent in {frame.rpartition("/")[0] for frame in frames}:
+        (folder / parent).mkdir(parents=True, exist_ok=True)
     for frame in frames:
         (folder / frame).touch()
     if plan.finish is not None:
@@ -75,32 +75,32 @@ def laid_out(plan: TreePlan, folder: Path) -> Path:
     return folder
 
 
-def as_contents(
+def contents_of_plan(
     plan: TreePlan, root: str, folders: Mapping[str, str], image: re.Pattern[str]
 ) -> DatasetContents:
-    """Read a plan of single images as if it had been rendered.
+    """Return the contents of the tree that a plan of single images describes.
 
     Args:
-        plan: of which every image must lie in one of the parts, and none twice.
-        root: of the unpacked archive.
-        folders: of each part, below it.
-        image: what names look like, with groups `person` and `camera`.
+        plan: every image must be in exactly one of the parts.
+        root: folder of the unpacked archive.
+        folders: of the parts, relative to `root`.
+        image: pattern of the file names, with groups `person` and `camera`.
     """
-    found = defaultdict(list)
-    for frame in frames_of(plan):
-        place, _, name = frame.rpartition("/")
-        found[place].append(name)
-    places = {part: f"{root}/{folder}" for part, folder in folders.items()}
-    assert set(found) == set(places.values())
+    names_of_folder = defaultdict(list)
+    for frame in list_planned_frames(plan):
+        parent, _, name = frame.rpartition("/")
+        names_of_folder[parent].append(name)
+    paths = {part: f"{root}/{folder}" for part, folder in folders.items()}
+    assert set(names_of_folder) == set(paths.values())
     rows: list[tuple[int, int, str, tuple[str, ...]]] = []
     parts = {}
-    for part, place in places.items():
-        assert len(set(found[place])) == len(found[place])
+    for part, path in paths.items():
+        assert len(set(names_of_folder[path])) == len(names_of_folder[path])
         first = len(rows)
-        for name in sorted(found[place]):
+        for name in sorted(names_of_folder[path]):
             match = image.fullmatch(name)
             assert match is not None
-            rows.append((int(match["person"]), int(match["camera"]), place, (name,)))
+            rows.append((int(match["person"]), int(match["camera"]), path, (name,)))
         parts[part] = np.arange(first, len(rows))
     return DatasetContents(TrackletTable.of(Path(), rows), parts=parts)
 
@@ -120,7 +120,7 @@ def people_of(contents: DatasetContents, part: str) -> set[int]:
     return set(contents.table.pids[contents.part(part)].tolist())
 
 
-def found_by_verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> str:
+def join_findings(dataset: Dataset, folder: Path, *, deep: bool = False) -> str:
     """Return all findings of `verify` as one text."""
     return "; ".join(
         f"{finding.where}: {finding.what}" for finding in verify(dataset, folder, deep=deep).findings

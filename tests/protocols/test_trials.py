@@ -11,7 +11,7 @@ from reidbench.errors import DatasetError, ProtocolError
 from reidbench.protocols.schema import SplitTable
 from reidbench.protocols.trials import draw_trials, tested_sides
 
-from .worlds import MARKER, labels, parted, protocol, two_cameras
+from .worlds import MARKER, labels, make_parted, protocol, two_cameras
 
 tested_sides.__test__ = False  # type: ignore[attr-defined]  # not a test function
 
@@ -61,9 +61,11 @@ def test_split_table_replaces_a_missing_split_file() -> None:
     people = np.array(two_cameras(300).people)
 
     shipped = two_cameras(300, splits=people[np.array(table.rows) - 1])
-    for ours, theirs in zip(draw_trials(rule, two_cameras(300)), draw_trials(rule, shipped), strict=True):
-        assert np.array_equal(ours.train, theirs.train)
-        assert np.array_equal(ours.sides[0].query, theirs.sides[0].query)
+    for table_trial, file_trial in zip(
+        draw_trials(rule, two_cameras(300)), draw_trials(rule, shipped), strict=True
+    ):
+        assert np.array_equal(table_trial.train, file_trial.train)
+        assert np.array_equal(table_trial.sides[0].query, file_trial.sides[0].query)
 
 
 def test_prid2011_table_splits_178_of_200_people_ten_times() -> None:
@@ -133,7 +135,7 @@ MARS = {
 
 
 def test_mars_gallery_has_the_queries_and_no_junk() -> None:
-    contents = parted(**MARS, queries_in_gallery=True)
+    contents = make_parted(**MARS, queries_in_gallery=True)
     (trial,) = draw_trials(protocol("mars"), contents)
 
     (side,) = trial.sides
@@ -144,14 +146,14 @@ def test_mars_gallery_has_the_queries_and_no_junk() -> None:
 
 @pytest.mark.parametrize("rule", [protocol("mars-9330"), protocol("mars", query_tracklets="removed")])
 def test_mars_9330_gallery_has_no_queries(rule: object) -> None:
-    contents = parted(**MARS, queries_in_gallery=True)
+    contents = make_parted(**MARS, queries_in_gallery=True)
     (trial,) = draw_trials(rule, contents)  # type: ignore[arg-type]
 
     assert labels(contents, trial.sides[0].gallery) == [(0, 3), (2, 3), (4, 1)]
 
 
 def test_multi_query_pools_boxes_of_queried_people_only() -> None:
-    contents = parted([(9, 1)], [(2, 1)], [(2, 2)], boxes=[(2, 1), (2, 1), (9, 1)])
+    contents = make_parted([(9, 1)], [(2, 1)], [(2, 2)], boxes=[(2, 1), (2, 1), (9, 1)])
     (trial,) = draw_trials(protocol("market1501-multiquery"), contents)
 
     assert trial.sides[0].boxes is not None
@@ -159,21 +161,21 @@ def test_multi_query_pools_boxes_of_queried_people_only() -> None:
 
 
 def test_missing_part_is_named() -> None:
-    contents = replace(parted([(1, 1)], [(2, 1)], [(2, 2)]), parts={"train": np.arange(1)})
+    contents = replace(make_parted([(1, 1)], [(2, 1)], [(2, 2)]), parts={"train": np.arange(1)})
 
     with pytest.raises(DatasetError, match=r"nowhere has no part 'query'; it has train"):
         draw_trials(protocol("market1501"), contents)
 
 
 def test_empty_gallery_is_an_error() -> None:
-    contents = parted([(1, 1)], [(2, 1)], [(-1, 2)])
+    contents = make_parted([(1, 1)], [(2, 1)], [(-1, 2)])
 
     with pytest.raises(ProtocolError, match="protocol 'market1501' has no gallery tracklets in nowhere"):
         draw_trials(protocol("market1501"), contents)
 
 
 def test_transfer_has_the_same_training_rows_in_all_trials() -> None:
-    mars, ilids = parted(**MARS), two_cameras(300)
+    mars, ilids = make_parted(**MARS), two_cameras(300)
     trials = draw_trials(protocol("mars-to-ilids"), ilids, mars)
     plain = draw_trials(protocol("ilids"), ilids)
 
@@ -187,9 +189,9 @@ def test_training_data_comes_from_another_dataset_only() -> None:
     assert (general.train.dataset, general.train.part) == ("market1501", "train")
     assert "trained on market1501" in general.title
     assert protocol("viper").with_training_data(protocol("cuhk03-classic")).train.part == "detected"
-    whole = protocol("prid2011").with_training_data(protocol("ilids"))
+    transfer = protocol("prid2011").with_training_data(protocol("ilids"))
     prid = DatasetContents(two_cameras(200).table, people=tuple(range(1, 201)), marker=MARKER)
-    assert len(draw_trials(whole, prid, two_cameras(300))[0].train) == 600
+    assert len(draw_trials(transfer, prid, two_cameras(300))[0].train) == 600
 
     with pytest.raises(
         ProtocolError, match="'mars' cannot be trained on 'mars-9330': both use the dataset 'mars'"

@@ -1,4 +1,4 @@
-"""Small datasets without files, to draw trials from."""
+"""Small datasets without files, for drawing trials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def protocol(name: str, **conventions: str) -> Protocol:
 
 
 def two_cameras(people: int, *, splits: Any = None, synthetic: bool = False) -> DatasetContents:
-    """One tracklet of each person in each of two cameras; folder numbers are no positions."""
+    """Return one tracklet per person and camera, of two cameras; person ids are not positions."""
     numbers = [3 * position + 1 for position in range(people)]
     rows = [(pid, camera, f"cam{camera}", ()) for camera in (1, 2) for pid in numbers]
     return DatasetContents(
@@ -30,7 +30,7 @@ def two_cameras(people: int, *, splits: Any = None, synthetic: bool = False) -> 
     )
 
 
-def parted(
+def make_parted(
     train: list[tuple[int, int]],
     query: list[tuple[int, int]],
     gallery: list[tuple[int, int]],
@@ -38,7 +38,7 @@ def parted(
     queries_in_gallery: bool = False,
     boxes: list[tuple[int, int]] | None = None,
 ) -> DatasetContents:
-    """A dataset with parts, from (pid, camid) lists; queries may be the first rows of the gallery."""
+    """Return a dataset with parts from (pid, camid) lists; queries may be the first rows of the gallery."""
     lists = {"train": train, "query": query, "gallery": gallery, "query_boxes": boxes or []}
     labels, parts = [], {}
     for name, pairs in lists.items():

@@ -12,7 +12,7 @@ import numpy as np
 
 from reidbench.datasets.extract_cuhk03 import KINDS, RELEASE, images_folder, read_test_sets
 from reidbench.datasets.matlab import load_mat
-from reidbench.datasets.reader import Counts, Dataset, matching_files
+from reidbench.datasets.reader import Counts, Dataset, match_files
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -150,7 +150,7 @@ def read_config(path: Path) -> Config | None:
 
 
 def _image_names(folder: Path) -> tuple[str, ...]:
-    return tuple(match.string for match in matching_files(folder, IMAGE))
+    return tuple(match.string for match in match_files(folder, IMAGE))
 
 
 def _person(name: str) -> tuple[int, int]:
@@ -205,7 +205,7 @@ def _read_sorted(folder: Path) -> DatasetContents:
         start = len(rows)
         for part, name in SORTED_FOLDERS.items():
             first, path = len(rows), f"{SORTED}/{kind}/{name}"
-            for match in matching_files(folder / path, SORTED_IMAGE):
+            for match in match_files(folder / path, SORTED_IMAGE):
                 rows.append((int(match["person"]), int(match["camera"]), path, (match.string,)))
             parts[f"{kind}-{part}"] = np.arange(first, len(rows))
         parts[kind] = np.arange(start, len(rows))

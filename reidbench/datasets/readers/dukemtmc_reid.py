@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
+from reidbench.datasets.reader import Counts, Dataset, find_archive_folder, match_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 
 ARCHIVE = "DukeMTMC-reID"
@@ -39,17 +39,17 @@ class DukeMtmcReid(Dataset):
         Raises:
             DatasetError: a folder or all its images are missing.
         """
-        root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
+        root = find_archive_folder(folder, ARCHIVE, FOLDERS["query"])
         rows: list[tuple[int, int, str, tuple[str, ...]]] = []
         parts = {}
         for part, name in FOLDERS.items():
             first, path = len(rows), (root / name).relative_to(folder).as_posix()
-            for match in matching_files(root / name, IMAGE):
+            for match in match_files(root / name, IMAGE):
                 rows.append((int(match["person"]), int(match["camera"]), path, (match.string,)))
             parts[part] = np.arange(first, len(rows))
         return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of images."""
-        root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
+        root = find_archive_folder(folder, ARCHIVE, FOLDERS["query"])
         return [root / name for name in FOLDERS.values()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, matching_files, subfolders
+from reidbench.datasets.reader import Counts, Dataset, list_subfolders, match_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -78,8 +78,8 @@ class DukeMtmcVideoReid(Dataset):
 
 def _tracks(folder: Path, part: str) -> list[Path]:
     """Return the track folders of a part, sorted by person and track."""
-    people = [path for path in subfolders(folder / ROOT / part) if PERSON.fullmatch(path.name)]
-    tracks = [path for person in people for path in subfolders(person) if TRACK.fullmatch(path.name)]
+    people = [path for path in list_subfolders(folder / ROOT / part) if PERSON.fullmatch(path.name)]
+    tracks = [path for person in people for path in list_subfolders(person) if TRACK.fullmatch(path.name)]
     if not tracks:
         raise DatasetError(
             f"{folder / ROOT / part} has no track folders like 0001/0001; unpack the dataset's archive again"
@@ -89,7 +89,7 @@ def _tracks(folder: Path, part: str) -> list[Path]:
 
 def _row(folder: Path, track: Path) -> _Row:
     person = track.parent.name
-    matches = sorted(matching_files(track, FRAME), key=lambda match: int(match["frame"]))
+    matches = sorted(match_files(track, FRAME), key=lambda match: int(match["frame"]))
     camera = matches[0]["camera"]
     for match in matches:
         if match["pid"] != person or match["camera"] != camera or not 1 <= int(camera) <= CAMERAS:

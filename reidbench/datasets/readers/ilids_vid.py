@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.datasets.matlab import load_mat
-from reidbench.datasets.reader import Counts, Dataset, frames_in, subfolders
+from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -39,7 +39,7 @@ class IlidsVid(Dataset):
         self._check_same_people(folder, cameras)
         people = tuple(sorted(cameras[1], key=lambda pid: cameras[1][pid].name))
         rows = [
-            (pid, camera, tracklets[pid].relative_to(folder).as_posix(), frames_in(tracklets[pid], FRAME))
+            (pid, camera, tracklets[pid].relative_to(folder).as_posix(), list_frames(tracklets[pid], FRAME))
             for camera, tracklets in cameras.items()
             for pid in people
         ]
@@ -56,7 +56,7 @@ class IlidsVid(Dataset):
         return [folder / SEQUENCES]
 
     def _people(self, folder: Path, camera: int) -> dict[int, Path]:
-        paths = subfolders(folder / SEQUENCES / f"cam{camera}")
+        paths = list_subfolders(folder / SEQUENCES / f"cam{camera}")
         return {int(match[1]): path for path in paths if (match := PERSON.fullmatch(path.name))}
 
     def _check_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
+from reidbench.datasets.reader import Counts, Dataset, find_archive_folder, match_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -53,7 +53,7 @@ class Market1501(Dataset):
             DatasetError: a folder or all its images are missing, or a training image or a query is junk or a
                 distractor.
         """
-        root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
+        root = find_archive_folder(folder, ARCHIVE, FOLDERS["query"])
         rows: list[tuple[int, int, str, tuple[str, ...]]] = []
         parts = {}
         for part, name in FOLDERS.items():
@@ -66,7 +66,7 @@ class Market1501(Dataset):
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of images that exist."""
-        root = archive_folder(folder, ARCHIVE, FOLDERS["query"])
+        root = find_archive_folder(folder, ARCHIVE, FOLDERS["query"])
         return [root / name for name in FOLDERS.values() if (root / name).is_dir()]
 
 
@@ -74,7 +74,7 @@ def _rows(root: Path, folder: Path, *, is_gallery: bool) -> list[tuple[int, int,
     """Return the rows of one folder; only the gallery may have distractors and junk."""
     path = folder.relative_to(root).as_posix()
     rows: list[tuple[int, int, str, tuple[str, ...]]] = []
-    for match in matching_files(folder, IMAGE):
+    for match in match_files(folder, IMAGE):
         pid = int(match["person"])
         if pid <= 0 and not is_gallery:
             raise DatasetError(

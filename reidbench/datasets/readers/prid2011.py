@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, frames_in, subfolders
+from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -47,7 +47,7 @@ class Prid2011(Dataset):
         cameras = [_people(folder / SEQUENCES / camera) for camera in CAMERAS]
         shared = _shared(folder, cameras)
         rows = [
-            (_pid(number, camid), camid, path.relative_to(folder).as_posix(), frames_in(path, FRAME))
+            (_pid(number, camid), camid, path.relative_to(folder).as_posix(), list_frames(path, FRAME))
             for camid, tracklets in enumerate(cameras, start=1)
             for number, path in tracklets.items()
         ]
@@ -117,7 +117,9 @@ def _number(name: str) -> int:
 
 
 def _people(camera: Path) -> dict[int, Path]:
-    people = {int(match[1]): path for path in subfolders(camera) if (match := PERSON.fullmatch(path.name))}
+    people = {
+        int(match[1]): path for path in list_subfolders(camera) if (match := PERSON.fullmatch(path.name))
+    }
     if not people:
         raise DatasetError(f"{camera} has no person folders; unpack the dataset's archive again")
     return dict(sorted(people.items()))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reidbench.datasets.reader import Counts, Dataset, archive_folder, matching_files
+from reidbench.datasets.reader import Counts, Dataset, find_archive_folder, match_files
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -33,7 +33,7 @@ class Viper(Dataset):
         Raises:
             DatasetError: a camera, or a person in a camera, is missing, or a person has two images in a camera.
         """
-        root = archive_folder(folder, ARCHIVE, CAMERAS[0])
+        root = find_archive_folder(folder, ARCHIVE, CAMERAS[0])
         names = [_images(root / camera) for camera in CAMERAS]
         for one, other in ((0, 1), (1, 0)):
             if unpaired := sorted(set(names[one]) - set(names[other])):
@@ -51,14 +51,14 @@ class Viper(Dataset):
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of both cameras."""
-        root = archive_folder(folder, ARCHIVE, CAMERAS[0])
+        root = find_archive_folder(folder, ARCHIVE, CAMERAS[0])
         return [root / camera for camera in CAMERAS]
 
 
 def _images(folder: Path) -> dict[int, str]:
     """Return the image of each person in one camera."""
     images: dict[int, str] = {}
-    for match in matching_files(folder, IMAGE):
+    for match in match_files(folder, IMAGE):
         pid = int(match["person"]) + 1
         if pid in images:
             raise DatasetError(

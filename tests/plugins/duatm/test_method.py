@@ -13,7 +13,14 @@ from reidbench_plugins.duatm.method import DuAtm
 from reidbench_plugins.duatm.network import DuAtmNetwork
 from reidbench_plugins.duatm.training import DuAtmTraining
 
-from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
+from reidbench.datasets import (
+    FrameLoader,
+    FrameWindow,
+    TrackletView,
+    TrainingSet,
+    make_training_set,
+    make_views,
+)
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.errors import ConfigError
 from reidbench.plugin import FitJob, Runtime
@@ -42,13 +49,13 @@ def data(small_root: Path) -> dict[str, Data]:
     def cut_views(limits: tuple[int, ...]) -> list[TrackletView]:
         windows = [FrameWindow("first", limit) for limit in limits]
         return [
-            views_of(table, rows[n : n + 1], loader, window, with_camera=False)[0]
+            make_views(table, rows[n : n + 1], loader, window, with_camera=False)[0]
             for n, window in enumerate(windows)
         ]
 
-    images = views_of(table, rows, loader, FrameWindow("first", 1), with_camera=True)
+    images = make_views(table, rows, loader, FrameWindow("first", 1), with_camera=True)
     return {
-        "video": (training_set(table, rows, loader), cut_views((2, 6, 3, 5))),
+        "video": (make_training_set(table, rows, loader), cut_views((2, 6, 3, 5))),
         "image": (TrainingSet(table.pids, table.camids, images, "images"), cut_views((1, 1, 1, 1))),
     }
 

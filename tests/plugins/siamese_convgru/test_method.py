@@ -11,7 +11,14 @@ import torch
 from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
 from reidbench_plugins.siamese_convgru.method import SiameseConvGru, sequence_views
 
-from reidbench.datasets import FrameLoader, FrameWindow, TrackletView, TrainingSet, training_set, views_of
+from reidbench.datasets import (
+    FrameLoader,
+    FrameWindow,
+    TrackletView,
+    TrainingSet,
+    make_training_set,
+    make_views,
+)
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.errors import ConfigError
 from reidbench.nn import normalize_clips
@@ -28,9 +35,10 @@ def data(small_root: Path) -> tuple[TrainingSet, list[TrackletView]]:
     # Tracklets of different length.
     cut = [FrameWindow("first", limit) for limit in (2, 6, 3, 5)]
     views = [
-        views_of(table, rows[n : n + 1], loader, window, with_camera=False)[0] for n, window in enumerate(cut)
+        make_views(table, rows[n : n + 1], loader, window, with_camera=False)[0]
+        for n, window in enumerate(cut)
     ]
-    return training_set(table, rows, loader), views
+    return make_training_set(table, rows, loader), views
 
 
 def fit_method(
