@@ -4,6 +4,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,22 @@ def test_every_first_party_entry_point_can_be_imported() -> None:
     assert {entry.name for entry in ours} == set(written["reidbench"])
     for entry in ours:
         assert entry.load() is sys.modules[entry.value]
+
+
+def test_modules_have_no_import_circle() -> None:
+    parts = [path.relative_to(ROOT).with_suffix("").parts for path in SOURCES]
+    names = [".".join(part).removesuffix(".__init__") for part in parts]
+    graph = {name: imported_modules(path, set(names)) for name, path in zip(names, SOURCES, strict=True)}
+
+    # Raises CycleError with the modules of the circle.
+    TopologicalSorter(graph).prepare()
+
+
+def imported_modules(path: Path, names: set[str]) -> set[str]:
+    """Return the modules of `names` that a file imports at its top level; `from p import m` imports the module p.m."""
+    modules = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules |= submodules & names or {node.module} & names
+    return modules
