@@ -22,6 +22,6 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def derived_seed(*parts: Any) -> int:
+def derive_seed(*parts: Any) -> int:
     """Return a 63-bit seed that depends on all parts; the same on every platform and in every process."""
     return int(fingerprint(list(parts))[:16], 16) >> 1

@@ -89,9 +89,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; run the same command again to resume", 130)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        name = f"{error.filename}: " if error.filename else ""
         _fail(
-            f"{place}{error.strerror or error}; check the path, its permissions and the space on the disk", 2
+            f"{name}{error.strerror or error}; check the path, its permissions and the space on the disk", 2
         )
 
 

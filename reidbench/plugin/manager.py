@@ -87,15 +87,15 @@ class Plugins:
 
     def method(self, name: str) -> MethodSpec:
         """Return a method's spec, or raise UnknownNameError."""
-        return self._named("method", self.methods, name, "reidbench methods")
+        return self._look_up("method", self.methods, name, "reidbench methods")
 
     def dataset(self, name: str) -> DatasetSpec:
         """Return a dataset's spec, or raise UnknownNameError."""
-        return self._named("dataset", self.datasets, name, "reidbench datasets")
+        return self._look_up("dataset", self.datasets, name, "reidbench datasets")
 
     def protocol(self, name: str) -> Traversable:
         """Return a protocol's file, or raise UnknownNameError."""
-        return self._named("protocol", self.protocols, name, "reidbench protocols")
+        return self._look_up("protocol", self.protocols, name, "reidbench protocols")
 
     def notify(self, hook: str, **arguments: Any) -> list[PluginFailure]:
         """Call a life-cycle hook of every plugin and return the failures."""
@@ -133,7 +133,7 @@ class Plugins:
                 self.failures.append(PluginFailure(plugin, self.origins.get(plugin, "?"), error))
         return dict(sorted(offered.items()))
 
-    def _named(self, kind: str, registry: Mapping[str, T], name: str, listed_by: str) -> T:
+    def _look_up(self, kind: str, registry: Mapping[str, T], name: str, listed_by: str) -> T:
         if name in registry:
             return registry[name]
         failures = "".join(f" (note: {failure})" for failure in self.failures)

@@ -32,7 +32,7 @@ class DatasetSpec:
         folder: name of its folder in the data root.
         access: how to obtain the data.
         status: "open" for research, "restricted" to those who ask or sign an agreement, or "withdrawn" by its owners.
-        layout: the writer of rendered trees in this layout as "module:NAME"; None if there is none.
+        layout: the writer of rendered trees in this layout as "module:NAME"; None if the dataset has no writer.
     """
 
     name: str

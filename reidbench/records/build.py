@@ -119,7 +119,7 @@ def _mean_cmc(seeds: Sequence[Sequence[Scores]]) -> tuple[float | None, ...]:
 
 
 def _mean_tar(results: Sequence[TrialResult]) -> dict[str, float | None] | None:
-    """Return the mean true accept rate by false accept rate; None where it is undefined, or if there is none."""
+    """Return the mean true accept rate by false accept rate; None if it is undefined or was not computed."""
     means = {far: sum(result.tar[far] for result in results) / len(results) for far in results[0].tar}
     return {f"{far:g}": None if math.isnan(mean) else mean for far, mean in means.items()} or None
 

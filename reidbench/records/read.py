@@ -1,4 +1,4 @@
-"""Reading of record files."""
+"""Load record files."""
 
 from __future__ import annotations
 

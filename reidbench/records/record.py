@@ -230,7 +230,7 @@ class Record:
     Attributes:
         schema: version of the file format.
         method_version: version of the method; None for feature files.
-        protocol_title: one line that says what is measured.
+        protocol_title: one line that describes what is measured.
         settings: preset and changed settings; distinguishes runs of one method.
         preset: named settings of the method.
         config: all settings.

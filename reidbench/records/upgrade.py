@@ -23,7 +23,7 @@ def upgrade(old: dict[str, Any]) -> dict[str, Any]:
     trained = []
     if other:
         digests = {"labels": other["digest"]}
-        # Schema 1 does not tell which of the two datasets was rendered.
+        # Schema 1 has one mark for both datasets.
         trained = [{"dataset": other["dataset"], "digests": digests, "synthetic": old["synthetic"]}]
     renamed = {
         "settings": old.get("variant", ""),

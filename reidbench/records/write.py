@@ -1,4 +1,4 @@
-"""Writing of records."""
+"""Write record files."""
 
 from __future__ import annotations
 

@@ -124,11 +124,11 @@ def sample_tracklets(task: TrialTask, context: TaskContext, count: int) -> tuple
     seen |= {row: windows.query for side in task.trial.sides for row in side.query.tolist()}
     rows = sorted(row for row in seen if table.pids[row] > 0)
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
-    sample = [tested_tracklet(context, rows[index], seen[rows[index]]) for index in chosen.tolist()]
+    sample = [view_tracklet(context, rows[index], seen[rows[index]]) for index in chosen.tolist()]
     return sample, len(rows)
 
 
-def tested_tracklet(context: TaskContext, row: int, window: FrameWindow) -> TestedTracklet:
+def view_tracklet(context: TaskContext, row: int, window: FrameWindow) -> TestedTracklet:
     """Return one row of the tested table, seen through a window."""
     table = context.plan.contents.table
     with_camera = context.plan.choice.method_class.uses_camera

@@ -12,7 +12,7 @@ from reidbench.errors import ConfigError, PluginError
 from reidbench.files import replacing
 from reidbench.plugin import Attention, Method, Runtime
 from reidbench.plugin.manager import Plugins
-from reidbench.runner.attention import TestedTracklet, attention_of, sample_tracklets, tested_tracklet
+from reidbench.runner.attention import TestedTracklet, attention_of, sample_tracklets, view_tracklet
 from reidbench.runner.guard import guard_plugin
 from reidbench.runner.plan import RunRequest, TrialTask, choose, make_plan
 from reidbench.runner.session import check_writable
@@ -90,8 +90,8 @@ def _alignment(context: TaskContext, task: TrialTask, method: Method) -> Alignme
             matches = side.gallery[same & (table.camids[side.gallery] != table.camids[row])]
             if not len(matches):
                 continue
-            query = tested_tracklet(context, row, windows.query)
-            match = tested_tracklet(context, int(matches[0]), windows.gallery)
+            query = view_tracklet(context, row, windows.query)
+            match = view_tracklet(context, int(matches[0]), windows.gallery)
             with guard_plugin(method.name, "alignment"):
                 weights = method.alignment(query.view, match.view)
             if weights.ndim != 2:

@@ -54,7 +54,7 @@ class RunKeys:
     Attributes:
         method: the method.
         config: its settings.
-        weights: digest or name of pretrained weights; None if there are none.
+        weights: digest or name of pretrained weights; None without pretrained weights.
         protocol: the protocol.
         contents: the tested dataset.
         training: the training dataset; the same object if the tested dataset is trained on.

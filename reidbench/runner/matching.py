@@ -70,21 +70,21 @@ def search_of_embeddings(
     if is_plain and type(method).distance is Method.distance:
         return search_of_features(query.values, gallery.values, labels, settings)
     if settings is None:
-        return make_search(labels, scorer=_guarded_scorer(method, query, gallery))
+        return make_search(labels, scorer=_guard_scorer(method, query, gallery))
     items = _concat_embeddings(query, gallery)
-    scorer = _guarded_scorer(method, items, items)
+    scorer = _guard_scorer(method, items, items)
     return make_search(labels, scorer=rerank_pairs(scorer, len(query), len(gallery), settings))
 
 
-def _guarded_scorer(method: Method, query: Embeddings, gallery: Embeddings) -> PairScorer:
+def _guard_scorer(method: Method, query: Embeddings, gallery: Embeddings) -> PairScorer:
     with guard_plugin(method.name, "pair_scorer"):
         scorer = method.pair_scorer(query, gallery)
 
-    def guarded(rows: slice, columns: slice) -> Tensor:
+    def score(rows: slice, columns: slice) -> Tensor:
         with guard_plugin(method.name, "distance"):
             return scorer(rows, columns)
 
-    return guarded
+    return score
 
 
 def _concat_embeddings(first: Embeddings, second: Embeddings) -> Embeddings:

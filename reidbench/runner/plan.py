@@ -31,7 +31,7 @@ class RunRequest:
     Attributes:
         preset: named settings of the method; None uses the first preset.
         overrides: settings as text, applied to the preset.
-        data_root: directory that contains the datasets; None if none was given.
+        data_root: directory that contains the datasets; None uses the environment variable or the default.
         synthetic: use a rendered tree in place of the dataset.
         trials: run only this many trials; None runs all.
         seed: first training seed.

@@ -22,7 +22,7 @@ from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError
 from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.features import Block, FeatureStore
-from reidbench.fingerprints import derived_seed
+from reidbench.fingerprints import derive_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
 from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Sides
@@ -88,7 +88,7 @@ def embed_task(task: TrialTask, context: TaskContext) -> list[tuple[Embeddings, 
 
 def fit_method(task: TrialTask, context: TaskContext) -> Method:
     """Return the method, fitted for a task; the fit comes from the cache if possible."""
-    return _TrialWork(task, context).fitted_method()
+    return _TrialWork(task, context).restore_or_fit()
 
 
 class _TrialWork:
@@ -134,7 +134,7 @@ class _TrialWork:
         pairs = zip(self.trial.sides, self._embed_sides(), strict=True)
         return [(query, gallery, self._search(side, query, gallery)) for side, (query, gallery) in pairs]
 
-    def fitted_method(self) -> Method:
+    def restore_or_fit(self) -> Method:
         """Return the method, fitted or restored from the cache."""
         if self._is_fitted or not self.method.learns:
             return self.method
@@ -157,7 +157,7 @@ class _TrialWork:
     def _fit(self, workspace: Path) -> dict[str, Any]:
         key = self.task.keys.fit
         train = make_training_set(self.plan.training.table, self.trial.train, self.context.loader)
-        seed = derived_seed("fit", self.task.seed, train.digest)
+        seed = derive_seed("fit", self.task.seed, train.digest)
         workspace.mkdir(parents=True, exist_ok=True)
         epochs = EpochLog(
             workspace, self.name, lambda epoch, values: self.context.on_epoch(self.task, epoch, values)
@@ -186,7 +186,7 @@ class _TrialWork:
                 query = self._pool(side.query, self._embed(side.boxes, windows.query, keys.query), side.boxes)
             pairs.append((query, self._embed(side.gallery, windows.gallery, keys.gallery)))
         if self.method.needs_fit_to_match() or not self.fit_seconds:
-            self.fitted_method()
+            self.restore_or_fit()
         return pairs
 
     def _pool(self, queries: IntArray, boxes: Embeddings, rows: IntArray) -> Embeddings:
@@ -241,7 +241,7 @@ class _TrialWork:
         missing = set(store.missing(view.id for view in views))
         if missing:
             # Training has its own progress bar, so it comes before the bar of the embedding.
-            self.fitted_method()
+            self.restore_or_fit()
         with progress_bar("embed", len(views), shown=self.context.runtime.progress) as advance:
             for start in range(0, len(views), BLOCK):
                 # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
@@ -252,7 +252,7 @@ class _TrialWork:
                 advance(len(views[start : start + BLOCK]))
 
     def _embed_block(self, views: Sequence[TrackletView]) -> Block:
-        method = self.fitted_method()
+        method = self.restore_or_fit()
         started = time.monotonic()
         with guard_plugin(self.name, "embed"):
             embeddings = method.embed(views)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.errors import PluginError
-from reidbench.fingerprints import derived_seed
+from reidbench.fingerprints import derive_seed
 from reidbench.plugin import FitJob
 from reidbench.progress import progress_bar
 
@@ -153,7 +153,7 @@ class _Run:
         self.position.epoch, self.position.step, self.position.sums = epoch + 1, 0, {}
 
     def _step(self, epoch: int, step: int, batch: Any) -> None:
-        torch.manual_seed(derived_seed(self.job.seed, epoch, step, "torch"))
+        torch.manual_seed(derive_seed(self.job.seed, epoch, step, "torch"))
         losses: Mapping[str, Tensor] = self.module(self.fabric.to_device(batch))
         values = {name: float(value.detach()) for name, value in losses.items()}
         if not all(np.isfinite(value) for value in values.values()):
@@ -182,7 +182,7 @@ class _Run:
                 yield batch
 
     def _generator(self, epoch: int, step: int | str) -> np.random.Generator:
-        return np.random.default_rng(derived_seed(self.job.seed, epoch, step, "numpy"))
+        return np.random.default_rng(derive_seed(self.job.seed, epoch, step, "numpy"))
 
     def _save(self) -> None:
         now = time.monotonic()

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from reidbench.fingerprints import derived_seed
+from reidbench.fingerprints import derive_seed
 
 
 class Stream(IntEnum):
@@ -32,4 +32,4 @@ def make_rng(purpose: Stream, *keys: int) -> np.random.Generator:
 
 def derive_layout_seed(layout: str, seed: int) -> int:
     """Derive the seed of a layout, so that two layouts with the same seed contain different people."""
-    return derived_seed("layout", layout, seed)
+    return derive_seed("layout", layout, seed)
