@@ -15,6 +15,8 @@ from reidbench.evaluation import (
     single_shot_scores,
 )
 
+from .searches import search
+
 
 def searches(seed: int, *, single: bool = False) -> tuple[Scores, dict[str, Any]]:
     random = np.random.default_rng(seed)
@@ -26,7 +28,7 @@ def searches(seed: int, *, single: bool = False) -> tuple[Scores, dict[str, Any]
         "query_camids": random.integers(1, 3, 6),
         "gallery_camids": random.integers(1, 3, 15),
     }
-    return (single_shot_scores if single else evaluate)(**given), given
+    return (single_shot_scores(search(**given)) if single else evaluate(**given)), given
 
 
 @pytest.mark.parametrize("single", [False, True])
