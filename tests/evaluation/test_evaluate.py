@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -231,3 +232,10 @@ def test_labels_may_be_whole_floats_as_matlab_files_have_them() -> None:
     scores = evaluate(None, None, np.array([1.0]), torch.tensor([1, 2]), [0.0], (1, 1), distances=[[1, 2]])
     assert scores.cmc(1) == 1.0
     assert scores.per_query["pid"].dtype == np.int64
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    page = (Path(__file__).parents[2] / "docs/exact-ranking.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("```python\n")
+
+    exec(rest.partition("```")[0], {})
