@@ -4,13 +4,16 @@ import inspect
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import cast, get_args, get_type_hints
 
 import click
 import pytest
 
 from reidbench.cli import COMMANDS, reidbench
 from reidbench.plugin import hookspecs
+from reidbench.records import Record
 from tests.test_architecture import LAYERS
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +63,7 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", read(path), flags=re.M | re.S)
 
 
-def shown_commands() -> list[str]:
+def list_shown_commands() -> list[str]:
     """Return every reidbench command of the shell blocks."""
     lines = [line for path in MARKDOWN for block in blocks(path, "sh") for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith("reidbench ")})
@@ -97,7 +100,7 @@ def test_every_command_has_a_line_of_help(command: str) -> None:
     assert loaded.get_short_help_str()
 
 
-@pytest.mark.parametrize("line", shown_commands())
+@pytest.mark.parametrize("line", list_shown_commands())
 def test_shown_command_has_existing_options(line: str) -> None:
     command: click.Command = reidbench
     words = shlex.split(line, comments=True)[1:]
@@ -160,3 +163,19 @@ def test_markdown_is_wrapped_at_120_columns(path: Path) -> None:
     text = re.sub(r"^(\||```sh\n.*?^```$)", "|", read(path), flags=re.M | re.S)
 
     assert not [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")]
+
+
+def list_fields(kind: type) -> Iterator[str]:
+    """Yield the names of the fields of a record, and of the structures in it."""
+    for name, hint in get_type_hints(kind).items():
+        yield name
+        for inner in (hint, *get_args(hint)):
+            if is_dataclass(inner):
+                yield from list_fields(cast(type, inner))
+
+
+@pytest.mark.parametrize("name", sorted(set(list_fields(Record))))
+def test_record_field_is_documented(name: str) -> None:
+    section = read("docs/files.md").partition("## Records")[2].partition("\n## ")[0]
+
+    assert f"`{name}`" in section or f"`{name}`" in read("docs/figures.md")
