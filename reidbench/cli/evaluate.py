@@ -58,7 +58,7 @@ COLUMNS = (
 def evaluate(device: str, output: Path, plugin_files: tuple[Path, ...], as_json: bool, **choice: Any) -> None:
     """Compute the figures of a feature file (.h5, .npz or .mat) and write a record."""
     from reidbench.cache import Cache
-    from reidbench.leaderboard import render, unplaced
+    from reidbench.leaderboard import group_records, render
     from reidbench.plugin.manager import Plugins
     from reidbench.runner.device import resolve_device
     from reidbench.runner.feature_file import EvaluationRequest, evaluate_file
@@ -73,7 +73,7 @@ def evaluate(device: str, output: Path, plugin_files: tuple[Path, ...], as_json:
         click.echo(record.to_json())
         return
     click.echo(f"record: {path}", err=True)
-    click.echo(render(unplaced([record]), "table"))
+    click.echo(render(group_records([record]), "table"))
     tables = record.convention_figures or ()
     for index, table in enumerate(tables):
         click.echo(f"\nconventions, search {index}:" if len(tables) > 1 else "\nconventions:")

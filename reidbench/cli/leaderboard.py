@@ -10,31 +10,35 @@ import click
 
 @click.group()
 def leaderboard() -> None:
-    """Compare records."""
+    """Compare records on leaderboards."""
 
 
 @leaderboard.command()
-@click.option("-p", "--protocol", "protocols", multiple=True, help="Only this protocol; may be repeated.")
+@click.option(
+    "-p", "--protocol", "protocols", multiple=True, help="Show only this protocol; may be repeated."
+)
 @click.option(
     "--format", "form", type=click.Choice(["table", "github", "csv", "json"]), default="table", show_default=True,
-    help="github is Markdown.",
+    help="Output format; github is Markdown.",
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True,
-    help="Folder of records, as `reidbench run` writes it.",
+    help="Directory with the records of `reidbench run`.",
 )  # fmt: skip
 def show(protocols: tuple[str, ...], form: str, output: Path) -> None:
-    """Print a table of the records of each protocol, best first; complete runs only."""
-    from reidbench.leaderboard import boards, render
+    """Print one board per protocol, best record first. Partial runs are omitted."""
+    from reidbench.leaderboard import note_unmatched, rank_boards, render
     from reidbench.records import read_records
 
-    found = boards(read_records(output, protocols))
+    boards = rank_boards(read_records(output, protocols))
     if form == "json":
         rows = [
-            {"place": placed.place_text, **placed.record.to_plain()} for board in found for placed in board
+            {"place": entry.rank_text, "note": note_unmatched(entry.record), **entry.record.to_plain()}
+            for board in boards
+            for entry in board
         ]
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
-    elif found:
-        click.echo(render(found, form))  # type: ignore[arg-type]
+    elif boards:
+        click.echo(render(boards, form))  # type: ignore[arg-type]
     else:
-        click.echo(f"no complete records below {output / 'records'}; `reidbench run` writes them", err=True)
+        click.echo(f"no complete records in {output / 'records'}; run `reidbench run` first", err=True)

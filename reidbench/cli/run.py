@@ -78,7 +78,7 @@ def run(
     **choice: Any,
 ) -> None:
     """Run methods on protocols: train, embed, match, and write one record per run."""
-    from reidbench.leaderboard import render, unplaced
+    from reidbench.leaderboard import group_records, render
     from reidbench.plugin.manager import Plugins
     from reidbench.runner import RunRequest, Session
 
@@ -97,4 +97,4 @@ def run(
         else:
             click.echo(f"record: {path}", err=True)
     if not as_json:
-        click.echo(render(unplaced(records), "table"))
+        click.echo(render(group_records(records), "table"))

@@ -1,6 +1,7 @@
-"""Leaderboards: records in, tables out."""
+"""Leaderboards: boards of records, and their tables."""
 
-from reidbench.leaderboard.rank import Placed, boards, unplaced
+from reidbench.leaderboard.notes import note_unmatched
+from reidbench.leaderboard.rank import BoardEntry, group_records, rank_boards
 from reidbench.leaderboard.render_text import render
 
-__all__ = ["Placed", "boards", "render", "unplaced"]
+__all__ = ["BoardEntry", "group_records", "note_unmatched", "rank_boards", "render"]

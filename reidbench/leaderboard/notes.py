@@ -1,0 +1,99 @@
+"""Notes on boards: queries without a match, training data, and what distinguishes boards of the same title."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from reidbench.leaderboard.rank import BoardEntry
+from reidbench.records import DataSource, Record, TrialFigures
+
+_DIGEST_LENGTH = 8
+
+
+def note_unmatched(record: Record) -> str | None:
+    """Return how many queries have no match and how they count, over all trials; None if every query has a match."""
+    trials = one_seed(record)
+    missing = sum(trial.queries_without_match for trial in trials)
+    if not missing:
+        return None
+    total = sum(trial.queries for trial in trials)
+    verb = "has" if missing == 1 else "have"
+    effect = {
+        ("exclude", True): "is left out",
+        ("exclude", False): "are left out",
+        ("miss", True): "counts as a failure",
+        ("miss", False): "count as failures",
+    }[record.unmatched, missing == 1]
+    scope = "" if len(trials) == 1 else f" in {len(trials)} trials"
+    return f"{missing:,} of {total:,} queries{scope} {verb} no match and {effect}"
+
+
+def one_seed(record: Record) -> list[TrialFigures]:
+    """Return the trials of the first seed; every seed has the same queries."""
+    return [trial for trial in record.trials if trial.seed == record.trials[0].seed]
+
+
+def training_data(board: Sequence[BoardEntry]) -> list[str]:
+    """Return the names of the training data of each record, "-" if unknown.
+
+    Rendered data is marked on boards of real data, and real data on boards of rendered data. Datasets with the same
+    name and other contents get their digest.
+    """
+    digests: dict[str, set[str | None]] = defaultdict(set)
+    for entry in board:
+        for source in entry.record.trained_on:
+            digests[_source_name(source, entry.record)].add(source.digests.labels)
+    texts = []
+    for entry in board:
+        names = []
+        for source in entry.record.trained_on:
+            name = _source_name(source, entry.record)
+            digest = (source.digests.labels or "unknown")[:_DIGEST_LENGTH]
+            names.append(f"{name} {digest}" if len(digests[name]) > 1 else name)
+        texts.append(", ".join(names) or "-")
+    return texts
+
+
+def distinguish_boards(boards: Sequence[Sequence[BoardEntry]], titles: Sequence[str]) -> list[list[str]]:
+    """Return what distinguishes each board from the others with the same title, as texts; empty for unique titles."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, title in enumerate(titles):
+        groups[title].append(index)
+    notes: list[list[str]] = [[] for _ in boards]
+    for indices in groups.values():
+        facts = {index: _facts(boards[index]) for index in indices}
+        names = [name for name in facts[indices[0]] if len({fact[name] for fact in facts.values()}) > 1]
+        if len({tuple(fact[name] for name in names) for fact in facts.values()}) < len(indices):
+            names.append("protocol fingerprint")
+        for index in indices if len(indices) > 1 else ():
+            fingerprint = boards[index][0].record.fingerprints.protocol[:_DIGEST_LENGTH]
+            values = {**facts[index], "protocol fingerprint": fingerprint}
+            notes[index] = [f"{name}: {values[name]}" for name in names]
+    return notes
+
+
+def _source_name(source: DataSource, record: Record) -> str:
+    name = source.dataset or "unknown"
+    if source.synthetic == record.synthetic:
+        return name
+    return f"{name} (synthetic)" if source.synthetic else f"{name} (real)"
+
+
+def _facts(board: Sequence[BoardEntry]) -> dict[str, str]:
+    """Return the facts that boards of the same title may differ in."""
+    record = board[0].record
+    digests = record.tested_on.digests
+    chosen = ", ".join(f"{name}={value}" for name, value in sorted(record.conventions.items()))
+    sources = {
+        f"{_source_name(source, entry.record)} {(source.digests.labels or '')[:_DIGEST_LENGTH]}".strip()
+        for entry in board
+        for source in entry.record.trained_on
+    }
+    return {
+        "dataset digest": (digests.labels or "unknown")[:_DIGEST_LENGTH],
+        "marker digest": (digests.marker or "none")[:_DIGEST_LENGTH],
+        "conventions": chosen or "as in the protocol file",
+        "queries without a match": "left out" if record.unmatched == "exclude" else "failures",
+        "trained on": ", ".join(sorted(sources)) or "unknown data",
+    }
