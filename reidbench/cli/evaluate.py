@@ -31,14 +31,18 @@ COLUMNS = (
     "rank5",
     "map",
     "minp",
+    "differs",
     "used_by",
 )
+PERCENT = ("rank1", "rank5", "map", "minp")
 
 
 @click.command()
 @click.argument("features", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-p", "--protocol", help="Protocol that the labels must agree with [default: labels as they are]."
+    "-p",
+    "--protocol",
+    help="Protocol whose trials the labels must match [default: use the labels of the file].",
 )
 @data_root_option
 @synthetic_option
@@ -49,7 +53,7 @@ COLUMNS = (
     "--conventions",
     "convention_figures",
     is_flag=True,
-    help="Also print the figures of every convention in use, side by side.",
+    help="Also print the figures under every convention of the literature, without re-ranking.",
 )
 @device_option
 @output_option
@@ -75,13 +79,16 @@ def evaluate(device: str, output: Path, plugin_files: tuple[Path, ...], as_json:
     click.echo(f"record: {path}", err=True)
     click.echo(render(group_records([record]), "table"))
     tables = record.convention_figures or ()
+    rules = "default" if request.protocol is None else "protocol's"
     for index, table in enumerate(tables):
-        click.echo(f"\nconventions, search {index}:" if len(tables) > 1 else "\nconventions:")
+        search = f", search {index}" if len(tables) > 1 else ""
+        click.echo(f"\nconventions{search} (differs: figures that differ from those of the {rules} rules):")
         print_listing([_row(convention) for convention in table], as_json=False)
+        for gallery, reason in {row["gallery"]: row["reason"] for row in table if row["reason"]}.items():
+            click.echo(f"no figures for {gallery}: {reason}")
 
 
 def _row(convention: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: convention[name] for name in COLUMNS}
-    for name in ("rank1", "rank5", "map", "minp"):
-        row[name] = "-" if row[name] is None else f"{100 * row[name]:.2f}"
-    return row
+    row = {name: "-" if convention[name] is None else convention[name] for name in COLUMNS}
+    percent = {name: f"{100 * convention[name]:.2f}" for name in PERCENT if convention[name] is not None}
+    return {**row, **percent}

@@ -1,4 +1,4 @@
-"""Features made elsewhere: from a file and, if one is named, a protocol, to a record."""
+"""`reidbench evaluate`: from a feature file, and optionally a protocol, to a record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
 from reidbench.datasets.tracklets import IntArray
 from reidbench.errors import FeatureError
-from reidbench.evaluation import Labels, RerankSettings, conventions, make_search
-from reidbench.evaluation.inputs import as_distances, as_features, as_labels
+from reidbench.evaluation import Labels, RerankSettings, make_search
+from reidbench.evaluation.inputs import as_distances, as_features
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
 from reidbench.fingerprints import fingerprint
@@ -36,26 +36,28 @@ from reidbench.records import (
     with_results,
     write_record,
 )
+from reidbench.runner.convention_table import convention_table
 from reidbench.runner.data import read_tested
-from reidbench.runner.label_check import check_labels, query_rows
+from reidbench.runner.label_check import check_labels
 from reidbench.runner.matching import Rules, score_trial, search_of_features
 from reidbench.runner.plan import choose_protocol
 
-NO_PROTOCOL = "features"  # stands where a record names its protocol, if there is none
+NO_PROTOCOL = "features"
+"""Protocol name in a record without a protocol."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRequest:
-    """What a user asks for: figures of a file of features.
+    """The choices of `reidbench evaluate`.
 
     Attributes:
-        features: the file.
-        protocol: whose trials the labels must agree with; None takes the labels as they are.
-        data_root: where datasets lie.
-        synthetic: the protocol's data is a rendered tree.
-        conventions: other conventions of the protocol than its file takes.
+        features: feature file.
+        protocol: protocol whose trials the labels must match; None: use the labels of the file.
+        data_root: directory that contains the datasets.
+        synthetic: use a rendered tree as the protocol's data.
+        conventions: conventions that replace those of the protocol file, by name.
         rerank: re-rank with k-reciprocal neighbours.
-        fars: false accept rates at which true accept rates are wanted.
+        fars: false accept rates of the true accept rates.
         convention_figures: also compute the figures of every convention in use.
     """
 
@@ -72,11 +74,11 @@ class EvaluationRequest:
 def evaluate_file(
     request: EvaluationRequest, plugins: Plugins, *, device: str, output: Path, cache: Cache
 ) -> tuple[Record, Path]:
-    """Compute the figures of a file of features; write and return the record.
+    """Compute the figures of a feature file; write and return the record.
 
     Raises:
-        FeatureError: a file that cannot be used, or labels that do not agree with the protocol.
-        ReidbenchError: what looking up the protocol and reading its data raise.
+        FeatureError: the file is not usable, or its labels do not match the protocol; the message names the file.
+        ReidbenchError: errors of the protocol and its data.
     """
     file = _File(request, plugins, device, cache)
     draft = file.draft_record()
@@ -117,12 +119,12 @@ class _File:
         )
 
     def _group(self, trials: list[tuple[Sides, ...]], contents: DatasetContents) -> None:
-        """Give each side of each trial its search; the labels must be those of the protocol."""
+        """Assign the searches to the sides of the trials; check that the labels match the protocol."""
         sides = [side for trial in trials for side in trial]
         check_labels(self.request.features, self.searches, sides, contents.table)
-        waiting = iter(self.searches)
         self.sides = [*sides]
-        self.trials = [[next(waiting) for _ in trial] for trial in trials]
+        searches = iter(self.searches)
+        self.trials = [[next(searches) for _ in trial] for trial in trials]
 
     def result(self, trial: list[Search]) -> TrialResult:
         """Return the figures of one trial."""
@@ -188,47 +190,39 @@ class _File:
 
     def _search(self, stored: Search, settings: RerankSettings | None) -> evaluation.Search:
         """Return a stored search, re-ranked if there are settings."""
-        labels = Labels(*_label_arrays(stored))
-        if stored.distances is not None:
-            if settings is not None:
-                raise FeatureError(
-                    f"features {self.request.features} hold distances; re-ranking needs those between all items, so "
-                    "leave out --rerank or store features alone"
-                )
-            return make_search(labels, distances=as_distances(stored.distances).to(self.device))
-        return search_of_features(*self._features(stored), labels, settings)
+        source = f"features {self.request.features}{f' ({stored.name})' if stored.name else ''}"
+        try:
+            labels = Labels(*_label_arrays(stored))
+            if stored.distances is None:
+                return search_of_features(*self._features(stored), labels, settings)
+            if settings is None:
+                return make_search(labels, distances=as_distances(stored.distances).to(self.device))
+        except FeatureError as error:
+            raise FeatureError(f"{source}: {error}") from error
+        raise FeatureError(
+            f"cannot re-rank {source}: the file has distances between query and gallery only; omit --rerank, or store "
+            "features without distances"
+        )
 
     def _features(self, search: Search) -> tuple[torch.Tensor, torch.Tensor]:
         query, gallery = search.query.features, search.gallery.features
-        if query is None or gallery is None:  # the reader lets this pass beside distances only
-            raise FeatureError(f"features {self.request.features} hold neither features nor distances")
-        place = f"{self.request.features}: "
+        if query is None or gallery is None:
+            raise FeatureError("features and distances are both missing; add one of them")
         return (
-            as_features(f"{place}query features", query).to(self.device),
-            as_features(f"{place}gallery features", gallery).to(self.device),
+            as_features("query features", query).to(self.device),
+            as_features("gallery features", gallery).to(self.device),
         )
 
     def _conventions(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+        """Return the table of each search, without re-ranking."""
         tables = []
-        for search, side in zip(self.searches, self.sides, strict=True):
-            rows = query_rows(search, side, None if self.contents is None else self.contents.table)
-            table = conventions(self._search(search, None), query_rows=rows)
-            tables.append(tuple(_plain(asdict(convention)) for convention in table))
+        for stored, side in zip(self.searches, self.sides, strict=True):
+            search = self._search(stored, None)
+            scores, _ = score_trial([search], self.rules)
+            tables.append(tuple(convention_table(search, scores, stored, side, self.contents)))
         return tuple(tables)
 
 
 def _label_arrays(search: Search) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    place = f"{search.name}: " if search.name else ""
     query, gallery = search.query, search.gallery
-    return (
-        as_labels(f"{place}query pid", query.pid),
-        as_labels(f"{place}gallery pid", gallery.pid),
-        as_labels(f"{place}query camid", query.camid),
-        as_labels(f"{place}gallery camid", gallery.camid),
-    )
-
-
-def _plain(convention: dict[str, Any]) -> dict[str, Any]:
-    """Return a convention as JSON types: undefined figures are null, the curve is left to who computes it."""
-    del convention["curve"]
-    return {name: None if value != value else value for name, value in convention.items()}
+    return query.pid, gallery.pid, query.camid, gallery.camid

@@ -46,7 +46,7 @@ def check_labels(
         )
     for index, (search, side) in enumerate(zip(searches, sides, strict=True)):
         source = f"features {file}{f' ({search.name})' if search.name else ''}: trial {index}"
-        stored, expected = _stored_pairs(search), _protocol_pairs(side, table)
+        stored, expected = _file_pairs(search), _protocol_pairs(side, table)
         for name in stored:
             _check_persons(f"{source}, {name}", stored[name], expected[name])
         cameras, protocol_cameras = _cameras(stored), _cameras(expected)
@@ -64,18 +64,10 @@ def match_cameras(cameras: Mapping[int, Camera], others: Mapping[int, Camera]) -
     return {camid: free[key].pop() for camid, key in keys.items() if free.get(key)}
 
 
-def query_rows(search: Search, side: Sides | None, table: TrackletTable | None) -> IntArray | None:
-    """Return the rows as `find_query_rows` does, or None if they are unknown."""
-    try:
-        return find_query_rows(search, side, table)
-    except FeatureError:
-        return None
-
-
 def find_query_rows(
     search: Search, side: Sides | None = None, table: TrackletTable | None = None
 ) -> IntArray:
-    """Return the row of the file's gallery that is each query itself, -1 where there is none.
+    """Return the row of each query in the file's own gallery, -1 for queries that are not in it.
 
     The rows follow from the tracklet ids; else from the order of the protocol, if the file has that order; else from
     the labels, if all gallery tracklets of a query's person and camera are queries. In the last case, queries of the
@@ -114,7 +106,7 @@ def _pairs(items: Items) -> Pairs:
     return list(zip(pids.tolist(), camids.tolist(), strict=True))
 
 
-def _stored_pairs(search: Search) -> dict[str, Pairs]:
+def _file_pairs(search: Search) -> dict[str, Pairs]:
     """Return the labels of a file without junk."""
     sides = {"query": search.query, "gallery": search.gallery}
     return {name: [pair for pair in _pairs(items) if pair[0] != JUNK] for name, items in sides.items()}
@@ -203,7 +195,7 @@ def _rows_by_order(
     search: Search, pairs: Mapping[str, Pairs], side: Sides, table: TrackletTable
 ) -> IntArray | None:
     """Return the rows if the file has the protocol's order, with or without junk in the gallery; else None."""
-    stored, expected = _stored_pairs(search), _protocol_pairs(side, table)
+    stored, expected = _file_pairs(search), _protocol_pairs(side, table)
     matched = [
         (ours, theirs) for name in stored for ours, theirs in zip(stored[name], expected[name], strict=True)
     ]
@@ -221,7 +213,7 @@ def _rows_by_order(
 def _rows_by_labels(
     search: Search, pairs: Mapping[str, Pairs], side: Sides, table: TrackletTable
 ) -> IntArray | None:
-    """Return the rows if the gallery tracklets of a person in a camera are all queries or none is; else None."""
+    """Return the rows if no person and camera has both queries and other tracklets in the gallery; else None."""
     expected = _protocol_pairs(side, table)
     is_own = np.isin(side.query, side.gallery).tolist()
     own = Counter(
@@ -237,7 +229,7 @@ def _rows_by_labels(
         # Interchangeable cameras must agree on the queries in the gallery.
         if own_by_tracklets.setdefault(frozenset(camera.items()), people) != people:
             return None
-    partners = match_cameras(_cameras(_stored_pairs(search)), cameras)
+    partners = match_cameras(_cameras(_file_pairs(search)), cameras)
     free: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, (pid, camid) in enumerate(pairs["gallery"]):
         if pid != JUNK and own[pid, partners[camid]]:

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from reidbench import evaluate as evaluate_features
+from reidbench.datasets.readers.mars import Mars
+from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.datasets.synthetic.layouts.mars import LAYOUT
 from reidbench.features import Items, Search, SearchFile, read_searches, write_searches
+from reidbench.plugin.manager import Plugins
+from reidbench.protocols.loader import load_protocol
+from reidbench.protocols.trials import tested_sides
 
 from .conftest import Answer
 from .single_file_plugins import CITY_BLOCK, write_plugin
@@ -20,7 +26,7 @@ Run = Callable[..., Answer]
 
 @pytest.fixture
 def saved(reidbench: Run, small_root: Path, tmp_path: Path) -> dict[str, Any]:
-    """A run of mean colours on the small iLIDS-VID tree: its record, and its features in f.h5."""
+    """The record of a run of mean colours on the small iLIDS-VID tree; its features are in f.h5."""
     plugin = write_plugin(tmp_path, "mean-color")
     answer = reidbench(
         "run", "-m", "mean-color", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin), "--json",
@@ -31,8 +37,8 @@ def saved(reidbench: Run, small_root: Path, tmp_path: Path) -> dict[str, Any]:
     return record
 
 
-def made_up(**changes: Any) -> Search:
-    """Features with junk, distractors and the queries in the gallery, as MARS has them."""
+def example_search(**changes: Any) -> Search:
+    """Return features with junk, distractors and the queries in the gallery, as in MARS."""
     random = np.random.default_rng(5)
     pid = np.array([1, 1, 2, 2, 2, 0, -1, 3, 3])
     camid = np.array([1, 2, 1, 2, 3, 1, 2, 1, 2])
@@ -61,9 +67,7 @@ def test_saved_features_give_the_figures_of_the_run(
     assert board.count("1=") == 2
 
 
-def test_distances_of_a_method_of_its_own_are_saved_and_used(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
+def test_distances_of_a_method_are_saved_and_used(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "city-block", further=CITY_BLOCK)
     ran = reidbench(
         "run", "-m", "city-block", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin), "--json",
@@ -86,8 +90,8 @@ def test_distances_of_a_method_of_its_own_are_saved_and_used(
     assert len(read_searches(Path("f.h5")).searches) == 20
 
 
-def test_without_a_protocol_the_labels_of_the_file_are_taken(reidbench: Run) -> None:
-    one = made_up()
+def test_labels_of_the_file_are_used_without_a_protocol(reidbench: Run) -> None:
+    one = example_search()
     write_searches(Path("f.h5"), SearchFile(searches=[one]))
     q, g = one.query, one.gallery
     expected = evaluate_features(q.features, g.features, q.pid, g.pid, q.camid, g.camid)
@@ -101,8 +105,8 @@ def test_without_a_protocol_the_labels_of_the_file_are_taken(reidbench: Run) -> 
     assert json.loads(file.read_text()) == record
 
 
-def test_the_conventions_are_printed_side_by_side(reidbench: Run) -> None:
-    write_searches(Path("f.h5"), SearchFile(searches=[made_up()]))
+def test_conventions_without_a_protocol_are_printed(reidbench: Run) -> None:
+    write_searches(Path("f.h5"), SearchFile(searches=[example_search()]))
 
     answer = reidbench("evaluate", "f.h5", "--conventions")
     assert answer.code == 0, answer.err
@@ -112,14 +116,99 @@ def test_the_conventions_are_printed_side_by_side(reidbench: Run) -> None:
     assert galleries == {"given", "queries-removed", "junk-kept", "distractors-dropped"}
 
 
-def test_reranking_is_marked_and_needs_features(reidbench: Run) -> None:
-    write_searches(Path("f.h5"), SearchFile(searches=[made_up()]))
-    write_searches(Path("d.h5"), SearchFile(searches=[made_up(distances=np.ones((3, 9)))]))
+@pytest.fixture(scope="module")
+def mars_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A read-only data root with a small MARS tree, which has junk, and the queries in the gallery."""
+    root = tmp_path_factory.mktemp("mars")
+    LAYOUT.synthesize(root, SyntheticSettings(people=16, frames=2, seed=3), workers=1, progress=False)
+    return root
+
+
+def write_mars_file(root: Path, *, seed: int | None = None, with_ids: bool = False) -> None:
+    """Write features for the MARS protocol to f.h5, in the protocol's order or with rows and cameras shuffled."""
+    contents = Mars().read(root / "mars")
+    table = contents.table
+    ((side,),) = tested_sides(load_protocol(Plugins().protocol("mars")), contents)
+    features = np.random.default_rng(0).normal(size=(len(table), 4)) + table.pids[:, None]
+    shuffle = np.random.default_rng(seed)
+    codes = np.arange(100) if seed is None else shuffle.permutation(100)
+
+    def items(rows: Any) -> Items:
+        rows = rows if seed is None else shuffle.permutation(rows)
+        names = np.array([f"t{row}" for row in rows], dtype="S") if with_ids else None
+        return Items(
+            features=features[rows], pid=table.pids[rows], camid=codes[table.camids[rows]], tracklet_id=names
+        )
+
+    search = Search(name="", query=items(side.query), gallery=items(side.gallery))
+    write_searches(Path("f.h5"), SearchFile(searches=[search]))
+
+
+def mars_conventions(reidbench: Run, root: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of the table of conventions by name."""
+    answer = reidbench("evaluate", "f.h5", "-p", "mars", "--data-root", str(root), "--conventions", "--json")
+    assert answer.code == 0, answer.err
+    return {row["name"]: row for row in json.loads(answer.out)["convention_figures"][0]}
+
+
+def test_conventions_do_not_depend_on_the_order_of_rows_with_tracklet_ids(
+    reidbench: Run, mars_root: Path
+) -> None:
+    write_mars_file(mars_root)
+    ordered = mars_conventions(reidbench, mars_root)
+    write_mars_file(mars_root, seed=1, with_ids=True)
+    shuffled = mars_conventions(reidbench, mars_root)
+
+    assert ordered["queries-removed/trapezoid/undefined/market"]["map"] is not None
+    assert list(shuffled) == list(ordered)
+    for name, row in ordered.items():
+        for figure in ("rank1", "rank5", "rank10", "rank20", "map", "minp"):
+            assert shuffled[name][figure] == (None if row[figure] is None else pytest.approx(row[figure])), (
+                name
+            )
+
+
+def test_conventions_that_cannot_be_computed_have_a_reason(reidbench: Run, mars_root: Path) -> None:
+    write_mars_file(mars_root, seed=1)
+
+    table = mars_conventions(reidbench, mars_root)
+    assert len(table) == 40
+    by_gallery = {row["gallery"]: row for row in table.values()}
+    assert by_gallery["given"]["reason"] is None
+    assert "cannot tell which gallery rows are the queries" in by_gallery["queries-removed"]["reason"]
+    assert "the gallery has no junk (person -1), but the dataset has" in by_gallery["junk-kept"]["reason"]
+    for gallery in ("queries-removed", "junk-kept"):
+        assert {row["map"] for row in table.values() if row["gallery"] == gallery} == {None}
+    text = reidbench("evaluate", "f.h5", "-p", "mars", "--data-root", str(mars_root), "--conventions").out
+    assert text.count("no figures for queries-removed: cannot tell which gallery rows are the queries") == 1
+    assert text.count("no figures for junk-kept: the gallery has no junk") == 1
+    assert len([line for line in text.splitlines() if line.startswith("queries-removed")]) == 10
+
+
+def test_conventions_with_other_figures_than_the_protocol_are_marked(reidbench: Run, mars_root: Path) -> None:
+    write_mars_file(mars_root)
+
+    table = mars_conventions(reidbench, mars_root)
+    assert table["given/non-interpolated/exclude/market"]["differs"] == []
+    assert table["given/trapezoid/exclude/market"]["differs"] == ["map"]
+    assert "rank1" in table["given/non-interpolated/exclude/allshots"]["differs"]
+    record = json.loads(
+        reidbench("evaluate", "f.h5", "-p", "mars", "--data-root", str(mars_root), "--json").out
+    )
+    for row in table.values():
+        if row["reason"] is None:
+            is_same = row["map"] == pytest.approx(record["figures"]["map"]["mean"], abs=1e-9)
+            assert ("map" in row["differs"]) != is_same
+
+
+def test_reranking_is_transductive_and_needs_features(reidbench: Run) -> None:
+    write_searches(Path("f.h5"), SearchFile(searches=[example_search()]))
+    write_searches(Path("d.h5"), SearchFile(searches=[example_search(distances=np.ones((3, 9)))]))
 
     assert json.loads(reidbench("evaluate", "f.h5", "--rerank", "--json").out)["transductive"]
     answer = reidbench("evaluate", "d.h5", "--rerank")
     assert answer.code == 2
-    assert "hold distances; re-ranking needs those between all items" in answer.err
+    assert "cannot re-rank features d.h5: the file has distances between query and gallery only" in answer.err
 
 
 def test_renumbered_cameras_and_reordered_rows_agree_with_the_protocol(
@@ -171,76 +260,78 @@ def drop_a_row(file: Any) -> None:
         ),
         (drop_a_row, "trial 0, gallery must have 6 tracklets that are not junk, got 5"),
         (change("query/pid", 999), "trial 3, query: person 999 must have 0 tracklets, got 1"),
-        (change("gallery/features", np.nan), "gallery features: row 0, column 0 is nan"),
+        (
+            change("gallery/features", np.nan),
+            "features f.h5 (trial_03): gallery features: row 0, column 0 is nan",
+        ),
         (change("query/pid", 0), "trial 3, query: person 0 must have 0 tracklets, got 1"),
     ],
 )
-def test_features_that_are_not_those_of_the_protocol_are_refused_and_nothing_is_written(
+def test_other_features_than_the_protocols_exit_2_and_write_nothing(
     reidbench: Run, small_root: Path, saved: dict[str, Any], damage: Callable[[Any], None], message: str
 ) -> None:
     with h5py.File("f.h5", "a") as file:
         del file.attrs["digest"]
         damage(file)
 
-    answer = reidbench(
-        "evaluate", "f.h5", "-p", "ilids", "--data-root", str(small_root), "--output", "elsewhere"
-    )
+    answer = reidbench("evaluate", "f.h5", "-p", "ilids", "--data-root", str(small_root), "--output", "other")
     assert answer.code == 2
     (line,) = answer.err.strip().splitlines()
     assert message in line
-    assert not Path("elsewhere").exists()
+    assert not Path("other").exists()
 
 
-def test_a_gallery_of_junk_only_has_no_figures_and_says_so(reidbench: Run) -> None:
-    one = made_up()
+def test_a_gallery_of_junk_has_null_figures_and_a_note(reidbench: Run) -> None:
+    one = example_search()
     junk = Items(features=one.gallery.features, pid=np.full(9, -1), camid=one.gallery.camid)
     write_searches(Path("f.h5"), SearchFile(searches=[Search(name="", query=one.query, gallery=junk)]))
 
     record = json.loads(reidbench("evaluate", "f.h5", "--json").out)
     assert record["figures"]["map"]["mean"] is None
     assert record["trials"][0]["queries_without_match"] == 3
+    assert "3 of 3 queries have no match and are left out" in reidbench("evaluate", "f.h5").out
 
 
-def empty_gallery() -> None:
+def write_empty_gallery() -> None:
     items = Items(features=np.empty((0, 4)), pid=np.empty(0, int), camid=np.empty(0, int))
-    write_searches(Path("bad.h5"), SearchFile(searches=[made_up(gallery=items)]))
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search(gallery=items)]))
 
 
-def corrupt_file() -> None:
-    write_searches(Path("bad.h5"), SearchFile(searches=[made_up()]))
+def truncate_file() -> None:
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search()]))
     data = Path("bad.h5").read_bytes()
     Path("bad.h5").write_bytes(data[: len(data) // 2])
 
 
-def changed_features() -> None:
-    write_searches(Path("bad.h5"), SearchFile(searches=[made_up()]))
+def change_features() -> None:
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search()]))
     with h5py.File("bad.h5", "a") as file:
         file["gallery/features"][3] += 1e-3
 
 
-def other_dimensions() -> None:
-    query = made_up().query
+def write_other_dimensions() -> None:
+    query = example_search().query
     items = Items(features=query.features[:, :3], pid=query.pid, camid=query.camid)  # type: ignore[index]
-    write_searches(Path("bad.h5"), SearchFile(searches=[made_up(query=items)]))
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search(query=items)]))
 
 
-def labels_as_words() -> None:
-    query = made_up().query
+def write_text_labels() -> None:
+    query = example_search().query
     items = Items(features=query.features, pid=np.array([b"a", b"b", b"c"]), camid=query.camid)
-    write_searches(Path("bad.h5"), SearchFile(searches=[made_up(query=items)]))
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search(query=items)]))
 
 
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (empty_gallery, "bad.h5: gallery/pid is empty"),
-        (corrupt_file, "cannot read features bad.h5: "),
-        (changed_features, "bad.h5 are damaged: their contents do not match their digest"),
-        (other_dimensions, "3 dimensions"),
-        (labels_as_words, "bad.h5: query/pid row 0 must be an integer or a string of digits, got 'a'"),
+        (write_empty_gallery, "bad.h5: gallery/pid is empty"),
+        (truncate_file, "cannot read features bad.h5: "),
+        (change_features, "bad.h5 are damaged: their contents do not match their digest"),
+        (write_other_dimensions, "features bad.h5: query_features has 3 dimensions"),
+        (write_text_labels, "bad.h5: query/pid row 0 must be an integer or a string of digits, got 'a'"),
     ],
 )
-def test_bad_files_are_exit_2_in_one_line_and_write_nothing(
+def test_bad_files_exit_2_in_one_line_and_write_nothing(
     reidbench: Run, write: Callable[[], None], message: str
 ) -> None:
     write()
@@ -262,8 +353,8 @@ def test_bad_files_are_exit_2_in_one_line_and_write_nothing(
         (("f.h5", "-p", "nonesuch"), "unknown protocol 'nonesuch'"),
     ],
 )
-def test_bad_usage_is_exit_2(reidbench: Run, arguments: tuple[str, ...], message: str) -> None:
-    write_searches(Path("f.h5"), SearchFile(searches=[made_up()]))
+def test_bad_usage_exits_2(reidbench: Run, arguments: tuple[str, ...], message: str) -> None:
+    write_searches(Path("f.h5"), SearchFile(searches=[example_search()]))
 
     answer = reidbench("evaluate", *arguments)
     assert answer.code == 2

@@ -127,7 +127,7 @@ def test_another_number_of_searches_is_an_error() -> None:
 OVERLAP = Sides(np.array([0, 1, 2, 3]), np.array([0, 2, 3, 4, 5, 6, 7, 8]))
 
 
-def stored(
+def file_of(
     query: Sequence[int], gallery: Sequence[int], *, with_names: bool = False, codes: dict[int, int] = SAME
 ) -> Search:
     names = [f"t{row}" for row in range(len(PAIRS))]
@@ -141,21 +141,21 @@ def stored(
 
 
 def test_query_rows_follow_tracklet_ids_of_any_string_type() -> None:
-    search = stored([3, 2, 1, 0], [8, 3, 2, 7, 0, 6, 5, 4], with_names=True)
+    search = file_of([3, 2, 1, 0], [8, 3, 2, 7, 0, 6, 5, 4], with_names=True)
 
     assert find_query_rows(search).tolist() == [1, 2, -1, 4]
     assert find_query_rows(search, OVERLAP, table_of(PAIRS)).tolist() == [1, 2, -1, 4]
 
 
 def test_query_rows_follow_the_order_of_the_protocol() -> None:
-    swapped = stored(OVERLAP.query.tolist(), OVERLAP.gallery.tolist(), codes={1: 2, 2: 1, 3: 3})
+    swapped = file_of(OVERLAP.query.tolist(), OVERLAP.gallery.tolist(), codes={1: 2, 2: 1, 3: 3})
 
     assert find_query_rows(swapped, OVERLAP, table_of(PAIRS)).tolist() == [0, -1, 1, 2]
 
 
 def test_query_rows_follow_unique_labels_in_any_order() -> None:
     """All gallery tracklets of (1, 1) and (3, 2) are queries."""
-    search = stored([3, 1, 0, 2], [8, 7, 6, 5, 4, 3, 2, 0], codes={1: 7, 2: 5, 3: 6})
+    search = file_of([3, 1, 0, 2], [8, 7, 6, 5, 4, 3, 2, 0], codes={1: 7, 2: 5, 3: 6})
 
     rows = find_query_rows(search, OVERLAP, table_of(PAIRS)).tolist()
     assert rows[1:3] == [-1, 7]
@@ -164,16 +164,16 @@ def test_query_rows_follow_unique_labels_in_any_order() -> None:
 
 def test_queries_outside_the_gallery_have_no_rows() -> None:
     outside = Sides(np.array([0, 1, 3]), np.array([2, 4, 5, 6, 7, 8]))
-    search = stored([3, 1, 0], [2, 4, 5, 6, 7, 8])
+    search = file_of([3, 1, 0], [2, 4, 5, 6, 7, 8])
 
     assert find_query_rows(search, outside, table_of(PAIRS)).tolist() == [-1] * 3
     assert find_query_rows(search_of([(1, 1)], [(1, 2)])).tolist() == [-1]
 
 
 def test_ambiguous_labels_raise_the_reason() -> None:
-    """Gallery tracklet 3 has the labels of query 2, so the labels do not tell which of both is the query."""
+    """Gallery tracklet 3 has the labels of query 2, so both could be the query."""
     side = Sides(np.array([0, 1, 2]), np.array([0, 2, 3, 4, 5, 6, 7, 8]))
-    search = stored([2, 1, 0], [8, 7, 6, 5, 4, 3, 2, 0])
+    search = file_of([2, 1, 0], [8, 7, 6, 5, 4, 3, 2, 0])
 
     with pytest.raises(
         FeatureError, match="tracklet_id is missing, the rows are not in the order of the proto"
@@ -208,7 +208,7 @@ def test_unusable_tracklet_ids_raise_the_reason(names: list[str] | None, reason:
 
 def test_tracklet_ids_with_too_few_queries_in_the_gallery_are_not_used() -> None:
     """The ids of query and gallery have no common value, so the order of the protocol decides."""
-    search = stored(OVERLAP.query.tolist(), OVERLAP.gallery.tolist())
+    search = file_of(OVERLAP.query.tolist(), OVERLAP.gallery.tolist())
     named = replace(
         search,
         query=replace(search.query, tracklet_id=np.array(list("abcd"))),
