@@ -60,7 +60,7 @@ def draw_figure(title: str, panels: Sequence[Panel], alignment: Alignment | None
     """
     from matplotlib.figure import Figure
 
-    columns = max(len(_drawn_frames(panel)) for panel in panels)
+    columns = max(len(_frame_indices(panel)) for panel in panels)
     is_still = columns == 1
     heights = [_panel_height(panel) for panel in panels]
     panels_height = max(heights) if is_still else sum(heights)
@@ -92,7 +92,7 @@ def _frame_rows(attention: Attention) -> int:
     return 1 if attention.spatial is None else attention.spatial.shape[1]
 
 
-def _drawn_frames(panel: Panel) -> NDArray[np.int64]:
+def _frame_indices(panel: Panel) -> NDArray[np.int64]:
     """Return the indices of the frames that are drawn."""
     return np.unique(np.linspace(0, len(panel.frames) - 1, MAX_FRAMES).round().astype(np.int64))
 
@@ -100,7 +100,7 @@ def _drawn_frames(panel: Panel) -> NDArray[np.int64]:
 def _draw_panel(area: SubFigure, panel: Panel, columns: int) -> None:
     area.suptitle(panel.title, fontsize="x-small")
     attention = panel.attention
-    frames = _drawn_frames(panel)
+    frames = _frame_indices(panel)
     rows = _frame_rows(attention)
     ratios = [_FRAME_INCHES[1]] * rows + ([] if attention.temporal is None else [_BARS_INCHES])
     grid = area.add_gridspec(len(ratios), columns, height_ratios=ratios)

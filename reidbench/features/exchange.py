@@ -44,7 +44,8 @@ _READERS: dict[str, Callable[[Path], RawFile]] = {
     ".npz": read_npz,
     ".mat": read_mat,
 }
-_MAX_KEYS = 12  # number of keys that a message lists
+# Maximum number of keys in a message.
+_MAX_KEYS = 12
 
 
 @dataclass(frozen=True, kw_only=True)

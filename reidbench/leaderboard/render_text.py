@@ -48,7 +48,7 @@ def _board(board: Sequence[BoardEntry], differences: Sequence[str], style: str) 
         f"chance rank-1 {100 * (first.chance.rank1 or 0):.2f} %",
         *marks,
         *differences,
-        *_unmatched_notes(board),
+        *_match_notes(board),
     ]
     heading = f"{first.protocol}: {'; '.join(notes)}"
     if style == "github":
@@ -60,7 +60,7 @@ def _board(board: Sequence[BoardEntry], differences: Sequence[str], style: str) 
     return f"{heading}\n{text}"
 
 
-def _unmatched_notes(board: Sequence[BoardEntry]) -> list[str]:
+def _match_notes(board: Sequence[BoardEntry]) -> list[str]:
     """Return one note about queries without a match for the board, or one per record if the records differ."""
     notes = [note_unmatched(entry.record) for entry in board]
     if len(set(notes)) == 1:

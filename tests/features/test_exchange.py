@@ -175,7 +175,7 @@ def without_labels(folder: Path) -> Path:
     return path
 
 
-def embedded(folder: Path) -> Path:
+def write_embed_file(folder: Path) -> Path:
     with h5py.File(folder / "f.h5", "w") as file:
         file["features"], file["files"] = np.ones((2, 3)), [b"a", b"b"]
     return folder / "f.h5"
@@ -210,7 +210,7 @@ def sparse_mat(folder: Path) -> Path:
     return folder / "f.mat"
 
 
-def pickled(folder: Path) -> Path:
+def write_pickle(folder: Path) -> Path:
     np.savez(folder / "f.npz", query_features=np.array([{"an": "object"}], dtype=object))
     return folder / "f.npz"
 
@@ -230,7 +230,7 @@ def no_archive(folder: Path) -> Path:
             "query/features, query/pid; add the missing key",
         ),
         (
-            embedded,
+            write_embed_file,
             "features {path}: key 'query/features' is missing, found features, files; add the missing key",
         ),
         (
@@ -273,7 +273,7 @@ def no_archive(folder: Path) -> Path:
             "features {path}: gallery/pid is empty; store one value per tracklet",
         ),
         (
-            pickled,
+            write_pickle,
             "features {path}: query_features must be an array of numbers or strings, got Python objects; "
             "store a plain array",
         ),

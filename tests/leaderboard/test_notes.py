@@ -24,7 +24,7 @@ def table(records: Sequence[Record], form: TextFormat = "table") -> str:
     return render(group_records(records), form)
 
 
-def trained_on(written: Record, *sources: tuple[str, str, bool]) -> Record:
+def with_training(written: Record, *sources: tuple[str, str, bool]) -> Record:
     data = tuple(
         DataSource(dataset=name, digests=Digests(labels=digest), synthetic=synthetic)
         for name, digest, synthetic in sources
@@ -84,9 +84,9 @@ def test_training_data_is_a_column(tmp_path: Path) -> None:
     _, written = record(tmp_path, "a", 5)
     real = replace(written, synthetic=False)
     records = [
-        trained_on(real, ("mars", "m", False)),
-        trained_on(real, ("demo", "d", True), ("mars", "m", False)),
-        trained_on(real),
+        with_training(real, ("mars", "m", False)),
+        with_training(real, ("demo", "d", True), ("mars", "m", False)),
+        with_training(real),
     ]
 
     lines = table(records).splitlines()
@@ -104,7 +104,7 @@ def test_training_data_is_a_column(tmp_path: Path) -> None:
 
 def test_training_data_of_one_name_is_distinguished_by_digest(tmp_path: Path) -> None:
     _, written = record(tmp_path, "a", 5)
-    records = [trained_on(written, ("d", digest, True)) for digest in ("1" * 64, "2" * 64)]
+    records = [with_training(written, ("d", digest, True)) for digest in ("1" * 64, "2" * 64)]
 
     text = table(records)
     assert "d 11111111 " in text
@@ -160,5 +160,5 @@ def test_boards_with_other_titles_state_no_difference(tmp_path: Path) -> None:
 def test_markdown_escapes_names_of_training_data(tmp_path: Path) -> None:
     _, written = record(tmp_path, "a", 5)
 
-    text = table([trained_on(written, ("<b>|x", "d", True))], "github")
+    text = table([with_training(written, ("<b>|x", "d", True))], "github")
     assert "&#60;b&#62;\\|x" in text
