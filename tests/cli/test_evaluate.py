@@ -15,8 +15,8 @@ from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.mars import LAYOUT
 from reidbench.features import Items, Search, SearchFile, read_searches, write_searches
 from reidbench.plugin.manager import Plugins
+from reidbench.protocols import trials
 from reidbench.protocols.loader import load_protocol
-from reidbench.protocols.trials import tested_sides
 
 from .conftest import Answer
 from .single_file_plugins import CITY_BLOCK, write_plugin
@@ -128,7 +128,7 @@ def write_mars_file(root: Path, *, seed: int | None = None, with_ids: bool = Fal
     """Write features for the MARS protocol to f.h5, in the protocol's order or with rows and cameras shuffled."""
     contents = Mars().read(root / "mars")
     table = contents.table
-    ((side,),) = tested_sides(load_protocol(Plugins().protocol("mars")), contents)
+    ((side,),) = trials.tested_sides(load_protocol(Plugins().protocol("mars")), contents)
     features = np.random.default_rng(0).normal(size=(len(table), 4)) + table.pids[:, None]
     shuffle = np.random.default_rng(seed)
     codes = np.arange(100) if seed is None else shuffle.permutation(100)
@@ -159,7 +159,7 @@ def test_conventions_do_not_depend_on_the_order_of_rows_with_tracklet_ids(
     write_mars_file(mars_root, seed=1, with_ids=True)
     shuffled = mars_conventions(reidbench, mars_root)
 
-    assert ordered["queries-removed/trapezoid/undefined/market"]["map"] is not None
+    assert ordered["queries-removed/trapezoid/miss/market"]["map"] is not None
     assert list(shuffled) == list(ordered)
     for name, row in ordered.items():
         for figure in ("rank1", "rank5", "rank10", "rank20", "map", "minp"):
