@@ -183,11 +183,11 @@ def test_records_without_attention_or_masks_have_no_shares(
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        ("frames=torch.arange(99)", "frames must be indices in [0, 8)"),
+        ("frames=torch.arange(99)", "frames must be indices less than 8"),
         ("frames=torch.arange(2)", "maps and weights are both missing"),
         ("frames=torch.arange(2), spatial=torch.ones(2, 4, 1)", "maps must have the shape (2, K, h, w)"),
-        ("frames=torch.arange(2), spatial=torch.ones(2, 1, 4, 1)", "maps must be >= 0 and sum to 1"),
-        ("frames=torch.arange(2), temporal=torch.tensor([[1.5, -0.5]])", "weights must be >= 0"),
+        ("frames=torch.arange(2), spatial=torch.ones(2, 1, 4, 1)", "maps must be at least 0 and sum to 1"),
+        ("frames=torch.arange(2), temporal=torch.tensor([[1.5, -0.5]])", "weights must be at least 0"),
         ("frames=torch.arange(2), temporal=torch.ones(2) / 2", "weights must have the shape (K, 2)"),
         (
             "frames=torch.arange(1), spatial=torch.ones(1, 1, 1, 1), extent=(0.5, 0, 0.5, 1)",
