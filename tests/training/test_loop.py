@@ -99,6 +99,7 @@ def test_killed_training_resumes_to_the_same_weights_and_losses(tmp_path: Path, 
     train(resumed, settings(), job(tmp_path / "killed", losses=resumed_losses))
 
     assert all(torch.equal(weights(complete)[name], value) for name, value in weights(resumed).items())
+    assert list(complete_losses) == list(range(4))
     assert {**killed_losses, **resumed_losses} == complete_losses
     if killed_at > 5:
         assert resumed.loads < complete.loads
