@@ -88,7 +88,7 @@ def verify(
         "counts": [
             {"part": part or "all", **_counts(counts)} for part, counts in verification.counts.items()
         ],
-        "marker": verification.marker_facts(),
+        "marker": verification.describe_marker(),
     }
     print_item(facts, as_json=as_json)
     if not verification.holds:

@@ -45,7 +45,7 @@ def extract(folder: Path, progress: bool | None = None) -> int:
             destination = folder / images_folder(kind)
             with _fill_folder(destination) as unfinished:
                 if unfinished is not None:
-                    with progress_bar(kind, _people(release, kind), shown=shown) as advance:
+                    with progress_bar(kind, _count_people(release, kind), shown=shown) as advance:
                         written += _extract_kind(release, kind, unfinished, advance)
     return written
 
@@ -68,7 +68,7 @@ def read_test_sets(path: Path) -> list[list[tuple[int, int]]]:
         DatasetError: the release file is damaged or a set is not an array (N, 2).
     """
     with open_release(path) as release:
-        sets = [np.asarray(cell).T for cell in _cells(release, release["testsets"])]
+        sets = [np.asarray(cell).T for cell in _read_cells(release, release["testsets"])]
     for number, rows in enumerate(sets, start=1):
         if rows.ndim != 2 or rows.shape[1] != 2:
             raise DatasetError(
@@ -93,18 +93,18 @@ def open_release(path: Path) -> Iterator[h5py.File]:
         raise DatasetError(f"cannot read {path}: {reason}; restore the file from the archive") from error
 
 
-def _cells(release: h5py.File, cell: h5py.Dataset) -> Iterator[h5py.Dataset]:
+def _read_cells(release: h5py.File, cell: h5py.Dataset) -> Iterator[h5py.Dataset]:
     for reference in np.ravel(cell[()]):
         yield release[reference]
 
 
-def _people(release: h5py.File, kind: str) -> int:
-    return sum(pair.shape[1] for pair in _pairs(release, kind))
+def _count_people(release: h5py.File, kind: str) -> int:
+    return sum(pair.shape[1] for pair in _read_pairs(release, kind))
 
 
-def _pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
+def _read_pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
     """Return the cell (10, people) of each camera pair; HDF5 has MATLAB's arrays transposed."""
-    pairs = list(_cells(release, release[kind]))
+    pairs = list(_read_cells(release, release[kind]))
     for number, pair in enumerate(pairs, start=1):
         if pair.ndim != 2 or pair.shape[0] != IMAGES_OF_A_PERSON:
             raise DatasetError(
@@ -116,7 +116,7 @@ def _pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
 
 def _extract_kind(release: h5py.File, kind: str, folder: Path, advance: Callable[[int], None]) -> int:
     written = 0
-    for number, pair in enumerate(_pairs(release, kind), start=1):
+    for number, pair in enumerate(_read_pairs(release, kind), start=1):
         for person, references in enumerate(pair[()].T, start=1):
             for image, reference in enumerate(references, start=1):
                 pixels = release[reference][()]

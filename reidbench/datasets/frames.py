@@ -68,10 +68,10 @@ class FrameLoader:
             enlarge: whether frames smaller than `size` are resized; if not, they stay unchanged if they have one size.
         """
         if size is None or enlarge:
-            return self._cached(
+            return self._load_cached(
                 (files, size, ""), lambda: _stack(files, [decode(file, size) for file in files])
             )
-        return self._cached((files, size, "not enlarged"), lambda: _load_small(files, size))
+        return self._load_cached((files, size, "not enlarged"), lambda: _load_small(files, size))
 
     def derive(
         self, files: tuple[Path, ...], size: Size | None, name: str, function: Callable[[Frames], Frames]
@@ -84,9 +84,11 @@ class FrameLoader:
             name: of the result, not empty; functions with different results must have different names.
             function: from frames (T, H, W, 3) to an array of uint8, of any shape.
         """
-        return self._cached((files, size, name), lambda: function(self.load(files, size)))
+        return self._load_cached((files, size, name), lambda: function(self.load(files, size)))
 
-    def _cached(self, key: tuple[tuple[Path, ...], Size | None, str], make: Callable[[], Frames]) -> Frames:
+    def _load_cached(
+        self, key: tuple[tuple[Path, ...], Size | None, str], make: Callable[[], Frames]
+    ) -> Frames:
         with self._lock:
             if key in self._arrays:
                 self._arrays.move_to_end(key)

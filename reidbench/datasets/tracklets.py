@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -85,22 +85,25 @@ class TrackletTable:
         digests = []
         labels = zip(self.pids.tolist(), self.camids.tolist(), self._frames, strict=True)
         for pid, camid, (folder, frames) in labels:
-            for directory in {f"{folder}/{name}".rpartition("/")[0] for name in frames if "/" in name} | {
-                folder
-            }:
-                if directory not in listings:
-                    listings[directory] = self._list_sizes(directory)
+            if folder not in listings:
+                listings[folder] = self._list_sizes(folder)
             known = listings[folder]
-            sizes = [[name, known.get(name)] for name in frames]
-            for entry in sizes:
-                if entry[1] is None:
-                    directory, _, name = f"{folder}/{entry[0]}".rpartition("/")
-                    entry[1] = listings[directory].get(name)
-                if entry[1] is None:
-                    path = self.root / folder / str(entry[0])
-                    raise DatasetError(f"frame {path} is missing; restore it from the dataset's archive")
+            sizes = [
+                [name, known[name] if name in known else self._find_size(listings, folder, name)]
+                for name in frames
+            ]
             digests.append(fingerprint([pid, camid, folder, sizes]))
         return digests
+
+    def _find_size(self, listings: dict[str, dict[str, int]], folder: str, name: str) -> int:
+        """Return the size of a frame whose name contains folders; `listings` keeps the listed folders."""
+        path = PurePosixPath(folder, name)
+        parent = str(path.parent)
+        if "/" in name and parent not in listings:
+            listings[parent] = self._list_sizes(parent)
+        if "/" not in name or path.name not in listings[parent]:
+            raise DatasetError(f"frame {self.root / path} is missing; restore it from the dataset's archive")
+        return listings[parent][path.name]
 
     def _list_sizes(self, folder: str) -> dict[str, int]:
         """Return the size of each file of a folder: one listing is many times as fast as one call per file."""

@@ -65,7 +65,7 @@ class Verification:
         """Whether the tree was rendered."""
         return self.marker is not None
 
-    def marker_facts(self) -> dict[str, Any] | None:
+    def describe_marker(self) -> dict[str, Any] | None:
         """Return how a rendered tree was rendered, in one table; None for a real tree."""
         if self.marker is None:
             return None
@@ -86,18 +86,18 @@ def verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> Verificatio
         marker = read_marker(folder)
     except DatasetError as error:
         return Verification(findings=[Finding(where="marker", what=str(error))], counts={})
-    rendered = [] if marker is None else list(_marker_differences(dataset, folder, marker))
+    rendered = [] if marker is None else list(_compare_with_marker(dataset, folder, marker))
     try:
         contents = dataset.read(folder)
     except DatasetError as error:
         findings = [Finding(where=str(folder), what=str(error)), *rendered]
         return Verification(findings=findings, counts={}, marker=marker)
-    missing = list(_missing_frames(contents))
+    missing = list(_find_missing_frames(contents))
     if marker is None:
         findings = [
-            *count_differences(dataset, contents),
+            *compare_counts(dataset, contents),
             *_name_files("missing", missing),
-            *_name_files("unexpected", _unexpected_files(dataset, folder, contents)),
+            *_name_files("unexpected", _find_unexpected_files(dataset, folder, contents)),
         ]
     else:
         findings = rendered
@@ -105,18 +105,20 @@ def verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> Verificatio
     if deep and not missing:
         digest, damaged = _read_all_frames(contents)
         findings += [Finding(where="frames", what=str(error)) for error in damaged]
-    return Verification(findings=findings, counts=counts(contents), contents_digest=digest, marker=marker)
+    return Verification(
+        findings=findings, counts=count_parts(contents), contents_digest=digest, marker=marker
+    )
 
 
-def counts(contents: DatasetContents) -> dict[str, Counts]:
+def count_parts(contents: DatasetContents) -> dict[str, Counts]:
     """Return the numbers of each part; "" is the complete table."""
     all_rows = np.arange(len(contents.table))
     return {name: _count(contents, rows) for name, rows in {"": all_rows, **contents.parts}.items()}
 
 
-def count_differences(dataset: Dataset, contents: DatasetContents) -> Iterator[Finding]:
+def compare_counts(dataset: Dataset, contents: DatasetContents) -> Iterator[Finding]:
     """Yield the differences from the published numbers."""
-    counted = counts(contents)
+    counted = count_parts(contents)
     for part, official in dataset.official.items():
         where = part or "dataset"
         if part not in counted:
@@ -128,13 +130,13 @@ def count_differences(dataset: Dataset, contents: DatasetContents) -> Iterator[F
             expected, number = getattr(official, name), getattr(actual, name)
             if expected is not None and expected != number:
                 yield Finding(
-                    where=where, what=_difference(name, number, expected), is_certain=official.exact
+                    where=where, what=_describe_difference(name, number, expected), is_certain=official.exact
                 )
         by_camera = actual.by_camera or ()
         for camera, expected in enumerate(official.by_camera or (), start=1):
             number = by_camera[camera - 1] if camera <= len(by_camera) else 0
             if number != expected:
-                what = _difference(f"tracklets of camera {camera}", number, expected)
+                what = _describe_difference(f"tracklets of camera {camera}", number, expected)
                 yield Finding(where=where, what=what, is_certain=official.exact)
 
 
@@ -146,7 +148,7 @@ def check_official(dataset: Dataset, contents: DatasetContents) -> None:
     """
     if contents.is_synthetic:
         return
-    certain = [finding for finding in count_differences(dataset, contents) if finding.is_certain]
+    certain = [finding for finding in compare_counts(dataset, contents) if finding.is_certain]
     if certain:
         others = f" ({len(certain) - 1} more differences)" if len(certain) > 1 else ""
         raise DatasetError(
@@ -167,11 +169,11 @@ def _count(contents: DatasetContents, rows: IntArray) -> Counts:
     )
 
 
-def _difference(name: str, number: int, expected: int) -> str:
+def _describe_difference(name: str, number: int, expected: int) -> str:
     return f"{name}: {number:,} found, {expected:,} published"
 
 
-def _marker_differences(dataset: Dataset, folder: Path, marker: dict[str, Any]) -> Iterator[Finding]:
+def _compare_with_marker(dataset: Dataset, folder: Path, marker: dict[str, Any]) -> Iterator[Finding]:
     """Yield the differences between the files of a rendered tree and the list in its marker."""
     try:
         expected = read_file_list(folder, marker)
@@ -192,7 +194,7 @@ def _marker_differences(dataset: Dataset, folder: Path, marker: dict[str, Any]) 
     yield from _name_files("changed", changed)
 
 
-def _missing_frames(contents: DatasetContents) -> Iterator[str]:
+def _find_missing_frames(contents: DatasetContents) -> Iterator[str]:
     table = contents.table
     for row in range(len(table)):
         for file in table.files(row):
@@ -200,7 +202,7 @@ def _missing_frames(contents: DatasetContents) -> Iterator[str]:
                 yield file.relative_to(table.root).as_posix()
 
 
-def _unexpected_files(dataset: Dataset, folder: Path, contents: DatasetContents) -> list[str]:
+def _find_unexpected_files(dataset: Dataset, folder: Path, contents: DatasetContents) -> list[str]:
     frames = {str(file) for row in range(len(contents.table)) for file in contents.table.files(row)}
     unexpected = []
     for frame_folder in dataset.frame_folders(folder):

@@ -75,10 +75,12 @@ def draw_trials(
     trials = []
     for index, (train, _) in enumerate(_split_people(protocol, contents)):
         if training is not None:
-            rows = _rows(training, protocol.train.part)
+            rows = _select_rows(training, protocol.train.part)
             train_rows = rows[training.table.pids[rows] > 0]
         else:
-            train_rows = _of_people(contents, _rows(contents, protocol.fill_part(protocol.train.part)), train)
+            train_rows = _select_people(
+                contents, _select_rows(contents, protocol.fill_part(protocol.train.part)), train
+            )
         trials.append(Trial(index, train_rows, sides[index]))
     return trials
 
@@ -93,14 +95,15 @@ def tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Si
     trials = []
     for _, test in _split_people(protocol, contents):
         sides = tuple(
-            _sides(protocol, contents, query, gallery, test) for query, gallery in _directions(protocol)
+            _make_sides(protocol, contents, query, gallery, test)
+            for query, gallery in _list_directions(protocol)
         )
         _check_all_sides(protocol, contents, sides)
         trials.append(sides)
     return trials
 
 
-def _directions(protocol: Protocol) -> list[tuple[SideRule, SideRule]]:
+def _list_directions(protocol: Protocol) -> list[tuple[SideRule, SideRule]]:
     query, gallery = protocol.query, protocol.gallery
     swapped = (
         SideRule(part=query.part, camera=gallery.camera),
@@ -115,31 +118,33 @@ def _directions(protocol: Protocol) -> list[tuple[SideRule, SideRule]]:
             return [(query, gallery)]
 
 
-def _sides(
+def _make_sides(
     protocol: Protocol, contents: DatasetContents, query: SideRule, gallery: SideRule, test: IntArray | None
 ) -> Sides:
-    queries = _side(protocol, contents, query, test)
-    items = _side(protocol, contents, gallery, test)
+    queries = _select_side(protocol, contents, query, test)
+    items = _select_side(protocol, contents, gallery, test)
     if protocol.conventions.query_tracklets == "removed":
         items = np.setdiff1d(items, queries)
     boxes = None
     if query.pooled_from is not None:
-        boxes = _rows(contents, protocol.fill_part(query.pooled_from))
+        boxes = _select_rows(contents, protocol.fill_part(query.pooled_from))
         pids = contents.table.pids
         boxes = boxes[np.isin(pids[boxes], pids[queries])]
     return Sides(queries, items[contents.table.pids[items] != JUNK], boxes)
 
 
-def _side(protocol: Protocol, contents: DatasetContents, rule: SideRule, test: IntArray | None) -> IntArray:
-    rows = _of_people(contents, _rows(contents, protocol.fill_part(rule.part)), test)
+def _select_side(
+    protocol: Protocol, contents: DatasetContents, rule: SideRule, test: IntArray | None
+) -> IntArray:
+    rows = _select_people(contents, _select_rows(contents, protocol.fill_part(rule.part)), test)
     return rows if rule.camera is None else rows[contents.table.camids[rows] == rule.camera]
 
 
-def _rows(contents: DatasetContents, part: str | None) -> IntArray:
+def _select_rows(contents: DatasetContents, part: str | None) -> IntArray:
     return np.arange(len(contents.table)) if part is None else contents.part(part)
 
 
-def _of_people(contents: DatasetContents, rows: IntArray, people: IntArray | None) -> IntArray:
+def _select_people(contents: DatasetContents, rows: IntArray, people: IntArray | None) -> IntArray:
     return rows if people is None else rows[np.isin(contents.table.pids[rows], people)]
 
 
@@ -163,7 +168,7 @@ def _split_people(
     rule = protocol.trials
     if rule.people is None or rule.test_people is None:
         return [(None, None)] * rule.count
-    orders = _orders(protocol, contents)
+    orders = _order_people(protocol, contents)
     people = orders.shape[1]
     if not contents.is_synthetic and people != rule.people:
         raise ProtocolError(
@@ -180,13 +185,13 @@ def _split_people(
     return [(order[: people - tested], order[people - tested :]) for order in orders]
 
 
-def _orders(protocol: Protocol, contents: DatasetContents) -> IntArray:
+def _order_people(protocol: Protocol, contents: DatasetContents) -> IntArray:
     """Return the order of the people (trials, P) in each trial, as person ids."""
     rule = protocol.trials
     if rule.splits == "official":
         orders = contents.splits
         if orders is None and protocol.split_table is not None:
-            orders = _table_orders(protocol, protocol.split_table, contents)
+            orders = _order_by_table(protocol, protocol.split_table, contents)
         if orders is not None and len(orders) < rule.count:
             raise ProtocolError(
                 f"protocol '{protocol.name}' has {rule.count} trials, but the split file in {contents.table.root} has "
@@ -205,7 +210,7 @@ def _orders(protocol: Protocol, contents: DatasetContents) -> IntArray:
     return people[np.stack(permutations)]
 
 
-def _table_orders(protocol: Protocol, table: SplitTable, contents: DatasetContents) -> IntArray | None:
+def _order_by_table(protocol: Protocol, table: SplitTable, contents: DatasetContents) -> IntArray | None:
     """Return the orders of the protocol's split table, or None where they do not fit a rendered tree."""
     rows, people = np.array(table.rows, dtype=np.int64), np.array(contents.people, dtype=np.int64)
     if table.unit == "people":

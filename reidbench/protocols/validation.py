@@ -39,20 +39,20 @@ def _explain(message: str, kind: type[msgspec.Struct], table: Any, path: str, hi
     match = _ERROR.fullmatch(message)
     reason, inner = (match["reason"], match["path"] or "") if match else (message, "")
     keys = [key for key in inner.removesuffix("[...]").split(".") if key]
-    hint, value = _follow(kind, table, keys)
+    hint, value = _follow_path(kind, table, keys)
     if inner.endswith("[...]"):
         wrong = next((key for key in value if not isinstance(value[key], str)), "")
         keys, value, hint = [*keys, wrong], value.get(wrong), str
     if field := _NAMED_FIELD.match(reason):
-        name = _join(path, *keys, field["name"])
+        name = _join_keys(path, *keys, field["name"])
         if field["kind"] == "missing required":
             return f"key '{name}' is missing"
-        known = sorted(set(_struct(hint).__struct_fields__) - set(hidden))
+        known = sorted(set(_find_struct(hint).__struct_fields__) - set(hidden))
         near = difflib.get_close_matches(field["name"], known, n=1)
-        guess = f"; did you mean '{_join(path, *keys, near[0])}'?" if near else ""
+        guess = f"; did you mean '{_join_keys(path, *keys, near[0])}'?" if near else ""
         return f"unknown key '{name}'{guess}; the keys are {', '.join(known)}"
-    name = _join(path, *keys)
-    if choices := literals(hint):
+    name = _join_keys(path, *keys)
+    if choices := list_literals(hint):
         return f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
     if reason.startswith("Expected `object"):
         return f"[{name}] must be a table, got {value!r}"
@@ -62,18 +62,18 @@ def _explain(message: str, kind: type[msgspec.Struct], table: Any, path: str, hi
     return f"{name} must be {_TYPES.get(expected[1], expected[1])}, got {value!r}"
 
 
-def _join(*keys: str) -> str:
+def _join_keys(*keys: str) -> str:
     return ".".join(key for key in keys if key)
 
 
-def _follow(hint: Any, value: Any, keys: Sequence[str]) -> tuple[Any, Any]:
+def _follow_path(hint: Any, value: Any, keys: Sequence[str]) -> tuple[Any, Any]:
     """Return the type and the value at the end of a path of keys."""
     for key in keys:
-        hint, value = get_type_hints(_struct(hint))[key], value[key]
+        hint, value = get_type_hints(_find_struct(hint))[key], value[key]
     return hint, value
 
 
-def _struct(hint: Any) -> Any:
+def _find_struct(hint: Any) -> Any:
     """Return the struct class of a hint such as `Rule | None`."""
     choices = (hint, *get_args(hint))
     return next(
@@ -81,7 +81,7 @@ def _struct(hint: Any) -> Any:
     )
 
 
-def literals(hint: Any) -> tuple[Any, ...]:
+def list_literals(hint: Any) -> tuple[Any, ...]:
     """Return the values of a `Literal`, or of `Literal | None`; empty for other types."""
     for choice in (hint, *get_args(hint)):
         if get_origin(choice) is Literal:

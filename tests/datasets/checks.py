@@ -13,7 +13,7 @@ from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.layout import TreePlan
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.tracklets import DatasetContents
-from reidbench.datasets.verify import count_differences, verify
+from reidbench.datasets.verify import compare_counts, verify
 from reidbench.errors import DatasetError
 from tests.datasets.trees import join_findings, labels, truncate
 
@@ -103,7 +103,7 @@ def check_verify_names_additional_and_truncated_images(dataset: Dataset, tree: P
 
 def check_counts_are_official_except_per_camera(dataset: Dataset, contents: DatasetContents) -> None:
     """Rendered trees have only approximately the numbers per camera of real ones."""
-    found = [finding.what for finding in count_differences(dataset, contents)]
+    found = [finding.what for finding in compare_counts(dataset, contents)]
 
     assert [what for what in found if "of camera" not in what] == []
 

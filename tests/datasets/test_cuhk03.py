@@ -16,7 +16,7 @@ from reidbench.datasets import extract_cuhk03
 from reidbench.datasets.extract_cuhk03 import RELEASE, extract
 from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.cuhk03 import Cuhk03, config_file
-from reidbench.datasets.verify import check_official, count_differences
+from reidbench.datasets.verify import check_official, compare_counts
 from reidbench.errors import DatasetError
 from tests.datasets.checks import check_error, parametrize_faults
 from tests.datasets.trees import join_findings, names, put_image
@@ -138,7 +138,7 @@ def test_kind_of_boxes_may_be_absent(tree: Path) -> None:
     assert set(contents.parts) == {"labeled", "labeled-train", "labeled-query", "labeled-gallery"}
     assert contents.table.pids.tolist() == PEOPLE
     missing = [
-        difference for difference in count_differences(Cuhk03(), contents) if "detected" in difference.where
+        difference for difference in compare_counts(Cuhk03(), contents) if "detected" in difference.where
     ]
     assert len(missing) == 4
     assert not any(difference.is_certain for difference in missing)

@@ -13,7 +13,7 @@ from reidbench.datasets.readers.cuhk03 import Cuhk03, config_file, read_config
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layout import TreePlan
 from reidbench.datasets.synthetic.layouts import cuhk03 as layout
-from reidbench.datasets.verify import count_differences
+from reidbench.datasets.verify import compare_counts
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_counts_are_official_except_per_camera,
@@ -127,7 +127,7 @@ def test_tree_of_the_official_labels_has_their_rows(tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS))
     contents = Cuhk03().read(write_label_files(plan, tmp_path))
 
-    assert not list(count_differences(Cuhk03(), contents))
+    assert not list(compare_counts(Cuhk03(), contents))
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
     for kind in ("detected", "labeled"):
         official = read_config(LABELS / "cuhk03" / config_file(kind))

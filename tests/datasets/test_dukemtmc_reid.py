@@ -11,7 +11,7 @@ import pytest
 from reidbench.datasets.readers.dukemtmc_reid import FOLDERS, IMAGE, DukeMtmcReid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import dukemtmc_reid as layout
-from reidbench.datasets.verify import check_official, count_differences
+from reidbench.datasets.verify import check_official, compare_counts
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_counts_are_official_except_per_camera,
@@ -187,7 +187,7 @@ def test_tree_with_official_labels_has_their_rows() -> None:
         make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS)), ROOT, FOLDERS, IMAGE
     )
 
-    assert not list(count_differences(DukeMtmcReid(), contents))
+    assert not list(compare_counts(DukeMtmcReid(), contents))
     with np.load(LABELS / "dukemtmc_reid/labels.npz") as official:
         for part in ("train", "query", "gallery"):
             columns = [official[f"{part}_{name}"].tolist() for name in ("pid", "cam", "frame")]

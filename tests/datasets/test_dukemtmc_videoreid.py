@@ -11,7 +11,7 @@ from reidbench.datasets.frames import decode
 from reidbench.datasets.readers.dukemtmc_videoreid import DukeMtmcVideoReid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import dukemtmc_videoreid as layout
-from reidbench.datasets.verify import check_official, count_differences, counts, verify
+from reidbench.datasets.verify import check_official, compare_counts, count_parts, verify
 from reidbench.errors import ConfigError
 from tests.datasets.checks import (
     check_error,
@@ -149,7 +149,7 @@ def test_first_fault_of_a_tree_is_named(
 def test_difference_from_uncertain_numbers_is_not_an_error(underscored: Path) -> None:
     contents = DukeMtmcVideoReid().read(underscored)
 
-    assert any("tracklets: " in finding.what for finding in count_differences(DukeMtmcVideoReid(), contents))
+    assert any("tracklets: " in finding.what for finding in compare_counts(DukeMtmcVideoReid(), contents))
     check_official(DukeMtmcVideoReid(), contents)
 
 
@@ -207,8 +207,8 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     )
     table = contents.table
 
-    assert list(count_differences(DukeMtmcVideoReid(), contents)) == []
-    assert counts(contents)["query"].people == 702
+    assert list(compare_counts(DukeMtmcVideoReid(), contents)) == []
+    assert count_parts(contents)["query"].people == 702
     assert (table.pids > 0).all()
     assert len(set(zip(table.pids.tolist(), table.camids.tolist(), strict=True))) == len(table)
 

@@ -13,7 +13,7 @@ from reidbench.datasets.readers.lsvid import LsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import lsvid as layout
 from reidbench.datasets.synthetic.layouts.lsvid import format_query_file
-from reidbench.datasets.verify import check_official, count_differences, verify
+from reidbench.datasets.verify import check_official, compare_counts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_error,
@@ -266,7 +266,7 @@ def test_full_tree_has_the_official_counts(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(reader._Names, "with_prefix", with_prefix)
     contents = LsVid().read(write_label_files(plan, tmp_path))
-    (finding,) = count_differences(LsVid(), contents)
+    (finding,) = compare_counts(LsVid(), contents)
 
     assert "frames: " in finding.what
     assert set(contents.table.camids.tolist()) == set(range(1, 16))

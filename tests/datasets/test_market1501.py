@@ -13,7 +13,7 @@ from scipy.io import loadmat
 from reidbench.datasets.readers.market1501 import FOLDERS, IMAGE, Market1501
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import market1501 as layout
-from reidbench.datasets.verify import check_official, count_differences
+from reidbench.datasets.verify import check_official, compare_counts
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_counts_are_official_except_per_camera,
@@ -92,7 +92,7 @@ def test_hand_drawn_boxes_are_optional(tree: Path) -> None:
 
     assert set(contents.parts) == {"train", "query", "gallery"}
     missing = [
-        finding for finding in count_differences(Market1501(), contents) if finding.where == "query_boxes"
+        finding for finding in compare_counts(Market1501(), contents) if finding.where == "query_boxes"
     ]
     assert [finding.is_certain for finding in missing] == [False]
 
@@ -238,7 +238,7 @@ def test_tree_with_official_labels_has_their_rows() -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS))
     contents = contents_of_plan(plan, ROOT, FOLDERS, IMAGE)
 
-    assert not list(count_differences(Market1501(), contents))
+    assert not list(compare_counts(Market1501(), contents))
     official = {
         "train": ("train_label", "label", "train_cam", "cam"),
         "query": ("queryID", "queryID", "queryCam", "queryCAM"),

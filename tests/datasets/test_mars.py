@@ -17,7 +17,7 @@ from reidbench.datasets.synthetic.label_sampling import draw_track_counts, draw_
 from reidbench.datasets.synthetic.layouts import mars as layout
 from reidbench.datasets.synthetic.layouts.mars import find_query_rows
 from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.verify import check_official, count_differences, counts, verify
+from reidbench.datasets.verify import check_official, compare_counts, count_parts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_error,
@@ -215,7 +215,7 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=seed))
     contents = Mars().read(write_label_files(plan, tmp_path))
-    found = counts(contents)
+    found = count_parts(contents)
 
     assert (found["train"].people or 0) + (found["gallery"].people or 0) == people
     assert min(found["train"].people or 0, found["gallery"].people or 0) >= 2
@@ -233,7 +233,7 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     train, gallery, query = (contents.part(name) for name in ("train", "gallery", "query"))
     table = contents.table
 
-    differences = [finding.what for finding in count_differences(Mars(), contents)]
+    differences = [finding.what for finding in compare_counts(Mars(), contents)]
     assert len(differences) == 4
     assert all("frames: " in what for what in differences)
     assert (table.pids[train] % 2 == 1).all()
@@ -296,7 +296,7 @@ def test_tree_with_official_labels_has_their_rows(frames: int | None, tmp_path: 
     np.testing.assert_array_equal(loadmat(tmp_path / "info/query_IDX.mat")["query_IDX"], real)
     np.testing.assert_array_equal(contents.part("query"), real[0].astype(np.int64) - 1 + 8_298)
     if frames is None:
-        assert list(count_differences(Mars(), contents)) == []
+        assert list(compare_counts(Mars(), contents)) == []
     else:
         assert set(contents.table.lengths.tolist()) == {2}
 

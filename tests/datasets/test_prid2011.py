@@ -15,7 +15,7 @@ from reidbench.datasets.readers.prid2011 import Prid2011, read_splits
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layout import TreePlan
 from reidbench.datasets.synthetic.layouts import prid2011 as layout
-from reidbench.datasets.verify import check_official, count_differences, verify
+from reidbench.datasets.verify import check_official, compare_counts, verify
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (
     check_error,
@@ -232,7 +232,7 @@ def test_reader_accepts_the_counts_of_a_full_tree(tmp_path: Path) -> None:
         write_empty_frames(make_plan(layout.LAYOUT, SyntheticSettings(frames=1)), tmp_path)
     )
 
-    assert list(count_differences(Prid2011(), contents)) == []
+    assert list(compare_counts(Prid2011(), contents)) == []
 
 
 @pytest.mark.usefixtures("cheap_people")

@@ -178,7 +178,7 @@ def test_rendered_tree_agrees_with_its_marker(tree: Path) -> None:
 
     assert found.findings == []
     assert found.is_synthetic
-    facts = found.marker_facts()
+    facts = found.describe_marker()
     assert facts is not None
     assert {name: facts[name] for name in ("layout", "people", "seed", "files")} == {
         "layout": "listed",

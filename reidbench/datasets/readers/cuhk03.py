@@ -73,17 +73,18 @@ class Cuhk03(Dataset):
             return _read_sorted(folder)
         configs = {kind: read_config(folder / config_file(kind)) for kind in kinds}
         names = {
-            kind: _image_names(folder / images_folder(kind)) if config is None else config.names
+            kind: _list_image_names(folder / images_folder(kind)) if config is None else config.names
             for kind, config in configs.items()
         }
-        people = sorted({_person(name) for name in chain.from_iterable(names.values())})
+        people = sorted({_parse_person(name) for name in chain.from_iterable(names.values())})
         pids = {person: position for position, person in enumerate(people, start=1)}
         rows: list[Row] = []
         parts = {}
         for kind, config in configs.items():
             first = len(rows)
             rows += [
-                (pids[_person(name)], int(name[6]), images_folder(kind), (name,)) for name in names[kind]
+                (pids[_parse_person(name)], int(name[6]), images_folder(kind), (name,))
+                for name in names[kind]
             ]
             parts[kind] = np.arange(first, len(rows))
             if config is not None:
@@ -101,7 +102,7 @@ class Cuhk03(Dataset):
         folders = [path for kind in KINDS if (path := folder / images_folder(kind)).is_dir()]
         return folders or [
             folder / SORTED / kind / name
-            for kind in _sorted_kinds(folder)
+            for kind in _find_sorted_kinds(folder)
             for name in SORTED_FOLDERS.values()
         ]
 
@@ -149,11 +150,11 @@ def read_config(path: Path) -> Config | None:
     )
 
 
-def _image_names(folder: Path) -> tuple[str, ...]:
+def _list_image_names(folder: Path) -> tuple[str, ...]:
     return tuple(match.string for match in match_files(folder, IMAGE))
 
 
-def _person(name: str) -> tuple[int, int]:
+def _parse_person(name: str) -> tuple[int, int]:
     """Return the camera pair and the number of the person in it."""
     return int(name[0]), int(name[2:5])
 
@@ -189,7 +190,7 @@ def _read_splits(release: Path, pids: Mapping[tuple[int, int], int]) -> IntArray
 
 def _read_sorted(folder: Path) -> DatasetContents:
     """Read the folder form of the new protocol."""
-    kinds = _sorted_kinds(folder)
+    kinds = _find_sorted_kinds(folder)
     if not kinds and (folder / RELEASE).exists():
         raise DatasetError(
             f"{folder} has {RELEASE}, but not its images as files; run `reidbench data extract cuhk03` first"
@@ -212,5 +213,5 @@ def _read_sorted(folder: Path) -> DatasetContents:
     return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
 
-def _sorted_kinds(folder: Path) -> list[str]:
+def _find_sorted_kinds(folder: Path) -> list[str]:
     return [kind for kind in KINDS if (folder / SORTED / kind).is_dir()]

@@ -49,14 +49,14 @@ class DukeMtmcVideoReid(Dataset):
         Raises:
             DatasetError: a folder, or all frames of a track, are missing, or a frame is in another person's folder.
         """
-        rows = [_row(folder, track) for track in _tracks(folder, "train")]
+        rows = [_make_row(folder, track) for track in _list_tracks(folder, "train")]
         train = len(rows)
-        rows += [_row(folder, track) for track in _tracks(folder, "gallery")]
+        rows += [_make_row(folder, track) for track in _list_tracks(folder, "gallery")]
         index_of_path = {row[2]: index for index, row in enumerate(rows)}
         queries = []
-        for track in _tracks(folder, "query"):
-            row = _row(folder, track)
-            copy = index_of_path.get(_in_gallery(folder, track).relative_to(folder).as_posix())
+        for track in _list_tracks(folder, "query"):
+            row = _make_row(folder, track)
+            copy = index_of_path.get(_find_in_gallery(folder, track).relative_to(folder).as_posix())
             if copy is None or rows[copy][3] != row[3]:
                 copy = len(rows)
                 rows.append(row)
@@ -72,11 +72,11 @@ class DukeMtmcVideoReid(Dataset):
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the folders of train and gallery, and of query tracks without a copy in the gallery."""
-        queries = [track for track in _tracks(folder, "query") if not _is_copied(folder, track)]
+        queries = [track for track in _list_tracks(folder, "query") if not _is_copied(folder, track)]
         return [folder / ROOT / "train", folder / ROOT / "gallery", *queries]
 
 
-def _tracks(folder: Path, part: str) -> list[Path]:
+def _list_tracks(folder: Path, part: str) -> list[Path]:
     """Return the track folders of a part, sorted by person and track."""
     people = [path for path in list_subfolders(folder / ROOT / part) if PERSON.fullmatch(path.name)]
     tracks = [path for person in people for path in list_subfolders(person) if TRACK.fullmatch(path.name)]
@@ -87,7 +87,7 @@ def _tracks(folder: Path, part: str) -> list[Path]:
     return tracks
 
 
-def _row(folder: Path, track: Path) -> _Row:
+def _make_row(folder: Path, track: Path) -> _Row:
     person = track.parent.name
     matches = sorted(match_files(track, FRAME), key=lambda match: int(match["frame"]))
     camera = matches[0]["camera"]
@@ -102,10 +102,10 @@ def _row(folder: Path, track: Path) -> _Row:
     return int(person), int(camera), track.relative_to(folder).as_posix(), names
 
 
-def _in_gallery(folder: Path, query: Path) -> Path:
+def _find_in_gallery(folder: Path, query: Path) -> Path:
     return folder / ROOT / "gallery" / query.parent.name / query.name
 
 
 def _is_copied(folder: Path, query: Path) -> bool:
-    copy = _in_gallery(folder, query)
-    return copy.is_dir() and _row(folder, copy)[3] == _row(folder, query)[3]
+    copy = _find_in_gallery(folder, query)
+    return copy.is_dir() and _make_row(folder, copy)[3] == _make_row(folder, query)[3]

@@ -35,7 +35,7 @@ class IlidsVid(Dataset):
             DatasetError: a camera, a person in a camera or all frames of a tracklet are missing, or the split file is
                 damaged.
         """
-        cameras = {camera: self._people(folder, camera) for camera in (1, 2)}
+        cameras = {camera: self._find_people(folder, camera) for camera in (1, 2)}
         self._check_same_people(folder, cameras)
         people = tuple(sorted(cameras[1], key=lambda pid: cameras[1][pid].name))
         rows = [
@@ -55,7 +55,7 @@ class IlidsVid(Dataset):
         """Return the folder of both cameras."""
         return [folder / SEQUENCES]
 
-    def _people(self, folder: Path, camera: int) -> dict[int, Path]:
+    def _find_people(self, folder: Path, camera: int) -> dict[int, Path]:
         paths = list_subfolders(folder / SEQUENCES / f"cam{camera}")
         return {int(match[1]): path for path in paths if (match := PERSON.fullmatch(path.name))}
 

@@ -58,15 +58,15 @@ class LsVid(Dataset):
         Raises:
             DatasetError: a list, the query file, a folder or all frames of a track are missing or damaged.
         """
-        lists = {part: _read_list(_list_file(folder, part)) for part in LISTS}
+        lists = {part: _read_list(_find_list_file(folder, part)) for part in LISTS}
         offset = 1 if any(track.pid == 0 for track in chain(*lists.values())) else 0
         names = _Names(folder / ROOT)
         rows: list[_Row] = []
         parts = {}
         for part, tracks in lists.items():
             parts[part] = len(rows) + np.arange(len(tracks))
-            rows += [_row(names, track, track.pid + offset) for track in tracks]
-        queries = read_queries(_existing(folder / ROOT, QUERY_FILES), len(parts["gallery"]))
+            rows += [_make_row(names, track, track.pid + offset) for track in tracks]
+        queries = read_queries(_find_existing(folder / ROOT, QUERY_FILES), len(parts["gallery"]))
         return DatasetContents(
             TrackletTable.of(folder, rows),
             parts={**parts, "query": parts["gallery"][queries]},
@@ -74,7 +74,7 @@ class LsVid(Dataset):
 
     def frame_folders(self, folder: Path) -> Sequence[Path]:
         """Return the top folders of the prefixes."""
-        tracks = chain.from_iterable(_read_list(_list_file(folder, part)) for part in LISTS)
+        tracks = chain.from_iterable(_read_list(_find_list_file(folder, part)) for part in LISTS)
         tops = sorted({track.folder.parts[0] for track in tracks if track.folder.parts})
         return [folder / ROOT / top for top in tops]
 
@@ -126,7 +126,7 @@ class _Names:
         return names[bisect_left(names, prefix) : bisect_left(names, prefix + chr(0x10FFFF))]
 
 
-def _row(names: _Names, track: Track, pid: int) -> _Row:
+def _make_row(names: _Names, track: Track, pid: int) -> _Row:
     candidates = names.with_prefix(track.folder, track.prefix)
     matches = [match for name in candidates if (match := FRAME.fullmatch(name))]
     # A prefix that ends in camera 1 must not match the frames of camera 10.
@@ -143,11 +143,11 @@ def _row(names: _Names, track: Track, pid: int) -> _Row:
     return pid, cameras.pop(), (ROOT / track.folder).as_posix(), tuple(match.string for match in ordered)
 
 
-def _list_file(folder: Path, part: str) -> Path:
-    return _existing(folder / ROOT, [f"{name}/{LISTS[part]}" for name in LIST_FOLDERS])
+def _find_list_file(folder: Path, part: str) -> Path:
+    return _find_existing(folder / ROOT, [f"{name}/{LISTS[part]}" for name in LIST_FOLDERS])
 
 
-def _existing(root: Path, names: Sequence[str]) -> Path:
+def _find_existing(root: Path, names: Sequence[str]) -> Path:
     for name in names:
         if (root / name).is_file():
             return root / name
@@ -159,13 +159,13 @@ def _read_list(file: Path) -> list[Track]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read {file}: {error}; restore it from the archive") from error
-    tracks = [_track(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    tracks = [_parse_track(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not tracks:
         raise DatasetError(f"{file} is empty; restore it from the archive")
     return tracks
 
 
-def _track(file: Path, number: int, line: str) -> Track:
+def _parse_track(file: Path, number: int, line: str) -> Track:
     prefix, _, person = line.strip().rpartition(" ")
     folder, _, prefix = prefix.strip().lstrip("/").rpartition("/")
     path = PurePosixPath(folder)

@@ -60,7 +60,7 @@ class Market1501(Dataset):
             if part == "query_boxes" and not (root / name).is_dir():
                 continue
             first = len(rows)
-            rows += _rows(folder, root / name, is_gallery=part == "gallery")
+            rows += _read_rows(folder, root / name, is_gallery=part == "gallery")
             parts[part] = np.arange(first, len(rows))
         return DatasetContents(TrackletTable.of(folder, rows), parts=parts)
 
@@ -70,7 +70,7 @@ class Market1501(Dataset):
         return [root / name for name in FOLDERS.values() if (root / name).is_dir()]
 
 
-def _rows(root: Path, folder: Path, *, is_gallery: bool) -> list[tuple[int, int, str, tuple[str, ...]]]:
+def _read_rows(root: Path, folder: Path, *, is_gallery: bool) -> list[tuple[int, int, str, tuple[str, ...]]]:
     """Return the rows of one folder; only the gallery may have distractors and junk."""
     path = folder.relative_to(root).as_posix()
     rows: list[tuple[int, int, str, tuple[str, ...]]] = []

@@ -170,7 +170,7 @@ def _read_half(folder: Path, half: str) -> list[_Row]:
             f"{name_file} has {len(names):,} frames, but tracks_{half}_info.mat has {tracks[-1, 1]:,}; "
             "restore both files"
         )
-    return list(_rows(name_file, names, tracks))
+    return list(_make_rows(name_file, names, tracks))
 
 
 def _read_names(file: Path) -> list[str]:
@@ -189,7 +189,7 @@ def _read_names(file: Path) -> list[str]:
     return text.split()
 
 
-def _rows(name_file: Path, names: list[str], tracks: IntArray) -> Iterator[_Row]:
+def _make_rows(name_file: Path, names: list[str], tracks: IntArray) -> Iterator[_Row]:
     half = name_file.name.removesuffix("_name.txt")
     for start, end, pid, camera in tracks.tolist():
         frames, person = names[start - 1 : end], person_folder(pid)

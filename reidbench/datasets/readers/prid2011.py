@@ -44,10 +44,10 @@ class Prid2011(Dataset):
             DatasetError: a camera, a shared person in a camera or all frames of a tracklet are missing, or the
                 split file is damaged.
         """
-        cameras = [_people(folder / SEQUENCES / camera) for camera in CAMERAS]
-        shared = _shared(folder, cameras)
+        cameras = [_find_people(folder / SEQUENCES / camera) for camera in CAMERAS]
+        shared = _find_shared_people(folder, cameras)
         rows = [
-            (_pid(number, camid), camid, path.relative_to(folder).as_posix(), list_frames(path, FRAME))
+            (_make_pid(number, camid), camid, path.relative_to(folder).as_posix(), list_frames(path, FRAME))
             for camid, tracklets in enumerate(cameras, start=1)
             for number, path in tracklets.items()
         ]
@@ -78,7 +78,9 @@ def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
         return None
     try:
         trials = json.loads(file.read_text(encoding="utf-8"))
-        halves = [[[_number(name) for name in trial[half]] for half in ("test", "train")] for trial in trials]
+        halves = [
+            [[_parse_number(name) for name in trial[half]] for half in ("test", "train")] for trial in trials
+        ]
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DatasetError(
@@ -109,14 +111,14 @@ def _check_split(file: Path, trial: int, test: list[int], train: list[int], peop
         )
 
 
-def _number(name: str) -> int:
+def _parse_number(name: str) -> int:
     match = PERSON.fullmatch(name)
     if match is None:
         raise ValueError(f"'{name}' is not a folder name like person_0001")
     return int(match[1])
 
 
-def _people(camera: Path) -> dict[int, Path]:
+def _find_people(camera: Path) -> dict[int, Path]:
     people = {
         int(match[1]): path for path in list_subfolders(camera) if (match := PERSON.fullmatch(path.name))
     }
@@ -125,7 +127,7 @@ def _people(camera: Path) -> dict[int, Path]:
     return dict(sorted(people.items()))
 
 
-def _shared(folder: Path, cameras: Sequence[dict[int, Path]]) -> tuple[int, ...]:
+def _find_shared_people(folder: Path, cameras: Sequence[dict[int, Path]]) -> tuple[int, ...]:
     in_a, in_b = ({number for number in camera if number <= SHARED_PEOPLE} for camera in cameras)
     if unpaired := sorted(in_a ^ in_b):
         camera = CAMERAS[unpaired[0] in in_a]
@@ -136,5 +138,5 @@ def _shared(folder: Path, cameras: Sequence[dict[int, Path]]) -> tuple[int, ...]
     return tuple(sorted(in_a))
 
 
-def _pid(number: int, camid: int) -> int:
+def _make_pid(number: int, camid: int) -> int:
     return number + OFFSET_OF_B if camid == 2 and number > SHARED_PEOPLE else number

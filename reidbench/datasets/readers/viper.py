@@ -34,7 +34,7 @@ class Viper(Dataset):
             DatasetError: a camera, or a person in a camera, is missing, or a person has two images in a camera.
         """
         root = find_archive_folder(folder, ARCHIVE, CAMERAS[0])
-        names = [_images(root / camera) for camera in CAMERAS]
+        names = [_find_images(root / camera) for camera in CAMERAS]
         for one, other in ((0, 1), (1, 0)):
             if unpaired := sorted(set(names[one]) - set(names[other])):
                 raise DatasetError(
@@ -55,7 +55,7 @@ class Viper(Dataset):
         return [root / camera for camera in CAMERAS]
 
 
-def _images(folder: Path) -> dict[int, str]:
+def _find_images(folder: Path) -> dict[int, str]:
     """Return the image of each person in one camera."""
     images: dict[int, str] = {}
     for match in match_files(folder, IMAGE):
