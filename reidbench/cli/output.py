@@ -45,4 +45,7 @@ def print_item(facts: Mapping[str, Any], *, as_json: bool) -> None:
 def _format_cell(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        # tabulate wraps columns by converting "False" to a bool, which gives "True".
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

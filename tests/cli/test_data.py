@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reidbench.cli.output import print_listing
 from reidbench.plugin.manager import Plugins
 
 from .conftest import Answer
@@ -34,7 +35,7 @@ def test_verify_says_that_a_tree_is_rendered(reidbench: Run, copied_root: Path) 
     assert facts["holds"]
     assert facts["synthetic"]
     assert (facts["marker"]["people"], facts["marker"]["seed"], facts["marker"]["files"]) == (12, 77, 169)
-    assert "synthetic    True" in reidbench(*command).out
+    assert "synthetic    yes" in reidbench(*command).out
 
 
 @pytest.mark.parametrize("options", [(), ("--deep",)], ids=["plain", "deep"])
@@ -77,6 +78,12 @@ def test_closed_pipe_is_not_a_failed_check(small_root: Path) -> None:
 
     assert finished.stdout.split() == ["141"]
     assert finished.stderr == ""
+
+
+def test_table_shows_false_as_no(capsys: pytest.CaptureFixture[str]) -> None:
+    print_listing([{"is_certain": False, "optional": True}], as_json=False)
+
+    assert capsys.readouterr().out.split()[-2:] == ["no", "yes"]
 
 
 def test_missing_dataset_is_named_with_its_path(reidbench: Run) -> None:
