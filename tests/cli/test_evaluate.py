@@ -289,7 +289,10 @@ def test_a_gallery_of_junk_has_null_figures_and_a_note(reidbench: Run) -> None:
     record = json.loads(reidbench("evaluate", "f.h5", "--json").out)
     assert record["figures"]["map"]["mean"] is None
     assert record["trials"][0]["queries_without_match"] == 3
-    assert "3 of 3 queries have no match and are left out" in reidbench("evaluate", "f.h5").out
+    note = "3 of 3 queries have no match and are left out"
+    assert note in reidbench("evaluate", "f.h5").out
+    for form in ("table", "github", "csv", "json"):
+        assert reidbench("leaderboard", "show", "--format", form).out.count(note) == 1
 
 
 def write_empty_gallery() -> None:
@@ -321,9 +324,16 @@ def write_text_labels() -> None:
     write_searches(Path("bad.h5"), SearchFile(searches=[example_search(query=items)]))
 
 
+def write_distractor_query() -> None:
+    query = example_search().query
+    items = Items(features=query.features, pid=np.array([1, 0, 3]), camid=query.camid)
+    write_searches(Path("bad.h5"), SearchFile(searches=[example_search(query=items)]))
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
+        (write_distractor_query, "features bad.h5: query_pids: row 1 is 0"),
         (write_empty_gallery, "bad.h5: gallery/pid is empty"),
         (truncate_file, "cannot read features bad.h5: "),
         (change_features, "bad.h5 are damaged: their contents do not match their digest"),
