@@ -101,6 +101,14 @@ def test_line_ends_of_a_name_list_do_not_matter(tree: Path) -> None:
     assert Mars().read(tree).table.rows.equals(before)
 
 
+def test_names_may_be_listed_with_their_folder(tree: Path) -> None:
+    before = Mars().read(tree).table.rows
+    file = tree / "info/test_name.txt"
+    file.write_text("".join(f"{name[:4]}/{name}\r\n" for name in file.read_text().split()))
+
+    assert Mars().read(tree).table.rows.equals(before)
+
+
 def edit_names(old: str, new: str) -> Callable[[Path], None]:
     def edit(tree: Path) -> None:
         file = tree / "info/test_name.txt"
@@ -155,6 +163,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "other name": (
         edit_names("0002C4", "0002_4"),
         r"test_name\.txt, line 8 must be a name .*got '0002_4T0003F001\.jpg'",
+    ),
+    "other folder": (
+        edit_names("0002C4T0003F001", "0003/0002C4T0003F001"),
+        r"test_name\.txt, line 8 must have the folder of its person, got '0003/0002C4T0003F001\.jpg'",
     ),
     "not text": (edit_names("0002C4", "0002\xffC4"), r"cannot read .*test_name\.txt: .*ascii"),
     "person shifted": (edit_index(2, 2, 4), r"line 4 must start with '0004C1' .* got '0002C1T0001F001\.jpg'"),

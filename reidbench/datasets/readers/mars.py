@@ -14,7 +14,7 @@ from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTabl
 from reidbench.errors import DatasetError
 
 # Matches all names of a list at once: a million single matches would take seconds.
-_NAMES = re.compile(r"(?:(?:00-1|\d{4})C\dT\d{4}F\d+\.jpg\s+)*+")
+_NAMES = re.compile(r"(?:(?:(?:00-1|\d{4})/)?(?:00-1|\d{4})C\dT\d{4}F\d+\.jpg\s+)*+")
 CAMERAS = 6
 QUERY_FILE = "query_IDX.mat"
 INFO_FILES = (
@@ -174,7 +174,7 @@ def _read_half(folder: Path, half: str) -> list[_Row]:
 
 
 def _read_names(file: Path) -> list[str]:
-    """Return the lines of a name list; they end in CRLF."""
+    """Return the file names of a list; a line may have the person's folder, as in 0002/0002C1T0001F001.jpg."""
     try:
         text = file.read_text(encoding="ascii") + "\n"
     except (OSError, UnicodeDecodeError) as error:
@@ -186,7 +186,16 @@ def _read_names(file: Path) -> list[str]:
             f"{file}, line {text.count(chr(10), 0, end) + 1} must be a name like '0002C1T0001F001.jpg', got "
             f"{text[end:].splitlines()[0]!r}; restore it from the archive"
         )
-    return text.split()
+    names = text.split()
+    if "/" not in text:
+        return names
+    for number, name in enumerate(names, start=1):
+        folder, _, file_name = name.rpartition("/")
+        if folder and not file_name.startswith(folder):
+            raise DatasetError(
+                f"{file}, line {number} must have the folder of its person, got {name!r}; restore it from the archive"
+            )
+    return [name.rpartition("/")[2] for name in names]
 
 
 def _make_rows(name_file: Path, names: list[str], tracks: IntArray) -> Iterator[_Row]:
