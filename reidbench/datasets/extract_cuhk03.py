@@ -20,7 +20,7 @@ from reidbench.progress import is_terminal, progress_bar
 RELEASE = "cuhk03_release/cuhk-03.mat"
 KINDS = ("detected", "labeled")
 # The first half is of view 1, the second of view 2.
-IMAGES_OF_A_PERSON = 10
+IMAGES_PER_PERSON = 10
 
 
 def extract(folder: Path, progress: bool | None = None) -> int:
@@ -57,7 +57,7 @@ def images_folder(kind: str) -> str:
 
 def image_name(pair: int, person: int, image: int) -> str:
     """Return the file name of an image; all numbers start at 1."""
-    view = 1 if image <= IMAGES_OF_A_PERSON // 2 else 2
+    view = 1 if image <= IMAGES_PER_PERSON // 2 else 2
     return f"{pair}_{person:03d}_{view}_{image:02d}.png"
 
 
@@ -106,9 +106,9 @@ def _read_pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
     """Return the cell (10, people) of each camera pair; HDF5 has MATLAB's arrays transposed."""
     pairs = list(_read_cells(release, release[kind]))
     for number, pair in enumerate(pairs, start=1):
-        if pair.ndim != 2 or pair.shape[0] != IMAGES_OF_A_PERSON:
+        if pair.ndim != 2 or pair.shape[0] != IMAGES_PER_PERSON:
             raise DatasetError(
-                f"{release.filename}: '{kind}' of camera pair {number} must have {IMAGES_OF_A_PERSON} images each, got "
+                f"{release.filename}: '{kind}' of camera pair {number} must have {IMAGES_PER_PERSON} images each, got "
                 f"a cell of shape {pair.shape[::-1]}; restore the file"
             )
     return pairs

@@ -10,7 +10,7 @@ import cv2
 import h5py
 import numpy as np
 
-from reidbench.datasets.extract_cuhk03 import IMAGES_OF_A_PERSON, KINDS, RELEASE, image_name, images_folder
+from reidbench.datasets.extract_cuhk03 import IMAGES_PER_PERSON, KINDS, RELEASE, image_name, images_folder
 
 _TEXT = b"MATLAB 7.3 MAT-file, written by reidbench".ljust(116)
 # No subsystem data, version 2.0, little-endian.
@@ -61,8 +61,8 @@ class _Images:
 
     def store_cell(self, pair: int, people: int) -> Any:
         """Store the cell (people, 10) of a camera pair, transposed as in MATLAB, and return its reference."""
-        references = np.empty((IMAGES_OF_A_PERSON, people), dtype=h5py.ref_dtype)
-        for image in range(IMAGES_OF_A_PERSON):
+        references = np.empty((IMAGES_PER_PERSON, people), dtype=h5py.ref_dtype)
+        for image in range(IMAGES_PER_PERSON):
             for person in range(people):
                 references[image, person] = self._store_image(image_name(pair, person + 1, image + 1))
         return _store(self._pool, f"{self._kind} {pair}", references)

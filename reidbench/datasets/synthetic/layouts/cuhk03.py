@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.datasets.extract_cuhk03 import IMAGES_OF_A_PERSON, KINDS, image_name, images_folder
+from reidbench.datasets.extract_cuhk03 import IMAGES_PER_PERSON, KINDS, image_name, images_folder
 from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.cuhk03 import IMAGE, config_file, read_config
 from reidbench.datasets.synthetic.cameras import draw_camera
@@ -30,7 +30,7 @@ _TRAIN_PEOPLE, _TEST_PEOPLE = 767, 700
 _TRAIN_IMAGES = {"detected": 7_365, "labeled": 7_368}
 # Queries and gallery.
 _TEST_IMAGES = {"detected": 1_400 + 5_332, "labeled": 1_400 + 5_328}
-_VIEWS, _MAX_IMAGES_PER_VIEW = 2, IMAGES_OF_A_PERSON // 2
+_VIEWS, _MAX_IMAGES_PER_VIEW = 2, IMAGES_PER_PERSON // 2
 # Test sets of the classic protocol.
 _TEST_SETS, _TEST_SET_PEOPLE = 20, 100
 # Smallest and largest (width, height).
