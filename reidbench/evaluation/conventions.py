@@ -1,7 +1,7 @@
 """The figures of the same features under every convention of the literature, side by side.
 
-Codes differ in the gallery they rank, in the average precision they compute, in what becomes of queries without a
-match, and in the kind of CMC. An old figure finds here the rule that made it.
+Codes differ in the gallery, the average precision, the rule for queries without a match, and the kind of CMC. The table
+shows the rule that produced an old figure.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ CURVE = 50
 """Length of the CMC curves."""
 
 Gallery: TypeAlias = Literal["given", "queries-removed", "junk-kept", "distractors-dropped"]
-"""What is ranked: everything but junk; that less the queries' own rows; junk too, as wrong; or people only."""
+"""What is ranked: all but junk; all but junk and the queries' own rows; junk too, as wrong; or people only."""
 
 AveragePrecision: TypeAlias = Literal["non-interpolated", "trapezoid"]
 
 WithoutMatch: TypeAlias = Literal["exclude", "miss", "curve-only", "undefined"]
-"""What a query without a match is worth: nothing; 0 everywhere; 0 in the CMC only; 0 there and NaN in the mean AP."""
+"""Queries without a match: excluded; 0 everywhere; 0 in the CMC only; 0 in the CMC and NaN in the mean AP."""
 
 Cmc: TypeAlias = Literal["market", "allshots"]
-"""Hit by the first match; or every match counts 1/n, at its rank less the better matches (open-reid)."""
+"""Only the first match counts; or each of n matches counts 1/n, at its rank without the better matches (open-reid)."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 
-# Whose scoring code does what, by running it.
+# The codes that use each rule, as observed by running them.
 _CODES: dict[tuple[AveragePrecision, WithoutMatch, Cmc], tuple[str, ...]] = {
     ("non-interpolated", "exclude", "market"): (
         "torchreid",
@@ -60,7 +60,7 @@ _CODES: dict[tuple[AveragePrecision, WithoutMatch, Cmc], tuple[str, ...]] = {
     ("trapezoid", "exclude", "allshots"): ("open-reid (scikit-learn <= 0.18)",),
 }
 
-# Whose galleries these are, where toolboxes differ: the queries on MARS, junk on Market-1501.
+# The toolboxes that use each gallery, where they differ: the queries on MARS, junk on Market-1501.
 _GALLERIES: dict[Gallery, tuple[str, ...]] = {
     "given": ("MARS MATLAB", "yolomax", "STE-NVAN", "AP3D", "TKP"),
     "queries-removed": ("torchreid", "Video-Person-ReID"),
@@ -77,9 +77,9 @@ class Convention:
         name: the four rules that follow, joined by `/`.
         gallery: what is ranked.
         average_precision: how the average precision is computed.
-        unmatched: what a query without a match is worth.
+        unmatched: the rule for queries without a match.
         cmc: the kind of CMC.
-        used_by: toolboxes whose scoring code gives these figures when it is handed this gallery.
+        used_by: toolboxes whose scoring code returns these figures for this gallery.
         gallery_used_by: toolboxes that rank this gallery, where toolboxes differ.
         gallery_size: items that are ranked, the junk of single queries included.
         queries: queries that count in the CMC.
@@ -139,12 +139,13 @@ def conventions(search: Search, *, query_rows: Values | None = None) -> list[Con
 
 @dataclass(frozen=True, kw_only=True)
 class _Figures:
-    """What a gallery is worth before anything is averaged; NaN and rank 0 for queries without a match."""
+    """The values of each query before they are averaged; NaN and rank 0 for queries without a match."""
 
     size: int
     ap: dict[AveragePrecision, Floats]
     inp: Floats
-    curves: dict[Cmc, Floats]  # summed over the queries
+    # Summed over the queries.
+    curves: dict[Cmc, Floats]
 
 
 def _own_rows(rows: Integers, labels: Labels) -> Integers:
@@ -152,7 +153,7 @@ def _own_rows(rows: Integers, labels: Labels) -> Integers:
     pids, camids = labels.given_pids, labels.given_camids
     if len(rows) != len(labels.query_pids):
         raise FeatureError(
-            f"query_rows has {len(rows)} rows for {len(labels.query_pids)} queries; -1 is for none"
+            f"query_rows has {len(rows)} rows for {len(labels.query_pids)} queries; use -1 for none"
         )
     low, high = int(rows.min()), int(rows.max())
     if low < -1 or high >= len(pids):
@@ -162,10 +163,10 @@ def _own_rows(rows: Integers, labels: Labels) -> Integers:
     query = np.flatnonzero(rows >= 0)
     own = rows[query]
     differs = (pids[own] != labels.query_pids[query]) | (camids[own] != labels.query_camids[query])
-    for place in np.flatnonzero(differs)[:1]:
+    for index in np.flatnonzero(differs)[:1]:
         raise FeatureError(
-            f"query_rows: query {query[place]} is not row {own[place]} of the gallery, which is person "
-            f"{pids[own[place]]} in camera {camids[own[place]]}"
+            f"query_rows: query {query[index]} is not row {own[index]} of the gallery, which is person "
+            f"{pids[own[index]]} in camera {camids[own[index]]}"
         )
     return own
 

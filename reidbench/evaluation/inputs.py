@@ -1,6 +1,6 @@
-"""What users hand to the evaluation, checked and brought to tensors and arrays of one kind.
+"""Check the inputs of users and convert them to tensors and arrays.
 
-Every refusal is a `FeatureError` that names the argument, the place in it and what was found there.
+Every error is a `FeatureError` that names the argument, the position and the value.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from reidbench.errors import FeatureError
 Values: TypeAlias = ArrayLike | Tensor
 """Numbers in any usual form: a NumPy array, a (nested) sequence, or a torch tensor on any device."""
 
-_SEARCH_ROWS = 1024  # rows looked at together when the place of a bad value is wanted
+# Rows per block of the search for a value that is not finite.
+_SEARCH_ROWS = 1024
 
 
 def as_features(name: str, values: Values) -> Tensor:
-    """Return features as a finite float tensor (N, D) on the device where they are.
+    """Return features as a finite float tensor (N, D) on their device.
 
     float64 and float32 stay as they are and are not copied; narrower floats become float32; integers and
     booleans become float64, which holds every integer up to 2**53.
@@ -59,31 +60,31 @@ def as_distances(values: Values) -> Tensor:
 
 
 def as_labels(name: str, values: Values | None) -> NDArray[np.int64]:
-    """Return labels as an int64 array (N,); floats are accepted where all are whole numbers.
+    """Return labels as an int64 array (N,); floats are accepted if all are whole numbers.
 
     Raises:
         FeatureError: missing, not one-dimensional, empty, or not whole numbers.
     """
     if values is None:
-        raise FeatureError(f"{name} is missing: hand over one integer for each row")
-    labels = values.detach().cpu().numpy() if isinstance(values, Tensor) else _array_of(name, values)
+        raise FeatureError(f"{name} is missing: pass one integer per row")
+    labels = values.detach().cpu().numpy() if isinstance(values, Tensor) else _as_array(name, values)
     if labels.ndim != 1:
         raise FeatureError(f"{name} must have one dimension, got the shape {labels.shape}")
     if labels.size == 0:
         raise FeatureError(f"{name} is empty: there is nothing to evaluate")
-    whole = labels.astype(np.int64) if labels.dtype.kind in "iu" or _is_whole(labels) else None
-    if whole is None:
+    integers = labels.astype(np.int64) if labels.dtype.kind in "iu" or _is_whole(labels) else None
+    if integers is None:
         raise FeatureError(f"{name} must be integers, got {labels.dtype}; number the labels first")
-    return whole
+    return integers
 
 
 def check_finite(name: str, values: Tensor, *, origin: tuple[int, int] = (0, 0)) -> None:
-    """Refuse NaN and infinity in (N, D), naming the first row and column that has one.
+    """Check that all values (N, D) are finite; the error names the first row and column that is not.
 
     Args:
-        name: of the argument, for the message.
+        name: name of the argument, for the message.
         values: some of its rows and columns.
-        origin: row and column of the argument at which these start.
+        origin: row and column of the first value in the argument.
 
     Raises:
         FeatureError: a value is not finite.
@@ -97,7 +98,7 @@ def check_finite(name: str, values: Tensor, *, origin: tuple[int, int] = (0, 0))
             value = values[start + row, column].item()
             raise FeatureError(
                 f"{name}: row {origin[0] + start + row}, column {origin[1] + column} is {value}; "
-                "every value must be finite, repair or leave out that item"
+                "every value must be finite, correct or remove this item"
             )
 
 
@@ -110,7 +111,7 @@ def _is_whole(labels: NDArray[np.generic]) -> bool:
 
 
 def _as_floats(name: str, values: Values) -> Tensor:
-    tensor = values.detach() if isinstance(values, Tensor) else _tensor_of(name, values)
+    tensor = values.detach() if isinstance(values, Tensor) else _as_tensor(name, values)
     if tensor.is_complex() or tensor.layout != torch.strided:
         raise FeatureError(f"{name} must be dense real numbers, got {tensor.dtype} in layout {tensor.layout}")
     if tensor.device.type == "mps":  # has no float64
@@ -120,15 +121,15 @@ def _as_floats(name: str, values: Values) -> Tensor:
     return tensor.to(torch.float32 if tensor.is_floating_point() else torch.float64)
 
 
-def _array_of(name: str, values: ArrayLike) -> NDArray[np.generic]:
+def _as_array(name: str, values: ArrayLike) -> NDArray[np.generic]:
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
         raise FeatureError(f"{name} must be an array of numbers: {error}") from error
 
 
-def _tensor_of(name: str, values: ArrayLike) -> Tensor:
-    array = _array_of(name, values)
+def _as_tensor(name: str, values: ArrayLike) -> Tensor:
+    array = _as_array(name, values)
     if array.dtype.kind not in "fiub":
         raise FeatureError(f"{name} must be real numbers, got an array of {array.dtype}")
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:

@@ -1,4 +1,4 @@
-"""Distances of queries and gallery items to one another, as re-ranking wants them: of vectors and of pair scorers."""
+"""Distances between all queries and gallery items for re-ranking, of vectors and of pair scorers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from reidbench.errors import FeatureError
 from reidbench.evaluation.exact.distances import Block, FeatureRows
 from reidbench.evaluation.exact.pairs import PairRows, PairScorer
 
-_BOUNDS = 1 << 25  # bounds of distances at once, while neighbours are sought
-_ROUNDING = 1e-5  # of the largest score of a row: how far below zero rounding may take a score
+# Bounds of distances per block of the search for neighbours.
+_BOUNDS = 1 << 25
+# Negative scores that rounding explains, as a share of the largest score of the row.
+_ROUNDING = 1e-5
 
 
 class ItemDistances(Protocol):
@@ -21,8 +23,8 @@ class ItemDistances(Protocol):
 
     Attributes:
         items: their number N.
-        height: number of rows that should be asked for at once.
-        exponent: power of these distances that is the squared distance: 1 or 2.
+        height: number of rows per block.
+        exponent: 1 for squared distances, 2 for distances.
         is_zero_for_copies: whether the distance is zero for an item and its copies, and for nothing else.
     """
 
@@ -35,10 +37,10 @@ class ItemDistances(Protocol):
         """Return bounds of the keys of rows (r, N), and the distances less the keys, float64 (r,)."""
 
     def exact(self, row: Tensor, column: Tensor) -> Tensor:
-        """Return distances float64 (n,) of pairs of items of the block of rows that was asked for last."""
+        """Return distances float64 (n,) of pairs of items of the last block of rows."""
 
     def whole(self, rows: slice) -> Tensor:
-        """Return distances (r, N), good to rounding; may be overwritten."""
+        """Return distances (r, N), good to rounding; the caller may overwrite them."""
 
     def ratios(self, row: Tensor, column: Tensor, largest: Tensor) -> Tensor:
         """Return the squared distances float64 (n,) of pairs of items over the square of the row's largest.
@@ -99,7 +101,7 @@ class PairDistances:
         """Return distances (r, N) without slack, and zeros (r,).
 
         Raises:
-            FeatureError: a score below zero by more than rounding, or as in `evaluate_search`.
+            FeatureError: a score that is negative by more than rounding, or as in `evaluate_search`.
         """
         scores = self.whole(rows)
         nothing = torch.zeros(max(scores.shape), dtype=torch.float64, device=scores.device)
@@ -107,7 +109,7 @@ class PairDistances:
         return Block(values=scores, query_slack=row_slack, item_slack=column_slack), row_slack
 
     def exact(self, row: Tensor, column: Tensor) -> Tensor:
-        """Return distances float64 (n,) of pairs of items of the rows that were scored last."""
+        """Return distances float64 (n,) of pairs of items of the last block of rows."""
         scores = self._rows.exact(row, column)
         return scores.clamp(min=0).to(self._device or scores.device)
 
@@ -119,7 +121,7 @@ class PairDistances:
         if len(wrong):
             raise FeatureError(
                 f"pair scores of item {rows.start + int(wrong[0])} go down to {float(lowest[wrong[0]])}; "
-                "re-ranking squares distances, so none may be below zero"
+                "re-ranking squares distances, so they must be 0 or more"
             )
         return scores.clamp_(min=0).to(self._device or scores.device)
 
@@ -137,12 +139,12 @@ class PairDistances:
 
 
 def ratio(values: Tensor, largest: Tensor, exponent: int) -> Tensor:
-    """Return (values / largest) ** exponent; 0 where all items of a row are in one place."""
+    """Return (values / largest) ** exponent; 0 where all items of a row are equal."""
     return (values / torch.where(largest > 0, largest, 1)) ** exponent
 
 
 def blocks(total: int, step: int) -> Iterator[slice]:
-    """Cut `total` rows into blocks of `step`, or of 1 where that is less."""
+    """Split `total` rows into blocks of `step` rows, at least 1."""
     step = max(1, step)
     for start in range(0, total, step):
         yield slice(start, min(start + step, total))

@@ -1,4 +1,4 @@
-"""Who may match whom: the junk and distractor rules, applied to the labels of one trial."""
+"""The junk and distractor rules, applied to the labels of one trial."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reidbench.errors import FeatureError
 from reidbench.evaluation.inputs import Values, as_labels
 
 JUNK = -1
-"""Person id of gallery items that are ignored: bad boxes, of nobody in particular."""
+"""Person id of gallery items that are ignored: bad boxes."""
 
 DISTRACTOR = 0
-"""Person id of gallery items that stay and can never match; they are wrong for every query."""
+"""Person id of gallery items that are wrong for every query."""
 
 Integers = NDArray[np.int64]
 
@@ -40,9 +40,9 @@ class People:
 
     Attributes:
         query: (R,) queries that have such pairs, counted from the start of the block, sorted by person.
-        first: (R,) first gallery item of the query's person; the others stand behind it.
+        first: (R,) first gallery item of the query's person; the others follow it.
         count: (R,) gallery items of the query's person.
-        row: (P,) query of each pair, counted from the start of the block; the pairs of a query stand together.
+        row: (P,) query of each pair, counted from the start of the block; the pairs of a query are consecutive.
         item: (P,) gallery item of each pair.
         is_match: (P,) False where the camera is the same too.
     """
@@ -59,8 +59,8 @@ class Labels:
     """The labels of one trial under the rules of the literature (Market-1501, MARS).
 
     For a query of person p in camera c: gallery items of person -1, and of person p in camera c, are junk and
-    do not exist; items of person p in another camera are matches; everything else is wrong, which includes
-    person 0 and, in camera c, other people.
+    ignored; items of person p in another camera are matches; all other items are wrong, including
+    person 0 and other people in camera c.
 
     Attributes:
         query_pids, query_camids: (Q,).
@@ -101,7 +101,7 @@ class Labels:
         """Return the pairs of the same person among these queries and the gallery without junk."""
         counts = self.same_person[queries]
         row = np.repeat(np.arange(len(counts)), counts)
-        column = np.repeat(self._first[queries], counts) + _within(counts)
+        column = np.repeat(self._first[queries], counts) + _positions(counts)
         is_match = self.gallery_camids[column] != self.query_camids[queries][row]
         return Companions(row=row, column=column, is_match=is_match)
 
@@ -110,7 +110,7 @@ class Labels:
         order = np.argsort(self._first[queries], kind="stable")
         order = order[self.same_person[queries][order] > 0]
         first, count = self._first[queries][order], self.same_person[queries][order]
-        row, item = np.repeat(order, count), np.repeat(first, count) + _within(count)
+        row, item = np.repeat(order, count), np.repeat(first, count) + _positions(count)
         is_match = self.gallery_camids[item] != self.query_camids[queries][row]
         return People(query=order, first=first, count=count, row=row, item=item, is_match=is_match)
 
@@ -126,16 +126,16 @@ class Labels:
         return np.where(self.same_person > 0, counts, 0)
 
 
-def _within(counts: Integers) -> Integers:
-    """Return 0 .. n - 1 for each n of the counts, one after the other."""
+def _positions(counts: Integers) -> Integers:
+    """Return 0 .. n - 1 for each n of the counts, in one array."""
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _runs(values: Integers, wanted: Integers) -> tuple[Integers, Integers]:
-    """Return where each wanted value starts in the sorted values, and how often it is there."""
+def _runs(values: Integers, keys: Integers) -> tuple[Integers, Integers]:
+    """Return the index of the first copy of each key in the sorted values, and the number of copies."""
     ordered = np.sort(values)
-    first = np.searchsorted(ordered, wanted, side="left")
-    return first, np.searchsorted(ordered, wanted, side="right") - first
+    first = np.searchsorted(ordered, keys, side="left")
+    return first, np.searchsorted(ordered, keys, side="right") - first
 
 
 def _side(side: str, pids: Values | None, camids: Values | None, *, lowest: int) -> tuple[Integers, Integers]:

@@ -1,4 +1,4 @@
-"""One feature from several: frames of a track, or all boxes of a query (the multi-query of Market-1501)."""
+"""Pool several features into one: the frames of a track, or all boxes of a query (multi-query of Market-1501)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation.inputs import Values, as_features, as_labels
 
 How: TypeAlias = Literal["mean", "max"]
-"""What becomes of the members of a group, dimension by dimension."""
+"""How the members of a group are pooled, dimension by dimension."""
 
 Integers: TypeAlias = NDArray[np.int64]
 
-_CHUNK_ELEMENTS = 1 << 22  # features that are widened to 64 bits at once
+# Features that are converted to float64 together.
+_CHUNK_ELEMENTS = 1 << 22
 
 
 def pool(
@@ -36,8 +37,8 @@ def pool(
     Args:
         features: (N, D), an array or a tensor on any device.
         groups: (N,) integers, the group of each row.
-        keys: (K,) groups that are wanted, in the order of the result, repeats allowed; by default every group
-            once, ascending. Rows of other groups are left out.
+        keys: (K,) groups to return, in this order, repeats allowed; by default every group
+            once, ascending. Rows of other groups are ignored.
         how: `mean` (summed in float64, in the order of the rows) or `max`.
         normalize: divide the result by its Euclidean length; a zero vector stays zero.
 
@@ -45,16 +46,16 @@ def pool(
         (K, D), dtype and device as `as_features` gives them.
 
     Raises:
-        FeatureError: features or labels that cannot be used, or a key without a row.
+        FeatureError: invalid features or labels, or a key without a row.
         ConfigError: another `how`.
     """
     values, labels = as_features("features", features), as_labels("groups", groups)
     _check_count("features", len(values), "groups", len(labels))
-    wanted = np.unique(labels) if keys is None else as_labels("keys", keys)
-    missing = wanted[~np.isin(wanted, labels)]
+    chosen = np.unique(labels) if keys is None else as_labels("keys", keys)
+    missing = chosen[~np.isin(chosen, labels)]
     if len(missing):
         raise FeatureError(f"keys: no feature is of group {missing[0]}; every key needs at least one")
-    return _pool(values, labels, wanted, how, normalize=normalize)
+    return _pool(values, labels, chosen, how, normalize=normalize)
 
 
 def pool_queries(
@@ -83,7 +84,7 @@ def pool_queries(
         (Q, D), dtype and device as `as_features` gives them.
 
     Raises:
-        FeatureError: features or labels that cannot be used, or a query without a box, which is named.
+        FeatureError: invalid features or labels, or a query without a box.
         ConfigError: another `how`.
     """
     values = as_features("boxes", boxes)
@@ -91,24 +92,24 @@ def pool_queries(
     query = _people_and_cameras("query", query_pids, query_camids)
     _check_count("boxes", len(values), "box_pids", box.shape[1])
     _, number = np.unique(np.concatenate([box, query], axis=1), axis=1, return_inverse=True)
-    groups, wanted = np.split(number.reshape(-1).astype(np.int64), [box.shape[1]])
-    missing = np.flatnonzero(~np.isin(wanted, groups))
+    groups, keys = np.split(number.reshape(-1).astype(np.int64), [box.shape[1]])
+    missing = np.flatnonzero(~np.isin(keys, groups))
     if len(missing):
         person, camera = query[:, missing[0]]
         raise FeatureError(
             f"query {missing[0]} (person {person}, camera {camera}) has no box; "
             "multi-query needs at least one box of the same person and camera"
         )
-    return _pool(values, groups, wanted, how, normalize=False)
+    return _pool(values, groups, keys, how, normalize=False)
 
 
-def _pool(values: Tensor, labels: Integers, wanted: Integers, how: How, *, normalize: bool) -> Tensor:
+def _pool(values: Tensor, labels: Integers, keys: Integers, how: How, *, normalize: bool) -> Tensor:
     if how not in get_args(How):
         raise ConfigError(f"how must be one of {', '.join(get_args(How))}, got {how!r}")
     order = np.argsort(labels, kind="stable")
-    first = np.searchsorted(labels[order], wanted, side="left")
-    lengths = np.searchsorted(labels[order], wanted, side="right") - first
-    pooled = values.new_empty(len(wanted), values.shape[1])
+    first = np.searchsorted(labels[order], keys, side="left")
+    lengths = np.searchsorted(labels[order], keys, side="right") - first
+    pooled = values.new_empty(len(keys), values.shape[1])
     for part in _parts(lengths, max(1, _CHUNK_ELEMENTS // values.shape[1])):
         counts = lengths[part]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -122,7 +123,7 @@ def _pool(values: Tensor, labels: Integers, wanted: Integers, how: How, *, norma
 
 
 def _parts(lengths: Integers, limit: int) -> list[slice]:
-    """Cut the groups into runs of about `limit` rows."""
+    """Split the groups into runs of about `limit` rows."""
     window = (np.cumsum(lengths) - 1) // limit
     cuts = [0, *(np.flatnonzero(np.diff(window)) + 1).tolist(), len(lengths)]
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]

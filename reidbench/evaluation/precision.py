@@ -1,8 +1,8 @@
 """Figures of a query from the ranks of its matches: two average precisions, inverse negative penalty.
 
 All functions take `ranks`, int64 (Q, N): row q holds the 1-based ranks of the matches of query q, ascending, in
-the ranking without junk, filled up with 0. They return float64 (Q,), NaN where a query has no match, so that
-the caller must decide what such a query is worth.
+the ranking without junk, filled up with 0. They return float64 (Q,), NaN for queries without a match, so that
+the caller must choose a rule for them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def inverse_negative_penalty(ranks: Tensor) -> Tensor:
 
 
 def first_match_rank(ranks: Tensor) -> Tensor:
-    """Rank of the nearest match, int64 (Q,), 0 where there is none."""
+    """Rank of the nearest match, int64 (Q,), 0 for queries without a match."""
     return torch.nn.functional.pad(ranks, (0, 1))[:, 0]
 
 
@@ -49,5 +49,6 @@ def _precision_at(ranks: Tensor) -> Tensor:
 def _mean(values: Tensor, ranks: Tensor) -> Tensor:
     is_match = ranks > 0
     values = torch.nn.functional.pad(torch.where(is_match, values, 0.0), (1, 0))
-    total = values.cumsum(dim=1)[:, -1]  # one after the other: the last bit does not depend on the filling
+    # A sum in the order of the columns: its last bit does not depend on the filling.
+    total = values.cumsum(dim=1)[:, -1]
     return total / is_match.sum(dim=1)

@@ -1,4 +1,4 @@
-"""k-reciprocal encodings: what each item has for neighbours, as sparse rows that grow with k and not with N.
+"""k-reciprocal encodings: the neighbours of each item, as sparse rows whose size depends on k and not on N.
 
 Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, in the form of the authors'
 Python code for distance matrices. Its N x N arrays are replaced by lists of neighbours and by rows of weights in
@@ -16,10 +16,13 @@ from torch import Tensor
 from reidbench.evaluation.exact.distances import Block
 from reidbench.evaluation.item_distances import ItemDistances, blocks
 
-ONE = 2.0**40  # the weight 1: 1e-12 fine, and rows of 2**23 weights still add up in 64 bits
+# The weight 1: steps of 1e-12, and the sum of 2**23 weights fits in 64 bits.
+ONE = 2.0**40
 
-_BLOCK_ELEMENTS = 1 << 21  # whole numbers that a step holds at once
-_SPARE = 4  # candidates beside the nearest ones, whose exact distances are looked at
+# Integers per block.
+_BLOCK_ELEMENTS = 1 << 21
+# Candidates beyond the nearest ones for which exact distances are computed.
+_SPARE = 4
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,10 @@ class SparseRows:
 def nearest(distances: ItemDistances, count: int) -> tuple[Tensor, Tensor]:
     """Return the `count` nearest items (N, count) of each item, nearest first, and the largest distance (N,).
 
-    Items at equal distances stand in the order of their indices; an item is a neighbour of itself like any other.
+    Items at equal distances are in the order of their indices; each item can be a neighbour of itself.
     """
-    found = [_nearest_of(distances, rows, count) for rows in blocks(distances.items, distances.height)]
-    neighbours, largest = zip(*found, strict=True)
+    parts = [_nearest_of(distances, rows, count) for rows in blocks(distances.items, distances.height)]
+    neighbours, largest = zip(*parts, strict=True)
     return torch.cat(neighbours), torch.cat(largest)
 
 
@@ -62,7 +65,7 @@ def encode(distances: ItemDistances, neighbours: Tensor, largest: Tensor, *, k1:
         k1: neighbours beside the item itself that may be reciprocal; half as many, a half rounded to the even
             number as NumPy does, in the sets that are joined. (The authors' MATLAB code rounds it up, and so
             differs where k1 leaves 3 on division by 4.)
-        k2: neighbours, the item itself among them, whose mean is taken; 1 takes none.
+        k2: neighbours, the item itself among them, that are averaged; 1 averages nothing.
     """
     full, half = neighbours[:, : k1 + 1].contiguous(), neighbours[:, : round(k1 / 2) + 1].contiguous()
     sets = _expand(full, _is_reciprocal(full), half, _is_reciprocal(half))
@@ -78,7 +81,7 @@ def ranges(start: Tensor, length: Tensor) -> Tensor:
 
 
 def _nearest_of(distances: ItemDistances, rows: slice, count: int) -> tuple[Tensor, Tensor]:
-    """Order the items whose bounds come first by exact distances; where this may leave one out, by all of them."""
+    """Sort the items with the smallest bounds by exact distances, and all items where one may be missing."""
     block, offsets = distances.bounds(rows)
     row = torch.arange(rows.start, rows.stop, device=block.values.device)
     farthest = distances.exact(row, block.values.max(dim=1).indices)
@@ -104,19 +107,19 @@ def _candidates(
 
     Args:
         distances: of the items.
-        block: bounds of the whole block.
-        offsets: float64 (r,) of the whole block.
+        block: bounds of the block.
+        offsets: float64 (r,) of the block.
         limit: float64 (r,), largest value that counts in each row of the block.
         part: int64 (t,), the rows of the block.
         row: int64 (t,), the same rows among all items.
     """
     values = block.values[part]
     slot, column = (values <= limit[part, None]).nonzero(as_tuple=True)
-    found = values[slot, column].double() + offsets[part[slot]]
+    exact = values[slot, column].double() + offsets[part[slot]]
     is_unsure = block.query_slack[part[slot]] + block.item_slack[column] > 0
-    found[is_unsure] = distances.exact(row[slot[is_unsure]], column[is_unsure])
+    exact[is_unsure] = distances.exact(row[slot[is_unsure]], column[is_unsure])
     table = torch.full(values.shape, torch.inf, dtype=torch.float64, device=values.device)
-    table[slot, column] = found
+    table[slot, column] = exact
     return table
 
 
@@ -141,7 +144,7 @@ def _is_reciprocal(neighbours: Tensor) -> Tensor:
 
 
 def _expand(full: Tensor, is_mine: Tensor, half: Tensor, is_theirs: Tensor) -> Tensor:
-    """Join to each reciprocal set the half-size sets of its members that lie in it by more than 2/3 (eq. 5).
+    """Join to each reciprocal set the half-size sets of its members of which more than 2/3 are in it (eq. 5).
 
     Args:
         full: int64 (N, K) neighbours.
@@ -160,13 +163,13 @@ def _expand(full: Tensor, is_mine: Tensor, half: Tensor, is_theirs: Tensor) -> T
         mine = member.masked_fill(~is_mine[part], items).sort(dim=1).values  # filled up with N
         theirs = half[member]  # (n, K, H)
         is_valid = is_theirs[member] & is_mine[part, :, None]
-        wanted = theirs.view(len(member), -1)
-        slot = torch.searchsorted(mine, wanted).clamp_(max=count - 1)
-        is_shared = (mine.gather(1, slot) == wanted).view_as(theirs) & is_valid
+        member_ids = theirs.view(len(member), -1)
+        slot = torch.searchsorted(mine, member_ids).clamp_(max=count - 1)
+        is_shared = (mine.gather(1, slot) == member_ids).view_as(theirs) & is_valid
         is_joined = 3 * is_shared.sum(dim=2) > 2 * is_valid.sum(dim=2)
         base = torch.arange(part.start, part.stop, device=full.device)[:, None] * items
-        joined = (theirs + base[:, :, None])[is_valid & is_joined[:, :, None]]
-        keys.append(torch.unique(torch.cat([(mine + base)[mine < items], joined])))
+        union = (theirs + base[:, :, None])[is_valid & is_joined[:, :, None]]
+        keys.append(torch.unique(torch.cat([(mine + base)[mine < items], union])))
     return torch.cat(keys)
 
 

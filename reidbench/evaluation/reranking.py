@@ -2,8 +2,8 @@
 
 Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017. Distances and figures follow
 the authors' Python code for distance matrices: squared Euclidean distances, each row divided by its largest value over
-all queries and gallery items. All items that are handed over take part as neighbours, junk and other queries too,
-since labels play no role before the evaluation. With one true match per query it usually does harm.
+all queries and gallery items. All items can be neighbours, including junk and other queries,
+because re-ranking uses no labels. With one true match per query, it usually makes results worse.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from reidbench.evaluation.inputs import Values, as_features
 from reidbench.evaluation.item_distances import FeatureDistances, ItemDistances, PairDistances, blocks, ratio
 from reidbench.evaluation.reciprocal import ONE, SparseRows, encode, nearest, ranges
 
-_KEPT_ELEMENTS = 1 << 23  # re-ranked distances that are kept
-_BLOCK_ELEMENTS = 1 << 21  # re-ranked distances, or shared neighbours, in the making at once
+# Re-ranked distances that are kept.
+_KEPT_ELEMENTS = 1 << 23
+# Re-ranked distances, or shared neighbours, per block.
+_BLOCK_ELEMENTS = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class RerankSettings:
     """
 
     k1: int = field(default=20, metadata={"help": "neighbours that may be reciprocal"})
-    k2: int = field(default=6, metadata={"help": "neighbours whose encodings are averaged; 1 = none"})
+    k2: int = field(default=6, metadata={"help": "neighbours whose encodings are averaged; 1: no average"})
     lambda_value: float = field(default=0.3, metadata={"help": "share of the original distance"})
 
     def __post_init__(self) -> None:
@@ -51,7 +53,7 @@ class Reranked:
     Attributes:
         queries: number of queries Q.
         gallery: number of gallery items G.
-        settings: what it was made with.
+        settings: the settings of the re-ranking.
     """
 
     def __init__(self, distances: ItemDistances, queries: int, settings: RerankSettings) -> None:
@@ -68,7 +70,7 @@ class Reranked:
             count = min(max(settings.k1 + 1, settings.k2), distances.items)
             neighbours, self._largest = nearest(distances, count)
             rows = encode(distances, neighbours, self._largest, k1=settings.k1, k2=settings.k2)
-        # copies are read at their first one, so that rounding cannot part them
+        # Copies of an item use the column of the first one, so that rounding cannot separate them.
         self._columns = torch.arange(queries, distances.items, device=neighbours.device)
         if distances.is_zero_for_copies:
             self._columns = neighbours[queries:, 0].contiguous()
@@ -95,7 +97,7 @@ class Reranked:
         return torch.cat(parts) if parts else self._kept[1][:0, columns]
 
     def _rows_of(self, queries: range) -> Tensor:
-        """Return the distances (q, G) of some queries to the whole gallery; read ahead where they are not at hand."""
+        """Return the distances (q, G) of some queries to the whole gallery; read ahead where they are not available."""
         known, distances = self._kept
         if queries[0] not in known or queries[-1] not in known:
             ahead = max(len(queries), _KEPT_ELEMENTS // self.gallery)
@@ -128,11 +130,11 @@ class Reranked:
         target = torch.arange(len(lengths), device=device).repeat_interleave(lengths) * self.gallery
         column, weight = self._rows.column[entry], self._rows.weight[entry]
         shared = torch.zeros(len(lengths) * self.gallery, dtype=torch.int64, device=device)
-        found = self._lists.start[column + 1] - self._lists.start[column]
-        for part in _parts(found):
-            slot = ranges(self._lists.start[column[part]], found[part])
-            pair = target[part].repeat_interleave(found[part]).add_(self._lists.column[slot])
-            least = weight[part].repeat_interleave(found[part])
+        counts = self._lists.start[column + 1] - self._lists.start[column]
+        for part in _parts(counts):
+            slot = ranges(self._lists.start[column[part]], counts[part])
+            pair = target[part].repeat_interleave(counts[part]).add_(self._lists.column[slot])
+            least = weight[part].repeat_interleave(counts[part])
             shared.index_add_(0, pair, torch.minimum(least, self._lists.weight[slot]))
         overlap = shared.view(-1, self.gallery).double().div_(ONE).clamp_(max=1)  # rounding may exceed 1
         return overlap.div_(2 - overlap).neg_().add_(1)
@@ -183,16 +185,17 @@ def rerank_pairs(
     block: tuple[int, int] = (64, 256),
     device: str | torch.device | None = None,
 ) -> Reranked:
-    """Re-rank a gallery by a distance of its own and k-reciprocal neighbours.
+    """Re-rank a gallery by a pair scorer and k-reciprocal neighbours.
 
-    Scores are squared as Euclidean distances are, so hand over distances and not their squares: of a quadratic form,
-    the root. What is near to an item p are small `scorer(p, ...)`; it need not be symmetric. (The authors' code takes
-    columns among queries and among gallery items, and mirrors the queries' rows into the gallery's.)
+    Scores are squared as Euclidean distances are, so pass distances and not their squares: the root of a quadratic
+    form. The scorer need not be symmetric: the neighbours of an item p have small `scorer(p, ...)`. (The
+    authors' code uses columns among queries and among gallery items, and mirrors the queries' rows into the
+    gallery's.)
 
     Args:
         scorer: called as `scorer(rows, columns)` with two slices of the Q + G items, queries first; returns
             distances (r, c) of 0 or more on any device. It is called twice for each pair of items, and the rows of
-            queries are asked for a third time when re-ranked distances are.
+            queries are computed a third time for re-ranked distances.
         queries: number Q of queries.
         gallery: number G of gallery items.
         settings: the parameters; by default the paper's.
@@ -213,7 +216,7 @@ def rerank_pairs(
 
 
 def _inverted_lists(rows: SparseRows, queries: int) -> SparseRows:
-    """Turn the rows of the gallery round: for each item the gallery items that have a weight for it."""
+    """Transpose the rows of the gallery: for each item, the gallery items with a weight for it."""
     first = int(rows.start[queries])
     column = rows.column[first:]
     lengths = rows.start[queries + 1 :] - rows.start[queries:-1]
@@ -223,10 +226,10 @@ def _inverted_lists(rows: SparseRows, queries: int) -> SparseRows:
     return SparseRows(start, item[order], rows.weight[first:][order])
 
 
-def _parts(found: Tensor) -> list[slice]:
-    """Cut entries (n,) where the number of pairs they make reaches what may be held at once."""
-    total = found.cumsum(0)
+def _parts(counts: Tensor) -> list[slice]:
+    """Split entries (n,) with these numbers of pairs into blocks of a limited number of pairs."""
+    total = counts.cumsum(0)
     pairs = int(total[-1:].sum())
     borders = torch.tensor(range(_BLOCK_ELEMENTS, pairs, _BLOCK_ELEMENTS), dtype=torch.int64)
     cuts = torch.searchsorted(total, borders.to(total.device)).tolist()
-    return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(found)], strict=True)]
+    return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(counts)], strict=True)]

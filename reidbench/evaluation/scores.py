@@ -1,4 +1,4 @@
-"""The figures of one trial, and the two functions that compute them."""
+"""The figures of one trial, and the functions that compute them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reidbench.evaluation.labels import Labels
 from reidbench.evaluation.search import Search, make_search
 
 Unmatched: TypeAlias = Literal["exclude", "miss"]
-"""What a query without an admissible match is: left out of the means, or a failure that counts as 0."""
+"""The rule for queries without an admissible match: excluded from the means, or counted as 0."""
 
 PER_QUERY_COLUMNS = ("pid", "camid", "ap", "ap_trapezoid", "inp", "first_match_rank", "matches")
 
@@ -33,11 +33,11 @@ class Scores:
     """The figures of one trial; floats in [0, 1], NaN where no query counts.
 
     Attributes:
-        per_query: one row a query, in the order of the queries: `pid`, `camid`, `ap`, `ap_trapezoid` and `inp`
+        per_query: one row per query, in the order of the queries: `pid`, `camid`, `ap`, `ap_trapezoid` and `inp`
             (NaN without a match), `first_match_rank` (1-based, 0 = no admissible match), `matches`.
-        gallery: items of the gallery that are not of person -1.
+        gallery: number of gallery items without person -1.
         chance_rank1: exact expectation of `cmc(1)` for a random order under the same rules.
-        unmatched: what a query without an admissible match is worth, `exclude` or `miss`.
+        unmatched: the rule for queries without an admissible match, `exclude` or `miss`.
     """
 
     per_query: pd.DataFrame
@@ -107,7 +107,7 @@ class Scores:
         return self.figure("minp")
 
     def cmc(self, k: int) -> float:
-        """Share of the queries whose first match is among the k nearest items; constant beyond the gallery.
+        """Share of the queries whose first match is among the k nearest items; constant for k larger than the gallery.
 
         Raises:
             ConfigError: k is not a whole number of 1 or more.
@@ -135,7 +135,7 @@ class Scores:
         rank = _RANK_FIGURE.fullmatch(name)
         if rank is None and name not in _VALUE_COLUMNS:
             raise ConfigError(
-                f"unknown figure '{name}'; there are rank1, rank2, ..., {', '.join(_VALUE_COLUMNS)}"
+                f"unknown figure '{name}'; choose rank1, rank2, ... or one of {', '.join(_VALUE_COLUMNS)}"
             )
         if rank is None:
             values = self.per_query[_VALUE_COLUMNS[name]].to_numpy(dtype=np.float64)
@@ -160,10 +160,10 @@ def evaluate(
     """Rank a gallery for each query and return the figures.
 
     Items of the query's person and camera are junk, and so is person -1; person 0 stays and never matches; ties
-    count against the method. Features are compared by the plain Euclidean distance, as they are: whatever their dtype,
-    by the sum in float64 of the squared differences, in an order that depends on the dimensions alone. So neither
-    the order of the gallery nor the device matters, copies of an item are always a tie, and squared distances
-    between whole numbers are exact up to 2**53.
+    count against the method. Features are compared by the plain Euclidean distance without any change. For every dtype,
+    squared differences are summed in float64, in an order that depends on the number of dimensions only. Therefore
+    results do not depend on the order of the gallery or the device, copies of an item are always a tie, and squared
+    distances between whole numbers are exact up to 2**53.
 
     Args:
         query_features: (Q, D), an array or a tensor on any device. float64 stays float64, narrower floats
@@ -173,9 +173,9 @@ def evaluate(
         gallery_pids: (G,) persons, 0 for distractors, -1 for junk.
         query_camids: (Q,) integers of which only equality matters.
         gallery_camids: (G,) likewise.
-        distances: (Q, G) to use instead of features, as they are; smaller is nearer.
-        unmatched: `exclude` leaves queries without an admissible match out of the means, `miss` counts 0.
-        device: where to compute; by default where the query features, or the distances, are.
+        distances: (Q, G), used without change instead of features; smaller is nearer.
+        unmatched: `exclude` excludes queries without an admissible match from the means, `miss` counts them as 0.
+        device: where to compute; by default the device of the query features or of the distances.
 
     Raises:
         FeatureError: both or neither of features and distances, shapes or numbers of labels that do not fit,

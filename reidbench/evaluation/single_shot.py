@@ -1,9 +1,9 @@
 """Single-gallery-shot CMC (CUHK03, VIPeR and the like), as an exact expectation instead of random draws.
 
-For each query one image of every person in its pool is drawn, and the rank of the true image counts. The literature
-averages 10 or 100 random draws of it. Here the true image t is taken to be each match in turn. Person i stands before
-it with the probability p_i, the share of i's images that are not farther than t, independently of the others: the
-rank of t is 1 + a Poisson-binomial number.
+For each query, one image per person of its pool is drawn, and the rank of the true image counts. The literature
+averages 10 or 100 random draws. Here each match is the true image t in turn. Person i precedes t with the probability
+p_i, the share of i's images that are not farther than t, independently of the others: the rank of t is 1 + a
+Poisson-binomial number.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from reidbench.evaluation.scores import Scores, Unmatched, check_unmatched
 from reidbench.evaluation.search import Search
 
 Pool: TypeAlias = Literal["other", "all"]
-"""Whose images may be drawn: those of other cameras than the query's, or all that are not junk."""
+"""The images that may be drawn: those of other cameras than the query's, or all that are not junk."""
 
 Integers: TypeAlias = NDArray[np.int64]
 
-_CHUNK_ELEMENTS = 1 << 22  # comparisons of matches with gallery items at once
+# Comparisons of matches with gallery items per block.
+_CHUNK_ELEMENTS = 1 << 22
 _RANK_COLUMN = re.compile(r"rank([1-9][0-9]*)")
 
 
@@ -155,7 +156,7 @@ class _Pool:
             np.concatenate([labels.gallery_camids, labels.query_camids]), return_inverse=True
         )
         self._query_camera = camera[len(pids) :]
-        # images that are closed to a query of each camera; those of distractors in the last column
+        # Images that are excluded for a query of each camera; those of distractors in the last column.
         here = np.zeros((len(cameras), len(images) + 1), dtype=np.int64)
         if self._is_other:
             np.add.at(here, (camera[self.order], person), 1)
@@ -168,8 +169,8 @@ class _Pool:
         """Return the images (q, I) of each person in the pools of these queries."""
         return self._sizes[self._query_camera[queries]]
 
-    def is_closed(self, queries: slice) -> NDArray[np.bool_]:
-        """Say which items can stand before no match (q, G): the query's person; for `other`, its camera."""
+    def is_excluded(self, queries: slice) -> NDArray[np.bool_]:
+        """Return which items (q, G) precede no match: those of the query's person; for `other`, of its camera."""
         labels = self._labels
         closed: NDArray[np.bool_] = labels.query_pids[queries][:, None] == labels.gallery_pids
         if self._is_other:
@@ -188,18 +189,20 @@ def _blocks(rows: Rows, labels: Labels, people: _Pool, ranks: int) -> Iterator[t
             nothing = torch.full((len(counts), ranks), torch.nan, dtype=torch.float64)
             yield torch.zeros(len(counts), 0, dtype=torch.int64), nothing
             continue
-        race = _Race(rows, labels, people, queries)
+        comparison = _Comparison(rows, labels, people, queries)
         step = max(1, _CHUNK_ELEMENTS // width)
-        parts = [race.run(slice(begin, begin + step), ranks) for begin in range(0, int(counts.sum()), step)]
+        parts = [
+            comparison.run(slice(begin, begin + step), ranks) for begin in range(0, int(counts.sum()), step)
+        ]
         wrong, hits = (torch.cat(columns) for columns in zip(*parts, strict=True))
         slot = torch.arange(len(wrong)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
         table = torch.zeros(len(counts), int(counts.max()), dtype=torch.int64)
-        table[race.row.cpu(), slot] = wrong.cpu() + slot + 1
+        table[comparison.row.cpu(), slot] = wrong.cpu() + slot + 1
         yield table, torch.segment_reduce(hits.cpu(), "mean", lengths=counts, axis=0)
 
 
-class _Race:
-    """Who stands before the matches of a block of queries.
+class _Comparison:
+    """The items that precede the matches of a block of queries.
 
     Attributes:
         row: int64 (P,) the query of each match, counted from the start of the block; ascending, and of one query
@@ -220,24 +223,24 @@ class _Race:
         order = matches.sort(stable=True).indices
         order = order[row[order].sort(stable=True).indices]
         self.row, self._matches = row[order], matches[order]
-        is_closed = torch.from_numpy(people.is_closed(queries)).to(device)
-        self._low.masked_fill_(is_closed, torch.inf)
-        self._high.masked_fill_(is_closed, torch.inf)
+        is_excluded = torch.from_numpy(people.is_excluded(queries)).to(device)
+        self._low.masked_fill_(is_excluded, torch.inf)
+        self._high.masked_fill_(is_excluded, torch.inf)
 
     def run(self, part: slice, ranks: int) -> tuple[Tensor, Tensor]:
-        """Return, for these matches, how many wrong images stand before it (p,), and its hits (p, K)."""
+        """Return the number of wrong images before each of these matches (p,), and its hits (p, K)."""
         is_before, people = self._is_before(part), self._people
         device = is_before.device
-        strays = is_before[:, torch.from_numpy(people.distractors).to(device)].sum(dim=1)
+        distractors = is_before[:, torch.from_numpy(people.distractors).to(device)].sum(dim=1)
         sums = is_before[:, torch.from_numpy(people.order).to(device)].cumsum(dim=1, dtype=torch.int32)
         ends = sums[:, torch.from_numpy(people.ends - 1).to(device)]
         images = torch.diff(ends, dim=1, prepend=ends.new_zeros(len(ends), 1))
         sizes = torch.from_numpy(people.sizes(self._queries)).to(device)[self.row[part]]
         share = images.double() / sizes.clamp(min=1)
-        return is_before.sum(dim=1), _hits(share[:, (images > 0).any(dim=0)], strays, ranks)
+        return is_before.sum(dim=1), _hits(share[:, (images > 0).any(dim=0)], distractors, ranks)
 
     def _is_before(self, part: slice) -> Tensor:
-        """Say which images (p, G) of the pools are not farther than these matches."""
+        """Return which images (p, G) of the pools are not farther than these matches."""
         row, matches = self.row[part], self._matches[part]
         is_before = self._high[row] <= matches[:, None]
         if not self._rows.is_exact:
@@ -255,15 +258,16 @@ def _hits(share: Tensor, certain: Tensor, ranks: int) -> Tensor:
         certain: int64 (P,), successes beside them.
         ranks: K.
     """
-    state = share.new_zeros(ranks, len(share))  # probability of 0, 1, ... successes so far; more are dropped
+    # Probability of 0, 1, ... successes so far; more are dropped.
+    state = share.new_zeros(ranks, len(share))
     state[0] = 1
     for probability in share.T.contiguous():
         moving = state * probability
         state -= moving
         state[1:] += moving[:-1]
-    below = state.cumsum(dim=0).clamp_(max=1)
-    place = torch.arange(ranks, device=share.device)[:, None] - certain
-    return below.gather(0, place.clamp(min=0)).masked_fill_(place < 0, 0).T.contiguous()
+    at_most = state.cumsum(dim=0).clamp_(max=1)
+    successes = torch.arange(ranks, device=share.device)[:, None] - certain
+    return at_most.gather(0, successes.clamp(min=0)).masked_fill_(successes < 0, 0).T.contiguous()
 
 
 def _table(labels: Labels, ranks: list[Tensor], hits: Tensor) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentitySums:
-    """What each of I identities of one trial adds to F figures, each a sum of values by a sum of weights.
+    """The contribution of each of I identities of one trial to F figures, each a sum of values over a sum of weights.
 
     Attributes:
         values: (I, F); 0, as the weights are, for identities that do not count.
@@ -103,7 +103,7 @@ def summarize_seeds(
 
     Raises:
         FeatureError: there is no trial, or seeds differ in their number of trials.
-        ConfigError: an unknown figure, or draws below 1.
+        ConfigError: an unknown figure, or draws less than 1.
     """
     _check_trials(seeds)
     values = np.array([[[scores.figure(name) for name in figures] for scores in trials] for trials in seeds])
@@ -127,7 +127,7 @@ def summarize_ratios(
 
     Raises:
         FeatureError: there is no trial, or seeds differ in their number of trials.
-        ConfigError: draws below 1.
+        ConfigError: draws less than 1.
     """
     _check_trials(seeds)
     tables = [[_counted_identities(trial) for trial in trials] for trials in seeds]
@@ -216,7 +216,7 @@ def paired_permutation_test_seeds(
 
     Raises:
         FeatureError: there is no trial, or the trials differ.
-        ConfigError: an unknown figure, or draws below 1.
+        ConfigError: an unknown figure, or draws less than 1.
     """
     _check_draws(draws)
     counts = {len(trials) for trials in (*first, *second)}
@@ -246,7 +246,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p values for their number (Holm, Scand. J. Statist. 6, 1979); they stay in their order.
 
     Raises:
-        ConfigError: a value outside of [0, 1].
+        ConfigError: a value outside [0, 1].
     """
     given = np.asarray(p_values, dtype=np.float64)
     if not np.all((given >= 0) & (given <= 1)):

@@ -1,6 +1,6 @@
-"""Verification: is this pair the same person? True accepts at a bounded share of false accepts.
+"""Verification: true accept rates at given false accept rates.
 
-A ranking compares the distances of one query only; verification puts one threshold on the pairs of all queries.
+A ranking compares distances of the same query only; verification uses one threshold for the pairs of all queries.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from reidbench.evaluation.search import Search
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_PENDING = 1 << 20  # pairs that wait before the nearest are picked out
-_BLOCK_ELEMENTS = 1 << 21  # distances at once
+# Pairs that are collected before the nearest are selected.
+_PENDING = 1 << 20
+# Distances per block.
+_BLOCK_ELEMENTS = 1 << 21
 
 
 def tar_at_far(search: Search, *, fars: Sequence[float] = (1e-1, 1e-2, 1e-3)) -> dict[float, float]:
@@ -77,7 +79,7 @@ def _allowed(far: float, impostors: int) -> int:
 
 
 def _separate(rows: Rows, labels: Labels, nearest: _Nearest) -> Iterator[Floats]:
-    """Yield the distances of the genuine pairs; show the impostors to `nearest`."""
+    """Yield the distances of the genuine pairs; add the impostors to `nearest`."""
     total, width = len(labels.query_pids), len(labels.kept)
     for start in range(0, total, rows.height):
         queries = slice(start, min(start + rows.height, total))
@@ -92,7 +94,7 @@ def _separate(rows: Rows, labels: Labels, nearest: _Nearest) -> Iterator[Floats]
 
 
 def _same(labels: Labels, queries: slice, items: slice) -> tuple[Tensor, Tensor]:
-    """Say of the pairs bool (q, g) which are of one person, and which of these are matches."""
+    """Return which pairs bool (q, g) show the same person, and which of these are matches."""
     same_person = labels.query_pids[queries][:, None] == labels.gallery_pids[items]
     same_camera = labels.query_camids[queries][:, None] == labels.gallery_camids[items]
     return torch.from_numpy(same_person), torch.from_numpy(same_person & ~same_camera)
@@ -107,34 +109,35 @@ class _Nearest:
         self._slack = np.empty(0, np.float32)  # from the lower bound to the upper one
         self._pair = np.empty(0, np.int64)  # query times width plus item
         self._pending: list[tuple[Floats, NDArray[np.float32], Integers]] = []
-        self._limit = math.inf  # an upper bound of the distance of the last pair that is wanted
+        # An upper bound of the distance of the last pair to keep.
+        self._limit = math.inf
         self._device = torch.device("cpu")
 
     def add(self, block: Block, is_left_out: Tensor, queries: slice, items: slice) -> None:
-        """Look at the pairs of a block, but for some (q, g)."""
+        """Add the pairs of a block except some (q, g)."""
         self._device = block.values.device
         low = block.values.double() + (self._rows.offsets(queries) - block.query_slack)[:, None]
         row, column = ((low < self._limit) & ~is_left_out).nonzero(as_tuple=True)
-        # more than enough to make up for the rounding to 32 bits
+        # The factor exceeds the rounding to float32.
         slack = (2 * block.query_slack[row] + block.item_slack[column]).float() * 1.125
         pair = (row + queries.start) * self._width + (column + items.start)
         self._pending.append((low[row, column].cpu().numpy(), slack.cpu().numpy(), pair.cpu().numpy()))
         if sum(len(part) for part, *_ in self._pending) > _PENDING:
-            self._sort_out()
+            self._drop_far_pairs()
 
     def distance(self, before: int) -> float:
-        """Return the exact distance of the nearest pair but `before`, which is among those that are kept."""
-        self._sort_out()
+        """Return the exact distance of the pair with `before` nearer pairs, which is among those that are kept."""
+        self._drop_far_pairs()
         high = self._low + self._slack
         lowest, highest = np.partition(self._low, before)[before], np.partition(high, before)[before]
         is_nearer = high < lowest
         is_open = (self._low <= highest) & ~is_nearer
         distances = self._exact(self._low[is_open], self._pair[is_open])
-        place = before - int(is_nearer.sum())
-        return float(np.partition(distances, place)[place])
+        index = before - int(is_nearer.sum())
+        return float(np.partition(distances, index)[index])
 
-    def _sort_out(self) -> None:
-        """Drop the pairs that are certainly not wanted; where bounds do not tell enough, by exact distances."""
+    def _drop_far_pairs(self) -> None:
+        """Drop the pairs that cannot be among the nearest, by bounds and, if too many remain, by exact distances."""
         self._low = np.concatenate([self._low, *(low for low, _, _ in self._pending)])
         self._slack = np.concatenate([self._slack, *(slack for _, slack, _ in self._pending)])
         self._pair = np.concatenate([self._pair, *(pair for _, _, pair in self._pending)])

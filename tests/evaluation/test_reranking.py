@@ -353,7 +353,7 @@ def test_bad_scores_are_refused_by_name() -> None:
     negative[70, 3], broken[70, 3] = -0.5, np.nan
 
     with pytest.raises(
-        FeatureError, match=r"pair scores of item 70 go down to -0\.5; .* none may be below zero"
+        FeatureError, match=r"pair scores of item 70 go down to -0\.5; .* they must be 0 or more"
     ):
         rerank_pairs(as_scorer(negative), 20, 70)
     with pytest.raises(FeatureError, match="pair scores: row 70, column 3 is nan"):

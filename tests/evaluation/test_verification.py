@@ -150,15 +150,15 @@ def test_what_is_near_a_threshold_is_decided_exactly_in_little_memory(
     order = {distance: place for place, distance in enumerate(sorted(set(itertools.chain(*exact))))}
     numbered = [[order[distance] for distance in row] for row in exact]
     kept = []
-    sort_out = verification._Nearest._sort_out
+    drop_far_pairs = verification._Nearest._drop_far_pairs
 
     def watched(nearest: Any) -> None:
-        sort_out(nearest)
+        drop_far_pairs(nearest)
         kept.append(len(nearest._low))
 
     monkeypatch.setattr(verification, "_BLOCK_ELEMENTS", 450)
     monkeypatch.setattr(verification, "_PENDING", 10)
-    monkeypatch.setattr(verification._Nearest, "_sort_out", watched)
+    monkeypatch.setattr(verification._Nearest, "_drop_far_pairs", watched)
     for far in (0.001, 0.01, 0.1, 0.5):
         kept.clear()
         rates = tar_at_far(search(query, gallery, *labels), fars=(far,))
