@@ -53,7 +53,7 @@ def run(
         if choice.request.save_features is not None:
             save_features(context, choice.request.save_features)
         attention = measure_attention(context)
-        draft = replace(_draft_record(plan), attention=attention, cost=_cost(plan, results))
+        draft = replace(draft_record(plan), attention=attention, cost=_cost(plan, results))
         record, side = with_results(draft, results)
         path = write_record(record, side, output)
         _notify(plugins, "reidbench_run_end", record=record.to_plain())
@@ -110,7 +110,7 @@ def _epoch_listener(plan: Plan, plugins: Plugins) -> Any:
     return report
 
 
-def _draft_record(plan: Plan) -> Record:
+def draft_record(plan: Plan) -> Record:
     """Return the record of a run without the fields that follow from its results."""
     choice, keys = plan.choice, plan.keys
     method, protocol = choice.method_class, choice.protocol
