@@ -42,15 +42,58 @@ def test_benchmark_has_help(name: str) -> None:
     assert finished.stdout.startswith("usage:")
 
 
-@pytest.mark.slow
-def test_interrupted_runs_resume_to_the_same_figures(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(TINY_PROTOCOL)
-    plugin = tmp_path / "protocol_plugin.py"
+def write_plugin(folder: Path) -> Path:
+    """Write a plugin that offers a protocol of eight rendered people, and return its path."""
+    (folder / "tiny.toml").write_text(TINY_PROTOCOL)
+    plugin = folder / "protocol_plugin.py"
     plugin.write_text(PROTOCOL_PLUGIN)
+    return plugin
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "printed"),
+    [
+        ("duatm_pairs.py", "--queries 2 --gallery 3 --length 4 --dimension 8 --repeats 1", "pairs/s"),
+        (
+            "evaluation_speed.py",
+            "--clusters --queries 40 --gallery 200 --dimensions 8 --repeats 1",
+            "useless",
+        ),
+        (
+            "reranking_speed.py",
+            "--queries 30 --gallery 90 --dimensions 8 --threads 1 --without-reference",
+            "reidbench",
+        ),
+        ("siamese_speed.py", "--set batch_pairs=1 --set clip_len=2 --repeats 2", "pair"),
+    ],
+    ids=["duatm_pairs", "evaluation_speed", "reranking_speed", "siamese_speed"],
+)
+def test_benchmark_runs_at_a_tiny_size(name: str, arguments: str, printed: str) -> None:
+    finished = run_script(name, *arguments.split())
+
+    assert finished.returncode == 0, finished.stderr
+    assert printed in finished.stdout
+
+
+def test_network_claims_prints_a_table_of_a_protocol(tmp_path: Path) -> None:
+    plugin, output = write_plugin(tmp_path), tmp_path / "runs"
 
     finished = run_script(
-        "interruptions.py", "--kills", "1", "--epochs", "1", "--protocol", "tiny", "--plugin", str(plugin)
-    )
+        "network_claims.py", "--protocols", "tiny", "--methods", "color-lbp",
+        "--plugin", str(plugin), "--output", str(output),
+    )  # fmt: skip
+
+    assert finished.returncode == 0, finished.stderr
+    assert "### tiny (synthetic)" in finished.stdout
+    assert "| color-lbp" in finished.stdout
+
+
+@pytest.mark.slow
+def test_interrupted_runs_resume_to_the_same_figures(tmp_path: Path) -> None:
+    finished = run_script(
+        "interruptions.py", "--kills", "1", "--epochs", "1", "--protocol", "tiny",
+        "--plugin", str(write_plugin(tmp_path)),
+    )  # fmt: skip
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "1 of 1 resumed" in finished.stdout
