@@ -119,7 +119,7 @@ def test_only_runner_data_imports_the_renderer() -> None:
 
 
 @pytest.mark.parametrize("folder", ["cli", "plugin"])
-def test_what_help_and_listings_touch_imports_nothing_heavy(folder: str) -> None:
+def test_help_and_listings_import_nothing_heavy(folder: str) -> None:
     for path in (ROOT / "reidbench" / folder).rglob("*.py"):
         heavy = {module.split(".")[0] for module in imports(path, top_level_only=True)} & HEAVY
         assert not heavy, f"{path.name} imports {heavy} when it is imported"
@@ -159,13 +159,13 @@ def test_every_first_party_entry_point_can_be_imported() -> None:
 def test_modules_have_no_import_circle() -> None:
     parts = [path.relative_to(ROOT).with_suffix("").parts for path in SOURCES]
     names = [".".join(part).removesuffix(".__init__") for part in parts]
-    graph = {name: imported_modules(path, set(names)) for name, path in zip(names, SOURCES, strict=True)}
+    graph = {name: list_imports(path, set(names)) for name, path in zip(names, SOURCES, strict=True)}
 
     # Raises CycleError with the modules of the circle.
     TopologicalSorter(graph).prepare()
 
 
-def imported_modules(path: Path, names: set[str]) -> set[str]:
+def list_imports(path: Path, names: set[str]) -> set[str]:
     """Return the modules of `names` that a file imports at its top level; `from p import m` imports the module p.m."""
     modules = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:

@@ -123,10 +123,10 @@ class SequenceMatching(nn.Module):
     def _block(self, query: SideTerms, gallery: SideTerms) -> Tensor:
         if query.filters is None or gallery.filters is None:
             return self._norms(query.references[:, None] - gallery.references[None]).mean(-1)
-        forward = self._directed(query, gallery)
-        return (forward + self._directed(gallery, query).T) / 2
+        forward = self._direct_distances(query, gallery)
+        return (forward + self._direct_distances(gallery, query).T) / 2
 
-    def _directed(self, first: SideTerms, second: SideTerms) -> Tensor:
+    def _direct_distances(self, first: SideTerms, second: SideTerms) -> Tensor:
         """Return the mean local distances (A, B) from the first to the second sequences, DM-4."""
         assert first.filters is not None
         count, length, _ = first.vectors.shape

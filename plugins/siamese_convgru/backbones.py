@@ -26,7 +26,7 @@ def build_backbone(config: SiameseConfig, load_weights: bool = True) -> Backbone
         WeightsError: the weights cannot be fetched or read, or do not fit.
     """
     grid = map_grid(config)
-    weights = read_weights(config.weights, published_weights(config)) if load_weights else None
+    weights = read_weights(config.weights, choose_published_weights(config)) if load_weights else None
     if config.backbone == "small":
         body, channels = small_body()
     elif config.backbone in ("googlenet", "googlenet_fc"):
@@ -121,7 +121,7 @@ def _load(network: nn.Module, weights: Weights, config: SiameseConfig) -> None:
     load_strictly(network, weights, source=config.weights, name=config.backbone.split("_")[0])
 
 
-def published_weights(config: SiameseConfig) -> Any:
+def choose_published_weights(config: SiameseConfig) -> Any:
     """Return torchvision's enum member for the ImageNet weights of the backbone."""
     if config.backbone in ("googlenet", "googlenet_fc"):
         return GoogLeNet_Weights.IMAGENET1K_V1

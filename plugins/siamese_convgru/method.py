@@ -23,7 +23,7 @@ from reidbench.training import (
     view_augmentations,
 )
 
-from .backbones import published_weights
+from .backbones import choose_published_weights
 from .config import PRESETS, SiameseConfig
 from .network import SiameseConvGRU
 from .pooling import fit_fisher
@@ -45,7 +45,7 @@ class SiameseConvGru(NetworkMethod[SiameseConfig, SiameseConvGRU]):
 
     def weights_digest(self) -> str | None:
         """Return the identity of the backbone's pretrained weights."""
-        return weights_digest(self.config.weights, published_weights(self.config))
+        return weights_digest(self.config.weights, choose_published_weights(self.config))
 
     def needs_fit_to_match(self) -> bool:
         """Return whether matching uses the learned similarity W-8, which is part of the network."""

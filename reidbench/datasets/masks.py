@@ -34,7 +34,7 @@ def mask_files(frames: Iterable[str]) -> tuple[str, ...]:
 
 
 def has_masks(contents: DatasetContents) -> bool:
-    """Tell whether a dataset is a rendered tree whose frames have masks."""
+    """Return whether a dataset is a rendered tree whose frames have masks."""
     parameters = (contents.marker or {}).get("parameters")
     is_set = isinstance(parameters, dict) and bool(parameters.get("masks"))
     return is_set and (contents.table.root / FOLDER).is_dir()

@@ -40,7 +40,7 @@ def _read_split_table(file: Traversable, name: str) -> SplitTable:
         units = [match[1] for line in lines if (match := re.fullmatch(r"# unit: (positions|people)", line))]
         rows = [tuple(map(int, line.split(","))) for line in lines if line and not line.startswith("#")]
     except (OSError, ValueError) as error:
-        raise ProtocolError(f"{where} cannot be read: {error}") from error
+        raise ProtocolError(f"cannot read {where}: {error}") from error
     if len(units) != 1:
         raise ProtocolError(
             f"{where} must have one line '# unit: positions' or '# unit: people', got {len(units)}"

@@ -71,7 +71,7 @@ def draw_trials(
             side has no tracklet.
         DatasetError: the dataset does not have a part of the protocol.
     """
-    sides = tested_sides(protocol, contents)
+    sides = list_tested_sides(protocol, contents)
     trials = []
     for index, (train, _) in enumerate(_split_people(protocol, contents)):
         if training is not None:
@@ -85,7 +85,7 @@ def draw_trials(
     return trials
 
 
-def tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Sides, ...]]:
+def list_tested_sides(protocol: Protocol, contents: DatasetContents) -> list[tuple[Sides, ...]]:
     """Return the sides of each trial of a protocol; see `draw_trials`.
 
     Raises:

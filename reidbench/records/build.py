@@ -49,8 +49,8 @@ class RunResult:
 def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, str]:
     """Return a record with everything that follows from the results, and the text of its per-query file.
 
-    `seconds` are those of the first computation, and shared parts count once. `cached` says which parts this run did
-    not compute.
+    `seconds` are those of the first computation, and shared parts count once. `cached` names the parts that this run
+    did not compute.
 
     Args:
         record: identity of the run; its other fields are kept.

@@ -24,7 +24,7 @@ from reidbench.features import Search, read_searches
 from reidbench.fingerprints import fingerprint
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol
-from reidbench.protocols.trials import Sides, tested_sides
+from reidbench.protocols.trials import Sides, list_tested_sides
 from reidbench.records import (
     DataSource,
     Digests,
@@ -111,7 +111,7 @@ class _File:
                 data_root=request.data_root,
                 synthetic=request.synthetic,
             )
-            self._group(tested_sides(self.protocol, self.contents), self.contents)
+            self._group(list_tested_sides(self.protocol, self.contents), self.contents)
         self.rules = Rules(
             unmatched=self.protocol.unmatched if self.protocol else "exclude",
             shots=self.protocol.shots if self.protocol else "all",

@@ -49,7 +49,7 @@ class _People:
         return self._row(pid, first, rng), self._row(other, second, rng)
 
     def draw_negative_across_cameras(self, pid: int, rng: np.random.Generator) -> tuple[int, int] | None:
-        """Draw a sequence of a person and one of another person from another camera; None if there is none."""
+        """Draw a sequence of a person and one of another person from another camera; None without such a pair."""
         for camid in rng.permutation(sorted(self.rows[pid])).tolist():
             for other in rng.permutation(self.pids).tolist():
                 cameras = [camera for camera in sorted(self.rows[other]) if camera != camid]

@@ -97,14 +97,14 @@ def test_killed_training_resumes_to_the_same_figures(
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "other"))
     inner, steps = _Run._step, iter(range(1000))
 
-    def killed_load(self: _Run, *step: Any) -> None:
+    def load_and_die(self: _Run, *step: Any) -> None:
         if next(steps) == 1:
             self._save()
             raise KeyboardInterrupt
         inner(self, *step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Run, "_step", killed_load)
+        patch.setattr(_Run, "_step", load_and_die)
         assert reidbench(*given).code == 130
     assert list((tmp_path / "other").rglob("checkpoint.pt"))
 

@@ -62,7 +62,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     """Install a module as a distribution with one entry point in the group."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def installed(distribution: str, entry: str, source: str) -> None:
+    def install_module(distribution: str, entry: str, source: str) -> None:
         module = f"{distribution.replace('-', '_')}_module"
         (tmp_path / f"{module}.py").write_text(source)
         info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
@@ -71,7 +71,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (info / "entry_points.txt").write_text(f"[reidbench]\n{entry} = {module}\n")
         monkeypatch.delitem(sys.modules, module, raising=False)
 
-    return installed
+    return install_module
 
 
 def test_first_party_methods_are_found_through_the_entry_point_group() -> None:

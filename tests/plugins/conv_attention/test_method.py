@@ -159,12 +159,12 @@ def test_killed_training_resumes_to_the_same_weights(
         calls: Iterator[int] = iter(range(1000))
         load = task.load
 
-        def killed_load(*args: Any) -> Any:
+        def load_and_die(*args: Any) -> Any:
             if next(calls) == killed_at:
                 raise Killed
             return load(*args)
 
-        monkeypatch.setattr(task, "load", killed_load)
+        monkeypatch.setattr(task, "load", load_and_die)
         train(task, settings, FitJob(seed=4, workspace=tmp_path / workspace, fingerprint="f"))
         return task.module.state_dict()
 

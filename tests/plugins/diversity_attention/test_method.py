@@ -133,12 +133,12 @@ def test_training_killed_in_any_step_resumes_to_the_same_weights(
     cut, loads = task_of(TINY, training), iter(range(100))
     load = cut.load
 
-    def killed_load(item: Any, generator: np.random.Generator) -> Any:
+    def load_and_die(item: Any, generator: np.random.Generator) -> Any:
         if next(loads) == killed_at:
             raise Killed
         return load(item, generator)
 
-    monkeypatch.setattr(cut, "load", killed_load)
+    monkeypatch.setattr(cut, "load", load_and_die)
     with pytest.raises(Killed):
         train(cut, settings, job(tmp_path / "cut", losses))
     resumed = task_of(TINY, training)

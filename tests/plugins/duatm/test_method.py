@@ -190,12 +190,12 @@ def test_interrupted_training_resumes_to_the_same_weights(
     loads = iter(range(100))
     inner = DuAtmTraining.load
 
-    def killed_load(self: DuAtmTraining, item: Any, generator: np.random.Generator) -> Any:
+    def load_and_die(self: DuAtmTraining, item: Any, generator: np.random.Generator) -> Any:
         if self is first and next(loads) == killed_at:
             raise Killed
         return inner(self, item, generator)
 
-    monkeypatch.setattr(DuAtmTraining, "load", killed_load)
+    monkeypatch.setattr(DuAtmTraining, "load", load_and_die)
     with pytest.raises(Killed):
         train(first, settings, job)
     train(second, settings, job)

@@ -34,7 +34,7 @@ VARIANTS: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-def untrained_config(**settings: Any) -> SiameseConfig:
+def build_config(**settings: Any) -> SiameseConfig:
     return SiameseConfig(weights="none", **settings)
 
 
@@ -56,7 +56,7 @@ def googlenet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_maps_have_the_grid_of_the_backbone(
     settings: dict[str, Any], channels: int, height: int, width: int
 ) -> None:
-    config = untrained_config(input_height=height, input_width=width, **settings)
+    config = build_config(input_height=height, input_width=width, **settings)
     with torch.device("meta"):
         backbone = build_backbone(config)
         maps = backbone(torch.empty(2, 3, height, width))
@@ -67,14 +67,14 @@ def test_maps_have_the_grid_of_the_backbone(
 
 def test_grid_of_the_paper_is_7x7() -> None:
     for settings in ({"backbone": "googlenet"}, {"backbone": "vgg16"}):
-        assert map_grid(untrained_config(**settings)) == (7, 7)
-    assert map_grid(untrained_config(backbone="vgg16", vgg_tap="conv5_3")) == (14, 14)
+        assert map_grid(build_config(**settings)) == (7, 7)
+    assert map_grid(build_config(backbone="vgg16", vgg_tap="conv5_3")) == (14, 14)
     assert map_grid(PRESETS["small"]) == (8, 4)
 
 
 @pytest.mark.parametrize("backbone", ["googlenet", "vgg16"])
 def test_too_small_frames_raise_config_error(backbone: str) -> None:
-    config = untrained_config(backbone=backbone, input_height=224, input_width=8)
+    config = build_config(backbone=backbone, input_height=224, input_width=8)
     with pytest.raises(ConfigError, match=f"input_height x input_width .*={backbone}, got 224 x 8"):
         build_backbone(config)
 
@@ -104,7 +104,7 @@ def test_trained_backbone_changes() -> None:
 
 def test_untrained_features_neither_vanish_nor_explode() -> None:
     torch.manual_seed(0)
-    backbone = build_backbone(untrained_config(backbone="googlenet", input_height=64, input_width=64))
+    backbone = build_backbone(build_config(backbone="googlenet", input_height=64, input_width=64))
 
     assert 1e-2 < backbone.eval()(torch.randn(2, 3, 64, 64)).std() < 1e2
 
@@ -221,7 +221,7 @@ def test_imagenet_weights_are_checked_against_their_hash(
 def test_weights_digest_is_a_name_or_a_hash(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"weights")
 
-    assert digest_of(untrained_config()) is None
+    assert digest_of(build_config()) is None
     assert digest_of(SiameseConfig()) == "GoogLeNet_Weights.IMAGENET1K_V1"
     assert digest_of(SiameseConfig(backbone="vgg16")) == "VGG16_Weights.IMAGENET1K_V1"
     assert digest_of(SiameseConfig(weights=str(tmp_path / "w.pth"))) == hashlib.sha256(b"weights").hexdigest()

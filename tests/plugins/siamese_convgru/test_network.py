@@ -58,20 +58,24 @@ def literal_encoding(stack: AttentiveStack, cube: Tensor, first: list[Tensor]) -
             scores = (h[-1].flatten(1) @ W.T).exp()
             # W-3 without its misprint.
             m = scores / scores.sum(1, keepdim=True)
-        below = cube[:, t] * m.reshape(len(cube), 1, height, width)  # W-4
+        layer_input = cube[:, t] * m.reshape(len(cube), 1, height, width)  # W-4
         for layer, cell in enumerate(stack.cells):
             W_z, W_r, W_h = cell.input_kernels.chunk(3)
             U_z, U_r = cell.gate_kernels.chunk(2)
             b_z, b_r, b_h = cell.bias[:, None, None].chunk(3)
             pad = (cell.kernel - 1) // 2
-            z = torch.sigmoid(F.conv2d(below, W_z, padding=pad) + F.conv2d(h[layer], U_z, padding=pad) + b_z)
-            r = torch.sigmoid(F.conv2d(below, W_r, padding=pad) + F.conv2d(h[layer], U_r, padding=pad) + b_r)
+            z = torch.sigmoid(
+                F.conv2d(layer_input, W_z, padding=pad) + F.conv2d(h[layer], U_z, padding=pad) + b_z
+            )
+            r = torch.sigmoid(
+                F.conv2d(layer_input, W_r, padding=pad) + F.conv2d(h[layer], U_r, padding=pad) + b_r
+            )
             reset = F.conv2d(r * h[layer], cell.candidate_kernels, padding=pad)
-            candidate = torch.tanh(F.conv2d(below, W_h, padding=pad) + reset + b_h)
+            candidate = torch.tanh(F.conv2d(layer_input, W_h, padding=pad) + reset + b_h)
             h[layer] = (1 - z) * h[layer] + z * candidate
-            below = h[layer]
+            layer_input = h[layer]
         attention.append(m)
-        tops.append(below)
+        tops.append(layer_input)
     return torch.stack(tops, 1), torch.stack(attention, 1)
 
 
