@@ -153,7 +153,10 @@ def test_sequences_cannot_be_pooled_over_queries(reidbench: Run, root: Path) -> 
     answer = reidbench(*arguments("duatm", "market1501-multiquery", root))
 
     assert answer.code == 2
-    assert "method 'duatm' embeds sequences, which protocol 'market1501-multiquery' cannot pool" in answer.err
+    assert (
+        "protocol 'market1501-multiquery' cannot pool the embeddings of method 'duatm': they are sequences"
+        in answer.err
+    )
 
 
 @pytest.mark.parametrize(
