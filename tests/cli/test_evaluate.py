@@ -128,7 +128,7 @@ def write_mars_file(root: Path, *, seed: int | None = None, with_ids: bool = Fal
     """Write features for the MARS protocol to f.h5, in the protocol's order or with rows and cameras shuffled."""
     contents = Mars().read(root / "mars")
     table = contents.table
-    ((side,),) = trials.tested_sides(load_protocol(Plugins().protocol("mars")), contents)
+    ((side,),) = trials.list_tested_sides(load_protocol(Plugins().protocol("mars")), contents)
     features = np.random.default_rng(0).normal(size=(len(table), 4)) + table.pids[:, None]
     shuffle = np.random.default_rng(seed)
     codes = np.arange(100) if seed is None else shuffle.permutation(100)

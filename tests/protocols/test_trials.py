@@ -9,11 +9,9 @@ import pytest
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.errors import DatasetError, ProtocolError
 from reidbench.protocols.schema import SplitTable
-from reidbench.protocols.trials import draw_trials, tested_sides
+from reidbench.protocols.trials import draw_trials, list_tested_sides
 
 from .worlds import MARKER, labels, make_parted, protocol, two_cameras
-
-tested_sides.__test__ = False  # type: ignore[attr-defined]  # not a test function
 
 
 def test_ilids_is_ten_trials_of_150_people_from_camera_1_to_2() -> None:
@@ -202,7 +200,7 @@ def test_training_data_comes_from_another_dataset_only() -> None:
 
 
 def test_tested_sides_need_no_training_data() -> None:
-    sides = tested_sides(protocol("mars-to-ilids"), two_cameras(300))
+    sides = list_tested_sides(protocol("mars-to-ilids"), two_cameras(300))
 
     assert len(sides) == 10
     assert len(sides[0][0].query) == 150

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from reidbench_plugins.siamese_convgru import backbones
-from reidbench_plugins.siamese_convgru.backbones import build_backbone, map_grid, published_weights
+from reidbench_plugins.siamese_convgru.backbones import build_backbone, choose_published_weights, map_grid
 from reidbench_plugins.siamese_convgru.config import PRESETS, SiameseConfig
 from torch import nn
 from torchvision.models import GoogLeNet_Weights, googlenet
@@ -19,7 +19,7 @@ from reidbench.nn import weights_digest
 
 
 def digest_of(config: SiameseConfig) -> str | None:
-    return weights_digest(config.weights, published_weights(config))
+    return weights_digest(config.weights, choose_published_weights(config))
 
 
 FC = {"kernels": (1, 1, 1)}
