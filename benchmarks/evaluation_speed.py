@@ -80,7 +80,7 @@ MILLION = Size(
 )
 
 
-def made_up_labels(size: Size, cameras: int = 6) -> Labels:
+def draw_labels(size: Size, cameras: int = 6) -> Labels:
     """Draw two or more cameras per person, one query in each, and gallery items in the same cameras."""
     random = np.random.default_rng(0)
     counts = np.full(size.people, 2)
@@ -119,7 +119,7 @@ def official_labels(size: Size, folder: Path) -> Labels:
     return query_pids, pids[pids >= 0], query_camids, camids[pids >= 0]
 
 
-def made_up_features(size: Size, labels: Labels, noise: float | None) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_features(size: Size, labels: Labels, noise: float | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw features for both sides; `noise` None draws noise only."""
     generator = torch.Generator().manual_seed(0)
     people = int(max(labels[0].max(), labels[1].max())) + 1
@@ -181,7 +181,7 @@ def product(query: torch.Tensor, gallery: torch.Tensor) -> None:
         query @ part.T
 
 
-def timed(work: Callable[[], object]) -> tuple[float, float]:
+def time_work(work: Callable[[], object]) -> tuple[float, float]:
     """Return the elapsed seconds and the seconds of all processors."""
     started, used = time.perf_counter(), time.process_time()
     work()
@@ -192,7 +192,7 @@ def ratios(
     work: Callable[[], object], base: Callable[[], object], repeats: int
 ) -> tuple[list[float], list[float], float]:
     """Time both in turns after a first, uncounted turn; return both kinds of ratios and the seconds of the base."""
-    turns = [(timed(base), timed(work)) for _ in range(repeats + 1)][1:]
+    turns = [(time_work(base), time_work(work)) for _ in range(repeats + 1)][1:]
     clock, processor = ([pair[1][kind] / pair[0][kind] for pair in turns] for kind in (0, 1))
     return clock, processor, statistics.median(pair[0][0] for pair in turns)
 
@@ -205,7 +205,7 @@ def status(field: str) -> float:
 
 def peak_memory(size: Size, labels: Labels, noise: float | None) -> float:
     """Return the MB that one evaluation needs beyond its features; call this in a process of its own."""
-    features = made_up_features(size, labels, noise)
+    features = draw_features(size, labels, noise)
     few = [side[:50] for side in labels]
     # The first call loads libraries.
     evaluate(features[0][:50], features[1][:50], *few)
@@ -266,11 +266,11 @@ def report_sizes(arguments: argparse.Namespace) -> None:
     """Time the sizes of the datasets, or a million items."""
     for size in [MILLION] if arguments.million else SIZES:
         official = arguments.labels is not None and not arguments.million
-        labels = official_labels(size, arguments.labels) if official else made_up_labels(size)
+        labels = official_labels(size, arguments.labels) if official else draw_labels(size)
         for noise in [*arguments.noise, None]:
             name = f"{size.name}, {'noise' if noise is None else f'people {noise}'}"
             memory = "" if arguments.torchreid else peak_memory_apart(size, labels, noise)
-            report(name, made_up_features(size, labels, noise), labels, arguments, memory)
+            report(name, draw_features(size, labels, noise), labels, arguments, memory)
 
 
 def main() -> None:

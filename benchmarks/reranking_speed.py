@@ -1,4 +1,4 @@
-"""Times k-reciprocal re-ranking against the authors' NumPy code, on made-up features of the size of Market-1501.
+"""Times k-reciprocal re-ranking against the authors' NumPy code, on random features of the size of Market-1501.
 
     python benchmarks/reranking_speed.py --threads 2
     python benchmarks/reranking_speed.py --device cuda --without-reference
@@ -33,7 +33,7 @@ from reidbench.nn import euclidean
 Figures = dict[str, float]
 
 
-def made_up(queries: int, gallery: int, dimensions: int) -> tuple[Tensor, Tensor]:
+def draw_features(queries: int, gallery: int, dimensions: int) -> tuple[Tensor, Tensor]:
     """Return features (Q, D) and (G, D): people, half of them distractors, and noise that hides some matches."""
     generator = torch.Generator().manual_seed(0)
     people = max(2, gallery // 10)
@@ -100,7 +100,7 @@ def run_apart(side: str, arguments: argparse.Namespace, folder: Path) -> Figures
 
 def run_here(arguments: argparse.Namespace) -> None:
     """Run one side in this process, save its distances and print its figures."""
-    query, gallery = made_up(arguments.queries, arguments.gallery, arguments.dimensions)
+    query, gallery = draw_features(arguments.queries, arguments.gallery, arguments.dimensions)
     if arguments.side == "reference":
         final, figures = run_reference(query, gallery)
     else:
@@ -149,7 +149,9 @@ def main() -> None:
     parser.add_argument("--gallery", type=int, default=15913)
     parser.add_argument("--dimensions", type=int, default=512)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu", help="of our side; the reference knows the CPU only")
+    parser.add_argument(
+        "--device", default="cpu", help="device of our side; the reference runs on the CPU only"
+    )
     parser.add_argument("--without-reference", action="store_true")
     parser.add_argument("--side", choices=["ours", "reference"], help=argparse.SUPPRESS)
     parser.add_argument("--save", type=Path, help=argparse.SUPPRESS)

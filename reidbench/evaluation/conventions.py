@@ -120,7 +120,7 @@ def conventions(search: Search, *, query_rows: Values | None = None) -> list[Con
 
     Args:
         search: labels and a source of distances.
-        query_rows: (Q,) the row of the gallery that is the query itself, -1 where there is none.
+        query_rows: (Q,) the row of the gallery that is the query itself, -1 for a query that is not in the gallery.
 
     Raises:
         FeatureError: as in `evaluate_search`; or a query row that is not in the gallery, or is of another person or

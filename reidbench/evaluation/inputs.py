@@ -89,7 +89,8 @@ def check_finite(name: str, values: Tensor, *, origin: tuple[int, int] = (0, 0))
     Raises:
         FeatureError: a value is not finite.
     """
-    if all(bool(torch.isfinite(bound)) for bound in torch.aminmax(values)):  # one pass and no copy
+    # One pass and no copy.
+    if all(bool(torch.isfinite(bound)) for bound in torch.aminmax(values)):
         return
     for start in range(0, len(values), _SEARCH_ROWS):
         bad = torch.nonzero(~torch.isfinite(values[start : start + _SEARCH_ROWS]))
@@ -114,7 +115,8 @@ def _as_floats(name: str, values: Values) -> Tensor:
     tensor = values.detach() if isinstance(values, Tensor) else _as_tensor(name, values)
     if tensor.is_complex() or tensor.layout != torch.strided:
         raise FeatureError(f"{name} must be dense real numbers, got {tensor.dtype} in layout {tensor.layout}")
-    if tensor.device.type == "mps":  # has no float64
+    # MPS has no float64.
+    if tensor.device.type == "mps":
         tensor = tensor.cpu()
     if tensor.dtype in (torch.float32, torch.float64):
         return tensor
@@ -124,7 +126,8 @@ def _as_floats(name: str, values: Values) -> Tensor:
 def _as_array(name: str, values: ArrayLike) -> NDArray[np.generic]:
     try:
         return np.asarray(values)
-    except ValueError as error:  # rows of different lengths
+    # Rows of different lengths.
+    except ValueError as error:
         raise FeatureError(f"{name} must be an array of numbers: {error}") from error
 
 

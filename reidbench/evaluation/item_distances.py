@@ -121,7 +121,7 @@ class PairDistances:
         if len(wrong):
             raise FeatureError(
                 f"pair scores of item {rows.start + int(wrong[0])} go down to {float(lowest[wrong[0]])}; "
-                "re-ranking squares distances, so they must be 0 or more"
+                "re-ranking squares distances, so they must be at least 0"
             )
         return scores.clamp_(min=0).to(self._device or scores.device)
 

@@ -90,7 +90,8 @@ def _nearest_of(distances: ItemDistances, rows: slice, count: int) -> tuple[Tens
     exact = distances.exact(row.repeat_interleave(index.shape[1]), index.flatten()).view_as(best.values)
     exact, order = exact.sort(dim=1, stable=True)
     index, bound = index.gather(1, order)[:, :count], exact[:, count - 1]
-    limit = bound - offsets + block.query_slack  # keys above it are farther than `count` items
+    # Keys above it are farther than `count` items.
+    limit = bound - offsets + block.query_slack
     if index.shape[1] < distances.items:
         is_open = (best.values[:, -1] <= limit).nonzero().flatten()
         for some in blocks(len(is_open), _BLOCK_ELEMENTS // distances.items):
@@ -160,7 +161,8 @@ def _expand(full: Tensor, is_mine: Tensor, half: Tensor, is_theirs: Tensor) -> T
     keys = []
     for part in blocks(items, _BLOCK_ELEMENTS // (count * width)):
         member = full[part]
-        mine = member.masked_fill(~is_mine[part], items).sort(dim=1).values  # filled up with N
+        # Padded with N.
+        mine = member.masked_fill(~is_mine[part], items).sort(dim=1).values
         theirs = half[member]  # (n, K, H)
         is_valid = is_theirs[member] & is_mine[part, :, None]
         member_ids = theirs.view(len(member), -1)

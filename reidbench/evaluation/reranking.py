@@ -134,9 +134,10 @@ class Reranked:
         for part in _parts(counts):
             slot = ranges(self._lists.start[column[part]], counts[part])
             pair = target[part].repeat_interleave(counts[part]).add_(self._lists.column[slot])
-            least = weight[part].repeat_interleave(counts[part])
-            shared.index_add_(0, pair, torch.minimum(least, self._lists.weight[slot]))
-        overlap = shared.view(-1, self.gallery).double().div_(ONE).clamp_(max=1)  # rounding may exceed 1
+            smallest = weight[part].repeat_interleave(counts[part])
+            shared.index_add_(0, pair, torch.minimum(smallest, self._lists.weight[slot]))
+        # Rounding may exceed 1.
+        overlap = shared.view(-1, self.gallery).double().div_(ONE).clamp_(max=1)
         return overlap.div_(2 - overlap).neg_().add_(1)
 
 

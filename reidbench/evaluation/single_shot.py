@@ -1,4 +1,4 @@
-"""Single-gallery-shot CMC (CUHK03, VIPeR and the like), as an exact expectation instead of random draws.
+"""Single-gallery-shot CMC (CUHK03, VIPeR), as an exact expectation instead of random draws.
 
 For each query, one image per person of its pool is drawn, and the rank of the true image counts. The literature
 averages 10 or 100 random draws. Here each match is the true image t in turn. Person i precedes t with the probability
@@ -290,7 +290,8 @@ def _rank_columns(ranks: int) -> list[str]:
 
 
 def _check_hits(hits: NDArray[np.float64], is_matched: NDArray[np.bool_]) -> None:
-    grown = np.diff(hits, axis=1, prepend=0.0, append=1.0) >= 0  # NaN is not
+    # Comparisons with NaN are false.
+    grown = np.diff(hits, axis=1, prepend=0.0, append=1.0) >= 0
     wrong = np.flatnonzero(np.where(is_matched, ~grown.all(axis=1), ~np.isnan(hits).all(axis=1)))
     if len(wrong):
         raise FeatureError(
@@ -303,5 +304,5 @@ def _check_options(pool: Pool, ranks: int, unmatched: Unmatched) -> None:
     if pool not in get_args(Pool):
         raise ConfigError(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}")
     if ranks < 1:
-        raise ConfigError(f"ranks must be 1 or more, got {ranks}")
+        raise ConfigError(f"ranks must be at least 1, got {ranks}")
     check_unmatched(unmatched)

@@ -17,8 +17,10 @@ FIGURES = ("rank1", "rank5", "rank10", "rank20", "map", "map_trapezoid", "minp")
 
 Floats = NDArray[np.float64]
 
-_INTERVAL = (2.5, 97.5)  # percentiles: 95 %
-_SIGN_COLUMNS = 256  # identities whose signs are drawn at once: 20 MB for 10,000 draws
+# Percentiles of the 95 % interval.
+_INTERVAL = (2.5, 97.5)
+# Number of identities whose signs are drawn at once: 20 MB for 10,000 draws.
+_SIGN_COLUMNS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +60,10 @@ class IdentitySums:
         cls, identities: Sequence[int] | NDArray[np.int64], values: Floats, weights: Floats
     ) -> IdentitySums:
         """Add up the values and the weights (N, F) of items by their identity (N,)."""
-        names, places = np.unique(np.asarray(identities, dtype=np.int64), return_inverse=True)
+        names, indices = np.unique(np.asarray(identities, dtype=np.int64), return_inverse=True)
         sums = [np.zeros((len(names), part.shape[1])) for part in (values, weights)]
         for total, part in zip(sums, (values, weights), strict=True):
-            np.add.at(total, places, part)
+            np.add.at(total, indices, part)
         return cls(values=sums[0], weights=sums[1])
 
 
@@ -71,7 +73,7 @@ def trial_figures(scores: Scores, figures: Sequence[str] = FIGURES) -> dict[str,
     Raises:
         ConfigError: an unknown figure.
     """
-    return {name: _defined(scores.figure(name)) for name in figures}
+    return {name: _nan_to_none(scores.figure(name)) for name in figures}
 
 
 def summarize(
@@ -130,7 +132,7 @@ def summarize_ratios(
         ConfigError: draws less than 1.
     """
     _check_trials(seeds)
-    tables = [[_counted_identities(trial) for trial in trials] for trials in seeds]
+    tables = [[_drop_empty_identities(trial) for trial in trials] for trials in seeds]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.array([[t.values.sum(axis=0) / t.weights.sum(axis=0) for t in row] for row in tables])
     return _summaries(figures, values, tables, draws, seed)
@@ -144,7 +146,7 @@ def _check_trials(seeds: Sequence[Sequence[object]]) -> None:
         raise FeatureError(f"all seeds need the same trials, got {counts} trials")
 
 
-def _counted_identities(trial: IdentitySums) -> IdentitySums:
+def _drop_empty_identities(trial: IdentitySums) -> IdentitySums:
     is_counted = trial.values.any(axis=1) | trial.weights.any(axis=1)
     return IdentitySums(values=trial.values[is_counted], weights=trial.weights[is_counted])
 
@@ -162,12 +164,12 @@ def _summaries(
     over_seeds = values.mean(axis=0)
     std, std_seeds = _spread(over_seeds), _spread(values.mean(axis=1))
     columns = zip(figures, over_seeds.mean(axis=0), std, low, high, std_seeds, strict=True)
-    return {name: Summary(**_named_parts(parts)) for name, *parts in columns}
+    return {name: Summary(**_name_parts(parts)) for name, *parts in columns}
 
 
-def _named_parts(parts: Sequence[float]) -> dict[str, float | None]:
+def _name_parts(parts: Sequence[float]) -> dict[str, float | None]:
     names = ("mean", "std", "low", "high", "std_seeds")
-    return {name: _defined(value) for name, value in zip(names, parts, strict=True)}
+    return {name: _nan_to_none(value) for name, value in zip(names, parts, strict=True)}
 
 
 def _spread(values: Floats) -> Floats:
@@ -289,7 +291,8 @@ def _interval(
 def _identity_sums(scores: Scores, figures: Sequence[str]) -> IdentitySums:
     """Return the sums of the values of each identity that counts, and the number of its queries."""
     values = np.stack([scores.query_values(name) for name in figures], axis=1)
-    counted = ~np.isnan(values).any(axis=1)  # the same queries in every figure
+    # The same queries in every figure.
+    counted = ~np.isnan(values).any(axis=1)
     pids = scores.per_query["pid"].to_numpy()[counted]
     return IdentitySums.of(pids, values[counted], np.ones((len(pids), 1)))
 
@@ -334,8 +337,8 @@ def _mean_over_seeds(scores: Sequence[Scores], figure: str) -> Floats:
 
 def _check_draws(draws: int) -> None:
     if draws < 1:
-        raise ConfigError(f"draws must be 1 or more, got {draws}")
+        raise ConfigError(f"draws must be at least 1, got {draws}")
 
 
-def _defined(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None

@@ -55,7 +55,7 @@ def tar_at_far(search: Search, *, fars: Sequence[float] = (1e-1, 1e-2, 1e-3)) ->
             raise ConfigError(f"fars must be in [0, 1], got {far}")
     labels = search.labels
     impostors = int((labels.admissible - labels.matches).sum())
-    allowed = {float(far): _allowed(far, impostors) for far in fars}
+    allowed = {float(far): _count_allowed(far, impostors) for far in fars}
     if impostors == 0 or not labels.matches.any() or not allowed:
         return dict.fromkeys(allowed, math.nan)
     with torch.no_grad():
@@ -68,12 +68,11 @@ def tar_at_far(search: Search, *, fars: Sequence[float] = (1e-1, 1e-2, 1e-3)) ->
     return {far: float((genuine < threshold).mean()) for far, threshold in thresholds.items()}
 
 
-def _allowed(far: float, impostors: int) -> int:
+def _count_allowed(far: float, impostors: int) -> int:
     """Return how many of the impostors may be accepted: the largest number whose share is no more than the rate."""
     count = math.floor(far * impostors) + 1
-    while count > impostors or (
-        count > 0 and count / impostors > far
-    ):  # the product may be rounded up or down
+    # The product may be rounded up or down.
+    while count > impostors or (count > 0 and count / impostors > far):
         count -= 1
     return count
 
@@ -106,8 +105,10 @@ class _Nearest:
     def __init__(self, rows: Rows, labels: Labels, keep: int) -> None:
         self._rows, self._keep, self._width = rows, keep, len(labels.kept)
         self._low = np.empty(0)
-        self._slack = np.empty(0, np.float32)  # from the lower bound to the upper one
-        self._pair = np.empty(0, np.int64)  # query times width plus item
+        # Distance from the lower bound to the upper one.
+        self._slack = np.empty(0, np.float32)
+        # Index of the query times width plus index of the item.
+        self._pair = np.empty(0, np.int64)
         self._pending: list[tuple[Floats, NDArray[np.float32], Integers]] = []
         # An upper bound of the distance of the last pair to keep.
         self._limit = math.inf

@@ -1,7 +1,7 @@
-"""The inputs of the golden cases: made-up features on made-up or official labels.
+"""The inputs of the golden cases: synthetic features on synthetic or official labels.
 
-The features are whole numbers from a counter-based hash, the same on every machine and in every version of NumPy,
-and their squared distances stay below 2**53. The README beside the golden files says where these come from.
+The features are integers from a counter-based hash, the same on every machine and in every version of NumPy, and
+their squared distances are less than 2**53. The README of the golden files describes their origin.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from reidbench.evaluation import Scores, evaluate
 
 Integers = NDArray[np.int64]
 Recipe = dict[str, Any]
-Parts = tuple[Integers, Integers, Integers, Integers]  # query pid, query cam, gallery pid, gallery cam
+# Query pid, query cam, gallery pid, gallery cam.
+Parts = tuple[Integers, Integers, Integers, Integers]
 
 HERE = Path(__file__).parents[1] / "data" / "golden"
 SHARED = Path(os.environ.get("REIDBENCH_GOLDEN", Path(__file__).parents[3] / "shared"))
 
-CENTRE, CAMERA, NOISE, LEVEL, NEAR, LABEL = 1, 2, 3, 4, 5, 6  # what a hash is for
+# Purposes of a hash.
+CENTRE, CAMERA, NOISE, LEVEL, NEAR, LABEL = 1, 2, 3, 4, 5, 6
 IMAGES = 20
 
 
@@ -82,13 +84,15 @@ def load(name: str) -> dict[str, Any]:
 
 def build(recipe: Recipe) -> Case:
     """Build the inputs that a golden file describes."""
-    if recipe["kind"] == "mars":  # the queries are rows of the gallery
+    # The queries are rows of the gallery.
+    if recipe["kind"] == "mars":
         (_, _, g_pid, g_cam), rows = mars_labels()
         g_feat = features(recipe, g_pid, g_cam, np.arange(len(g_pid)))
         return Case(
             q_feat=g_feat[rows], g_feat=g_feat, q_pid=g_pid[rows], g_pid=g_pid, q_cam=g_cam[rows], g_cam=g_cam
         )
-    if recipe["kind"] == "single_shot":  # the queries are the gallery
+    # The queries are the gallery.
+    if recipe["kind"] == "single_shot":
         pid, cam = single_shot_labels(recipe)
         feat = features(recipe, pid, cam, np.arange(len(pid)))
         return Case(q_feat=feat, g_feat=feat, q_pid=pid, g_pid=pid, q_cam=cam, g_cam=cam)
@@ -106,16 +110,16 @@ def build(recipe: Recipe) -> Case:
 
 
 def features(recipe: Recipe, pid: Integers, cam: Integers, item: Integers) -> Integers:
-    """Weighted sum of what a person, a camera and an item look like, int64 (N, D).
+    """Return the weighted sum of the parts of a person, a camera and an item, int64 (N, D).
 
-    Distractors look like nobody, junk looks like some real person, and items differ in their amount of noise.
+    Distractors resemble no person, junk resembles a real person, and items differ in their amount of noise.
     """
     seed, dim, (of_person, of_camera, of_item) = recipe["seed"], recipe["dim"], recipe["weights"]
     real = np.unique(pid[pid > 0])
     look = np.where(pid == 0, 1_000_000 + item, pid)
-    look = np.where(pid == -1, real[below(seed, NEAR, item, len(real))], look)
+    look = np.where(pid == -1, real[draw_below(seed, NEAR, item, len(real))], look)
     total = of_person * bell(seed, CENTRE, look, dim) + of_camera * bell(seed, CAMERA, cam, dim)
-    level = 1 + below(seed, LEVEL, item, 4)
+    level = 1 + draw_below(seed, LEVEL, item, 4)
     result: Integers = (total + of_item * level[:, None] * bell(seed, NOISE, item, dim)) >> 4
     return result
 
@@ -124,15 +128,20 @@ def synthetic_labels(recipe: Recipe) -> Parts:
     seed, people, cameras = recipe["seed"], recipe["ids"], recipe["cams"]
     junk, distractors = recipe.get("junk_pct", 0), recipe.get("distractor_pct", 0)
     item, query = np.arange(recipe["gallery"]), np.arange(recipe["query"])
-    g_pid, g_cam = 1 + below(seed, LABEL, item, people), 1 + below(seed, LABEL + 1, item, cameras)
-    share = below(seed, LABEL + 2, item, 100)
+    g_pid, g_cam = 1 + draw_below(seed, LABEL, item, people), 1 + draw_below(seed, LABEL + 1, item, cameras)
+    share = draw_below(seed, LABEL + 2, item, 100)
     g_pid[share < junk] = -1
     g_pid[(share >= junk) & (share < junk + distractors)] = 0
-    q_pid, q_cam = 1 + below(seed, LABEL + 3, query, people), 1 + below(seed, LABEL + 4, query, cameras)
-    share = below(seed, LABEL + 5, query, 100)
-    q_pid[share < recipe.get("absent_pct", 0)] += people  # not in the gallery at all
+    q_pid, q_cam = (
+        1 + draw_below(seed, LABEL + 3, query, people),
+        1 + draw_below(seed, LABEL + 4, query, cameras),
+    )
+    share = draw_below(seed, LABEL + 5, query, 100)
+    # Not in the gallery at all.
+    q_pid[share < recipe.get("absent_pct", 0)] += people
     for index in np.flatnonzero(share >= 100 - recipe.get("single_cam_pct", 0)):
-        g_cam[g_pid == q_pid[index]] = q_cam[index]  # in the gallery, but seen by no other camera
+        # In the gallery, but seen by no other camera.
+        g_cam[g_pid == q_pid[index]] = q_cam[index]
     return q_pid, q_cam, g_pid, g_cam
 
 
@@ -141,7 +150,7 @@ def single_shot_labels(recipe: Recipe) -> tuple[Integers, Integers]:
     person, camera = (
         part.ravel() for part in np.meshgrid(np.arange(1, recipe["ids"] + 1), [1, 2], indexing="ij")
     )
-    images = 1 + below(recipe["seed"], IMAGES, 10 * person + camera, recipe["max_images"])
+    images = 1 + draw_below(recipe["seed"], IMAGES, 10 * person + camera, recipe["max_images"])
     return np.repeat(person, images), np.repeat(camera, images)
 
 
@@ -175,7 +184,7 @@ def cuhk03_labels(recipe: Recipe) -> Parts:
     return pid[query], cam[query], pid[gallery], cam[gallery]
 
 
-def below(seed: int, purpose: int, keys: Integers, bound: int) -> Integers:
+def draw_below(seed: int, purpose: int, keys: Integers, bound: int) -> Integers:
     """One number of 0 .. bound - 1 for each key."""
     return (words(seed, purpose, keys, 1)[:, 0] % np.uint64(bound)).astype(np.int64)
 
@@ -189,13 +198,13 @@ def bell(seed: int, purpose: int, keys: Integers, columns: int) -> Integers:
 
 def words(seed: int, purpose: int, keys: Integers, columns: int) -> NDArray[np.uint64]:
     """One hash (N, columns) of seed, purpose, key and column."""
-    start = mixed(np.array([seed], np.uint64) * np.uint64(0xA0761D6478BD642F) + np.uint64(purpose))
-    key = mixed(start + (keys.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+    start = mix(np.array([seed], np.uint64) * np.uint64(0xA0761D6478BD642F) + np.uint64(purpose))
+    key = mix(start + (keys.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
     column = np.arange(1, columns + 1, dtype=np.uint64) * np.uint64(0xD1342543DE82EF95)
-    return mixed(key[:, None] + column)
+    return mix(key[:, None] + column)
 
 
-def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele et al., OOPSLA 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -36,7 +36,7 @@ class Labelled:
 
 
 def consult(distances: Any, labels: Labelled) -> list[Opinion]:
-    """Rank the gallery for each query by hand; a wrong item as near as a match is put before it."""
+    """Rank the gallery for each query by sorting; a wrong item at the distance of a match precedes it."""
     return [
         _one_query(list(row), pid, cam, labels)
         for row, pid, cam in zip(distances, labels.query_pids, labels.query_camids, strict=True)
@@ -44,7 +44,7 @@ def consult(distances: Any, labels: Labelled) -> list[Opinion]:
 
 
 def mean(values: list[Fraction | None], *, miss: bool) -> float:
-    """Average over the queries that count; NaN where there is none."""
+    """Return the average over the queries that count; NaN if none counts."""
     counted = [value or Fraction(0) for value in values if miss or value is not None]
     return float(sum(counted) / len(counted)) if counted else float("nan")
 
@@ -79,7 +79,8 @@ def _one_query(row: list[Any], pid: int, cam: int, labels: Labelled) -> Opinion:
         is_junk = item_pid == -1 or (item_pid == pid and item_cam == cam)
         if not is_junk:
             ranking.append((distance, item_pid == pid))
-    ranking.sort()  # False sorts before True: wrong items before matches of the same distance
+    # False sorts before True: wrong items before matches of the same distance.
+    ranking.sort()
     ranks = [rank for rank, (_, is_match) in enumerate(ranking, start=1) if is_match]
     if not ranks:
         return Opinion(None, None, None, 0, 0, len(ranking))

@@ -37,7 +37,7 @@ def assert_agrees(scores: Scores, opinions: list[Opinion], *, miss: bool) -> Non
     assert scores.queries_without_match == sum(opinion.matches == 0 for opinion in opinions)
 
 
-def unmatched_of(case: int) -> Any:
+def choose_unmatched(case: int) -> Any:
     return ("exclude", "miss")[case % 2]
 
 
@@ -46,8 +46,9 @@ def test_two_thousand_queries_with_ties_agree() -> None:
     for case in range(300):
         labels = random_labels(random)
         shape = len(labels.query_pids), len(labels.gallery_pids)
-        matrix = random.integers(-3, 4, shape) / 2  # few values, so many ties; a distance may be negative
-        scores = evaluate(None, None, *labels, distances=matrix, unmatched=unmatched_of(case))
+        # Few values, so many ties; a distance may be negative.
+        matrix = random.integers(-3, 4, shape) / 2
+        scores = evaluate(None, None, *labels, distances=matrix, unmatched=choose_unmatched(case))
         assert_agrees(scores, consult(matrix.tolist(), labels), miss=case % 2 == 1)
 
 
@@ -62,7 +63,7 @@ def test_hundreds_of_queries_by_features_with_ties_agree(dtype: torch.dtype) -> 
         query = random.integers(0, 4, (len(labels.query_pids), dimensions))
         gallery = random.integers(0, 4, (len(labels.gallery_pids), dimensions))
         inputs = torch.tensor(query).to(dtype), torch.tensor(gallery).to(dtype)
-        scores = evaluate(*inputs, *labels, unmatched=unmatched_of(case))
+        scores = evaluate(*inputs, *labels, unmatched=choose_unmatched(case))
         assert_agrees(scores, consult(squared_distances(query, gallery), labels), miss=case % 2 == 1)
 
 
@@ -75,14 +76,15 @@ def test_thousands_of_queries_with_ties_and_near_ties_agree(
     random = np.random.default_rng(6)
     for case in range(120):
         labels = random_labels(random)
-        step = 2.0 ** -random.integers(0, 22)  # differences down to the last bits of float32
+        # Differences down to the last bits of float32.
+        step = 2.0 ** -random.integers(0, 22)
         query, gallery = (
             (1 + step * random.integers(0, 3, (len(side), 3))).astype(dtype)
             for side in (labels.query_pids, labels.gallery_pids)
         )
         opinions = consult(squared_distances(query, gallery), labels)
         assert_agrees(
-            evaluate(query, gallery, *labels, unmatched=unmatched_of(case)), opinions, miss=case % 2 == 1
+            evaluate(query, gallery, *labels, unmatched=choose_unmatched(case)), opinions, miss=case % 2 == 1
         )
 
 
@@ -111,7 +113,7 @@ def test_hundreds_of_queries_by_pair_scorers_agree_whatever_the_blocks(block: tu
                 scorer=lambda query, gallery, matrix=matrix: matrix[query, gallery],
                 block=block,
             ),
-            unmatched=unmatched_of(case),
+            unmatched=choose_unmatched(case),
         )
         assert_agrees(scores, consult(matrix.tolist(), labels), miss=case % 2 == 1)
 

@@ -16,9 +16,12 @@ from .golden_inputs import SHARED, Case, build, is_here, load, mars_labels
 from .oracle import random_labels
 from .searches import search
 
-EXACT = 1e-12  # codes that compute in float64
-FLOAT32_CMC = 1e-6  # CMC curves that were stored in float32
-FLOAT32 = 5e-6  # Cython codes, which also compute in float32
+# Codes that compute in float64.
+EXACT = 1e-12
+# CMC curves that were stored in float32.
+FLOAT32_CMC = 1e-6
+# Cython codes, which also compute in float32.
+FLOAT32 = 5e-6
 FLOAT32_CMC_CODES = ("torchreid", "fastreid", "video_person_reid")
 
 # What the golden files call a gallery and a code, and what the table calls them.
@@ -45,7 +48,8 @@ CODES = {
     "triplet_reid_sklearn_ap": "triplet-reid (scikit-learn >= 0.19)",
     "layumi_python": "layumi",
 }
-OFFICIAL = {"mars_s1": "MARS MATLAB"}  # the others were printed by the code of the re-ranking paper
+# The others were printed by the code of the re-ranking paper.
+OFFICIAL = {"mars_s1": "MARS MATLAB"}
 
 NAMES = ["mars_s1", "market_s1", "duke_s1", "cuhk03np_detected_s1", "synth_nomatch_s1"]
 
@@ -107,7 +111,8 @@ def test_the_official_figures_are_in_the_row_of_the_official_code(name: str) -> 
     assert row.curve == pytest.approx(file["official"]["cmc"][:50], abs=EXACT)
     assert row.queries == file["official"].get("queries_counted", len(case.q_pid))
     assert row.queries - row.queries_without_match == file["official"]["valid_queries"]
-    if "mAP_of_the_mars_variant" in file["official"]:  # null is NaN
+    # Null means NaN.
+    if "mAP_of_the_mars_variant" in file["official"]:
         assert math.isnan(pick(table, "given", "MARS MATLAB").map)
 
 
@@ -166,7 +171,8 @@ def test_every_combination_has_one_row_and_its_points_are_those_of_its_curve() -
             row.curve[k - 1] for k in (1, 5, 10, 20)
         )
     named = [(row.gallery, row.cmc, code) for row in table for code in row.used_by]
-    assert len(set(named)) == len(named)  # no toolbox is in two rows of one gallery and kind of curve
+    # No toolbox is in two rows of one gallery and kind of curve.
+    assert len(set(named)) == len(named)
 
 
 def test_small_cases_agree_with_evaluate_on_other_labels() -> None:
@@ -205,7 +211,8 @@ def test_a_gallery_that_cannot_differ_is_left_out() -> None:
 
 
 def test_queries_leave_the_gallery_also_for_each_other() -> None:
-    labels = [1, 1], [1, 1, 2], [1, 2], [1, 2, 3]  # each query is the only match of the other
+    # Each query is the only match of the other.
+    labels = [1, 1], [1, 1, 2], [1, 2], [1, 2, 3]
     table = conventions(search([[0.0], [1.0]], [[0.0], [1.0], [5.0]], *labels), query_rows=[0, 1])
 
     given, removed = (pick(table, gallery, "torchreid") for gallery in ("given", "queries-removed"))

@@ -21,14 +21,14 @@ GALLERY_PIDS = [5, -1, 0, 5, 7, 5, 9]
 GALLERY_CAMIDS = [1, 2, 1, 2, 1, 3, 2]
 
 
-def worked_case(**options: Any) -> Scores:
+def evaluate_example(**options: Any) -> Scores:
     return evaluate(
         np.zeros((1, 1)), np.arange(7.0)[:, None] + 1, [5], GALLERY_PIDS, [1], GALLERY_CAMIDS, **options
     )
 
 
 def test_a_worked_case() -> None:
-    scores = worked_case()
+    scores = evaluate_example()
     assert (scores.queries, scores.queries_without_match, scores.gallery) == (1, 0, 6)
     assert scores.map == pytest.approx((1 / 2 + 2 / 4) / 2)
     assert scores.map_trapezoid == pytest.approx(((1 / 2 + 0) / 2 + (2 / 4 + 1 / 3) / 2) / 2)
@@ -49,7 +49,7 @@ def test_the_per_query_table_has_all_columns() -> None:
             "matches": [2],
         }
     )
-    pd.testing.assert_frame_equal(worked_case().per_query, expected)
+    pd.testing.assert_frame_equal(evaluate_example().per_query, expected)
 
 
 def test_a_query_without_a_match_is_left_out_or_counted_as_a_failure() -> None:
@@ -58,7 +58,8 @@ def test_a_query_without_a_match_is_left_out_or_counted_as_a_failure() -> None:
         [1, 2, 9],
         [0, 0, 0],
         [1, 0, 1],
-    ]  # 2 has its own camera only, 3 is nowhere
+        # 2 has its own camera only, 3 is nowhere.
+    ]
     distances = [[1, 2, 3]] * 3
     left_out = evaluate(None, None, *labels, distances=distances)
     failed = evaluate(None, None, *labels, distances=distances, unmatched="miss")
@@ -150,7 +151,7 @@ GOOD: dict[str, Any] = {
 MATRIX = {**GOOD, "query_features": None, "gallery_features": None, "distances": np.ones((2, 4))}
 
 
-def spoiled(array: Any, row: int, column: int, value: float) -> Any:
+def set_value(array: Any, row: int, column: int, value: float) -> Any:
     copy = np.array(array, dtype=np.float64)
     copy[row, column] = value
     return copy
@@ -187,17 +188,17 @@ def spoiled(array: Any, row: int, column: int, value: float) -> Any:
         (GOOD, {"query_features": torch.ones(2, 3, dtype=torch.cfloat)}, "query_features must be dense real"),
         (
             GOOD,
-            {"query_features": spoiled(np.ones((2, 3)), 1, 2, np.nan)},
+            {"query_features": set_value(np.ones((2, 3)), 1, 2, np.nan)},
             "query_features: row 1, column 2 is nan",
         ),
         (
             GOOD,
-            {"gallery_features": spoiled(np.ones((4, 3)), 3, 0, np.inf)},
+            {"gallery_features": set_value(np.ones((4, 3)), 3, 0, np.inf)},
             "gallery_features: row 3, column 0 is inf",
         ),
         (
             MATRIX,
-            {"distances": spoiled(np.ones((2, 4)), 0, 3, -np.inf)},
+            {"distances": set_value(np.ones((2, 4)), 0, 3, -np.inf)},
             "distances: row 0, column 3 is -inf",
         ),
         (MATRIX, {"distances": np.ones((3, 4))}, "distances has 3 rows and query_pids has 2"),

@@ -22,9 +22,12 @@ needs_shared = pytest.mark.skipif(
 TRAPEZOID_CODES = {"layumi_python", "triplet_reid_market_ap", "openreid_pr_curve_auc"}
 FLOAT32_CMC_CODES = ("torchreid", "fastreid", "video_person_reid")
 
-EXACT = 1e-12  # MATLAB and Python codes that compute in float64
-FLOAT32_CMC = 1e-6  # CMC curves that were stored in float32
-FLOAT32 = 5e-6  # Cython codes, which also compute in float32
+# MATLAB and Python codes that compute in float64.
+EXACT = 1e-12
+# CMC curves that were stored in float32.
+FLOAT32_CMC = 1e-6
+# Cython codes, which also compute in float32.
+FLOAT32 = 5e-6
 
 TINY = load("tiny_s1")["cases"]
 
@@ -86,7 +89,8 @@ def assert_official(file: dict[str, Any], scores: Scores) -> None:
     assert scores.map_trapezoid == pytest.approx(official["mAP"], abs=EXACT)
     assert curve(scores, len(official["cmc"])) == pytest.approx(official["cmc"], abs=EXACT)
     assert values(scores, "first_match_rank").tolist() == per_query["official_first_match_rank"]
-    ap = np.nan_to_num(values(scores, "ap_trapezoid"))  # a query without a match has 0 in these files
+    # A query without a match has 0 in these files.
+    ap = np.nan_to_num(values(scores, "ap_trapezoid"))
     assert ap == pytest.approx(per_query["official_ap"], abs=EXACT)
 
 
@@ -173,8 +177,8 @@ def test_queries_without_a_match_count_as_failures_as_the_matlab_code_does() -> 
     assert matched.map == pytest.approx(codes["triplet_reid_sklearn_ap"]["mAP"], abs=EXACT)
 
 
-def relabelled(case: Case, treatment: str) -> dict[str, Any]:
-    """Say by labels how junk (-1) and distractors (0) are treated."""
+def relabel(case: Case, treatment: str) -> dict[str, Any]:
+    """Return labels that treat junk (-1) and distractors (0) in another way."""
     pids = {
         "junk_kept_as_distractor": np.where(case.g_pid == -1, 0, case.g_pid),
         "junk_and_distractors_removed": np.where(case.g_pid == 0, -1, case.g_pid),
@@ -188,7 +192,7 @@ def relabelled(case: Case, treatment: str) -> dict[str, Any]:
 @pytest.mark.parametrize("treatment", ["junk_kept_as_distractor", "junk_and_distractors_removed"])
 def test_other_treatments_of_junk_and_distractors_are_a_matter_of_labels(name: str, treatment: str) -> None:
     file, case = golden(name)
-    scores = case.scores(**relabelled(case, treatment))
+    scores = case.scores(**relabel(case, treatment))
     for code, printed in file["evaluators"][treatment].items():
         assert_code(code, printed, scores)
 
@@ -247,8 +251,9 @@ def test_the_camera_pairs_of_mars_are_a_matter_of_labels(here: int) -> None:
     queries = case.q_cam == here
     for there in range(1, 7):
         cameras = np.where(case.g_cam == there, 100, here)
-        cameras[rows[queries]] = here  # the query itself never is a match
-        scores = case.scores(queries, g_cam=cameras, **relabelled(case, "junk_kept_as_distractor"))
+        # The query itself never is a match.
+        cameras[rows[queries]] = here
+        scores = case.scores(queries, g_cam=cameras, **relabel(case, "junk_kept_as_distractor"))
         assert scores.map_trapezoid == pytest.approx(expected["ap"][here - 1][there - 1], abs=EXACT), there
         assert scores.cmc(1) == pytest.approx(expected["rank1"][here - 1][there - 1], abs=EXACT), there
 
@@ -258,19 +263,20 @@ def official_splits(protocol: str) -> Any:
     table = load_protocol(Plugins().protocol(protocol)).split_table
     assert table is not None
     rows = np.array(table.rows)
-    return np.searchsorted(np.sort(rows[0]), rows) + 1  # people's numbers have gaps, positions none
+    # People's numbers have gaps, positions none.
+    return np.searchsorted(np.sort(rows[0]), rows) + 1
 
 
-@pytest.mark.parametrize("reading", ["test_first_half", "test_second_half"])
+@pytest.mark.parametrize("half_key", ["test_first_half", "test_second_half"])
 @pytest.mark.parametrize("name", ["ilids", "prid"])
-def test_ten_splits_agree_split_by_split_and_in_mean_and_spread(name: str, reading: str) -> None:
+def test_ten_splits_agree_split_by_split_and_in_mean_and_spread(name: str, half_key: str) -> None:
     file, case = golden(f"{name}_s1")
     splits = official_splits({"ilids": "ilids", "prid": "prid2011"}[name])
     half = splits.shape[1] // 2
-    expected = file[reading]
+    expected = file[half_key]
     trials = []
     for people, printed in zip(splits, expected["per_split"], strict=True):
-        test = np.sort(people[:half] if reading == "test_first_half" else people[half:]) - 1
+        test = np.sort(people[:half] if half_key == "test_first_half" else people[half:]) - 1
         scores = case.scores(test, test)
         assert curve(scores, len(printed["cmc"])) == pytest.approx(printed["cmc"], abs=EXACT)
         trials.append(scores)

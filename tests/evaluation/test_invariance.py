@@ -13,7 +13,8 @@ import torch
 from reidbench.evaluation import Scores, evaluate
 from reidbench.evaluation.exact import distances, float_order, pairs, ranking, tally
 
-LENGTH = 300  # not a multiple of what any matrix product works in
+# Not a multiple of what any matrix product works in.
+LENGTH = 300
 
 
 class Case:
@@ -67,7 +68,8 @@ def test_gallery_order_does_not_change_ranks(case: Case) -> None:
 
 def test_gallery_order_does_not_change_ranks_of_near_ties() -> None:
     case = Case()
-    case.gallery = case.gallery[:1] + 1e-6 * case.gallery  # all within the rounding of float32
+    # All within the rounding of float32.
+    case.gallery = case.gallery[:1] + 1e-6 * case.gallery
     random = np.random.default_rng(1)
     for _ in range(20):
         assert_same(case.scores(), case.scores(random.permutation(LENGTH)))
@@ -95,11 +97,13 @@ def test_gallery_order_does_not_change_ranks_even_if_products_round_by_place(
 
 
 def test_copies_are_equally_near_even_if_products_round_by_place(uneven_products: None) -> None:
-    gallery = np.tile(np.random.default_rng(0).normal(size=(5, 3)), (4, 1))  # each of five items four times
+    # Each of five items four times.
+    gallery = np.tile(np.random.default_rng(0).normal(size=(5, 3)), (4, 1))
     pids, camids = np.repeat([1, 2, 2, 2], 5), np.ones(20, np.int64)
     for pid in (pids, pids[::-1]):
         scores = evaluate(gallery[:5], gallery, np.ones(5, np.int64), pid, np.zeros(5, np.int64), camids)
-        assert (scores.per_query["first_match_rank"] % 4 == 0).all()  # its three wrong copies stand before it
+        # Its three wrong copies precede it.
+        assert (scores.per_query["first_match_rank"] % 4 == 0).all()
 
 
 def test_junk_does_not_change_ranks(case: Case) -> None:
@@ -116,7 +120,8 @@ def test_copies_of_an_item_are_equally_near_wherever_they_stand(case: Case) -> N
         pids = np.array([1] + [2] * (len(gallery) - 1))
         order = random.permutation(len(gallery))
         scores = evaluate(match, gallery[order], query_pids, pids[order], [0], camids[order])
-        assert scores.per_query["first_match_rank"].tolist() == [1 + count]  # the match behind all its copies
+        # The match behind all its copies.
+        assert scores.per_query["first_match_rank"].tolist() == [1 + count]
 
 
 def test_zero_and_minus_zero_are_copies() -> None:
@@ -140,7 +145,8 @@ def test_a_constant_embedding_of_some_size_is_no_work() -> None:
 @pytest.mark.parametrize("kind", ["collapsed", "few points", "one outlier", "huge offset"])
 def test_degenerate_embeddings_are_ranked_as_by_their_exact_distances(kind: str) -> None:
     case, random = Case(seed=3), np.random.default_rng(6)
-    if kind == "collapsed":  # a grid of the last bits of a number
+    # A grid of the last bits of a number.
+    if kind == "collapsed":
         case.query, case.gallery = (1 + 1e-7 * side.round() for side in (case.query, case.gallery))
     elif kind == "few points":
         case.query, case.gallery = (
@@ -240,7 +246,8 @@ def test_items_inside_the_bounds_of_a_match_are_decided_exactly() -> None:
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         radius = 3 * (
             1 + random.integers(-3, 4, (200, 1)) * 1e-7
-        )  # far inside what a float32 product can tell
+            # Far below the resolution of a float32 product.
+        )
         gallery = (query + radius * direction).astype(np.float32)
         exact = tree_sum((query.astype(np.float64) - gallery.astype(np.float64)) ** 2)
         pids, camids = random.integers(0, 3, 200), np.ones(200, np.int64)
@@ -251,7 +258,8 @@ def test_items_inside_the_bounds_of_a_match_are_decided_exactly() -> None:
 def adversarial(kind: str, dimensions: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(8)
     query, gallery = (torch.randn(50, dimensions, generator=generator) for _ in range(2))
-    if kind == "constants":  # rounding in a sum of equal terms goes one way
+    # Rounding in a sum of equal terms goes one way.
+    if kind == "constants":
         query, gallery = (side[:, :1].expand(50, dimensions).contiguous() for side in (query, gallery))
     elif kind == "wide range":
         query, gallery = (side.sign() * 10 ** (3 * side) for side in (query, gallery))

@@ -89,7 +89,7 @@ def test_whole_numbers_and_half_precision_come_back_as_evaluate_takes_them() -> 
     ],
     ids=["another number of groups", "empty key", "unknown pooling", "not finite", "nothing"],
 )
-def test_what_cannot_be_pooled_is_refused_by_name(
+def test_pooling_errors_name_the_argument(
     arguments: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

@@ -12,10 +12,13 @@ from reidbench.evaluation.precision import (
 
 RANKS = torch.tensor(
     [
-        [1, 2, 3],  # all matches first
-        [2, 4, 0],  # datasets differ most where matches are few and late
+        # All matches come first.
+        [1, 2, 3],
+        # Datasets differ most where matches are few and late.
+        [2, 4, 0],
         [5, 0, 0],
-        [0, 0, 0],  # no match
+        # No match.
+        [0, 0, 0],
     ]
 )
 NAN = float("nan")

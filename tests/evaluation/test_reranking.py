@@ -31,7 +31,8 @@ needs_arrays = pytest.mark.skipif(
     reason="needs rerank_s1.npz of the shared golden files; REIDBENCH_GOLDEN names their folder",
 )
 EVERYTHING = slice(None), slice(None)
-GOLDEN = 1e-6  # published codes compute in float32
+# Published codes compute in float32.
+GOLDEN = 1e-6
 
 
 @functools.cache
@@ -110,7 +111,8 @@ def by_hand(squares: Floats, queries: int, settings: RerankSettings) -> Floats:
     distances = squares / np.where(largest > 0, largest, 1)
     order = np.argsort(squares, axis=1, kind="stable")
 
-    def reciprocal_sets(k: int) -> list[set[int]]:  # eq. 3
+    # eq. 3
+    def reciprocal_sets(k: int) -> list[set[int]]:
         near = [set(row) for row in order[:, : k + 1].tolist()]
         return [{other for other in near[item] if item in near[other]} for item in range(items)]
 
@@ -119,20 +121,25 @@ def by_hand(squares: Floats, queries: int, settings: RerankSettings) -> Floats:
     for item in range(items):
         mine = full[item]
         joined = set(mine)
-        for other in mine:  # eq. 5
+        # eq. 5
+        for other in mine:
             theirs = half[other]
             if len(theirs & mine) > 2 / 3 * len(theirs):
                 joined |= theirs
         members = sorted(joined)
-        weights = np.exp(-distances[item, members])  # eq. 7
+        # eq. 7
+        weights = np.exp(-distances[item, members])
         encoding[item, members] = weights / weights.sum() if members else 0
     if k2 > 1:
-        encoding = np.stack([encoding[order[item, :k2]].mean(axis=0) for item in range(items)])  # eq. 11
+        # eq. 11
+        encoding = np.stack([encoding[order[item, :k2]].mean(axis=0) for item in range(items)])
     final = np.empty((queries, items - queries))
     for query in range(queries):
         shared = np.minimum(encoding[query], encoding[queries:]).sum(axis=1)
-        jaccard = 1 - shared / (2 - shared)  # eq. 10, as in the code
-        final[query] = (1 - settings.lambda_value) * jaccard  # eq. 12
+        # eq. 10, as in the code.
+        jaccard = 1 - shared / (2 - shared)
+        # eq. 12
+        final[query] = (1 - settings.lambda_value) * jaccard
         final[query] += settings.lambda_value * distances[query, queries:]
     return final
 
@@ -189,7 +196,8 @@ def test_a_case_worked_by_hand() -> None:
     # on a line: the query at 0, items at 1, 10 and 11; pairs (0, 1) and (10, 11) are reciprocal, nothing expands
     reranked = rerank([[0]], [[1], [10], [11]], RerankSettings(k1=1, k2=1, lambda_value=0.25))
 
-    of_query, of_item = math.exp(-1 / 121), math.exp(-1 / 100)  # over the largest of 0 and of 1
+    # Over the largest of 0 and of 1.
+    of_query, of_item = math.exp(-1 / 121), math.exp(-1 / 100)
     shared = of_item / (1 + of_item) + of_query / (1 + of_query)
     expected = [0.75 * (1 - shared / (2 - shared)) + 0.25 / 121, 0.75 + 0.25 * 100 / 121, 1]
     assert reranked(*EVERYTHING).tolist()[0] == pytest.approx(expected, abs=1e-11)
@@ -292,7 +300,8 @@ def test_a_constant_embedding_gives_one_distance(value: float) -> None:
 
 def test_neighbourhoods_larger_than_all_items_hold_all_items() -> None:
     features = sample(items=12)
-    sizes = [RerankSettings(k1=k, k2=12) for k in (22, 500)]  # from 22 on, half of k1 is all items, too
+    # From 22 on, half of k1 is all items, too.
+    sizes = [RerankSettings(k1=k, k2=12) for k in (22, 500)]
 
     left, right = (rerank(features[:3], features[3:], size)(*EVERYTHING) for size in sizes)
 
@@ -353,7 +362,7 @@ def test_bad_scores_are_refused_by_name() -> None:
     negative[70, 3], broken[70, 3] = -0.5, np.nan
 
     with pytest.raises(
-        FeatureError, match=r"pair scores of item 70 go down to -0\.5; .* they must be 0 or more"
+        FeatureError, match=r"pair scores of item 70 go down to -0\.5; .* they must be at least 0"
     ):
         rerank_pairs(as_scorer(negative), 20, 70)
     with pytest.raises(FeatureError, match="pair scores: row 70, column 3 is nan"):

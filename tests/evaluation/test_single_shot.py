@@ -29,7 +29,7 @@ def draws(
     """Return the distances of the true images, and those of each other person of the pool."""
     people: dict[Any, list[Any]] = {}
     true = []
-    for place, (distance, person, camera) in enumerate(
+    for index, (distance, person, camera) in enumerate(
         zip(row, labels.gallery_pids, labels.gallery_camids, strict=True)
     ):
         if person == -1 or (person == pid and camera == cam) or (pool == "other" and camera == cam):
@@ -37,7 +37,7 @@ def draws(
         if person == pid:
             true.append(distance)
         else:
-            people.setdefault(("distractor", place) if person == 0 else person, []).append(distance)
+            people.setdefault(("distractor", index) if person == 0 else person, []).append(distance)
     return true, list(people.values())
 
 
@@ -55,7 +55,7 @@ def consult(distances: Any, labels: Labelled, pool: str, ranks: int) -> list[lis
     return opinions
 
 
-def expected_hits(scores: SingleShotScores) -> Any:
+def list_hits(scores: SingleShotScores) -> Any:
     return scores.per_query[[f"rank{k}" for k in range(1, scores.ranks + 1)]].to_numpy()
 
 
@@ -70,7 +70,7 @@ def test_small_cases_agree_with_every_draw_written_out(pool: Any) -> None:
         expected: Any = np.array(
             [[math.nan] * ranks if hits is None else hits for hits in opinions], dtype=np.float64
         )
-        assert expected_hits(scores) == pytest.approx(expected, abs=EXACT, nan_ok=True), case
+        assert list_hits(scores) == pytest.approx(expected, abs=EXACT, nan_ok=True), case
         counted = [hits for hits in opinions if hits]
         for k in range(1, ranks + 1):
             mean = float(sum(hits[k - 1] for hits in counted) / len(counted)) if counted else math.nan
@@ -95,8 +95,8 @@ def test_a_case_worked_by_hand() -> None:
     labels = [1], [1, 2, 2, 3, 4, 4, 4], [1], [2] * 7
     scores = single_shot_scores(search(None, None, *labels, distances=[[3, 1, 5, 4, 3, 6, 7]]), ranks=4)
 
-    # nobody before it: 1/2 * 2/3; all but one of two: 1 - 1/2 * 1/3
-    assert expected_hits(scores)[0] == pytest.approx([1 / 3, 5 / 6, 1, 1], abs=EXACT)
+    # First: 1/2 * 2/3; at most second: 1 - 1/2 * 1/3.
+    assert list_hits(scores)[0] == pytest.approx([1 / 3, 5 / 6, 1, 1], abs=EXACT)
     assert scores.chance_rank1 == pytest.approx(1 / 4)
     assert scores.per_query["first_match_rank"].tolist() == [3]
 
@@ -105,7 +105,7 @@ def test_each_distractor_is_a_person_and_junk_is_nobody() -> None:
     labels = [1], [1, 0, 0, -1, -1], [1], [2, 2, 2, 2, 2]
     scores = single_shot_scores(search(None, None, *labels, distances=[[3, 1, 2, 1, 1]]), ranks=3)
 
-    assert expected_hits(scores).tolist() == [[0, 0, 1]]
+    assert list_hits(scores).tolist() == [[0, 0, 1]]
     assert scores.chance_rank1 == pytest.approx(1 / 3)
 
 
@@ -116,8 +116,10 @@ def test_the_pools_differ_by_the_images_of_the_query_camera() -> None:
     other = single_shot_scores(search(None, None, *labels, distances=distances), pool="other", ranks=2)
     everyone = single_shot_scores(search(None, None, *labels, distances=distances), pool="all", ranks=2)
 
-    assert expected_hits(other).tolist() == [[1, 1]]  # person 2 by its far image, person 3 not at all
-    assert expected_hits(everyone).tolist() == [[0, 0.5]]  # person 3 always, person 2 half of the time
+    # Person 2 by its far image, person 3 not at all.
+    assert list_hits(other).tolist() == [[1, 1]]
+    # Person 3 always, person 2 half of the time.
+    assert list_hits(everyone).tolist() == [[0, 0.5]]
     assert (other.map, everyone.map) == (1, 1 / 3)
     assert (other.chance_rank1, everyone.chance_rank1) == (1 / 2, 1 / 3)
 
@@ -193,7 +195,7 @@ def test_features_that_nearly_tie_are_told_apart_as_exact_distances_are(pool: An
             for side in (query, gallery)
         )
         exact = squared_distances(query, gallery)
-        order = {distance: place for place, distance in enumerate(sorted(set(itertools.chain(*exact))))}
+        order = {distance: index for index, distance in enumerate(sorted(set(itertools.chain(*exact))))}
         numbered = [[order[distance] for distance in row] for row in exact]
         found = single_shot_scores(search(query, gallery, *labels), pool=pool)
         expected = single_shot_scores(search(None, None, *labels, distances=numbered), pool=pool)
@@ -228,21 +230,21 @@ def test_hundreds_of_persons_keep_their_probabilities() -> None:
     assert hits[1].tolist() == [0] * 5 + hits[0, :45].tolist()
 
 
-def unmatched_case(**others: Any) -> SingleShotScores:
+def score_unmatched(**others: Any) -> SingleShotScores:
     labels = [1, 5], [1, 1, 2, 3], [1, 1], [2, 2, 2, 2]
     distances = [[1, 3, 2, 4], [1, 2, 3, 4]]
     return single_shot_scores(search(None, None, *labels, distances=distances), ranks=3, **others)
 
 
 def test_a_query_without_a_match_is_left_out_or_missed() -> None:
-    assert (unmatched_case().cmc(1), unmatched_case().cmc(2)) == (0.5, 1)
-    assert (unmatched_case(unmatched="miss").cmc(1), unmatched_case(unmatched="miss").cmc(2)) == (0.25, 0.5)
-    assert unmatched_case().queries_without_match == 1
+    assert (score_unmatched().cmc(1), score_unmatched().cmc(2)) == (0.5, 1)
+    assert (score_unmatched(unmatched="miss").cmc(1), score_unmatched(unmatched="miss").cmc(2)) == (0.25, 0.5)
+    assert score_unmatched().queries_without_match == 1
 
 
 @pytest.mark.parametrize("unmatched", ["exclude", "miss"])
 def test_a_stored_table_gives_the_same_figures(unmatched: Any) -> None:
-    scores = unmatched_case(unmatched=unmatched)
+    scores = score_unmatched(unmatched=unmatched)
     stored = pd.read_csv(io.StringIO(scores.per_query.to_csv(index=False)))
 
     again = SingleShotScores.from_per_query(
@@ -258,7 +260,7 @@ def test_a_stored_table_that_contradicts_itself_is_refused() -> None:
     def rebuild(table: pd.DataFrame) -> SingleShotScores:
         return SingleShotScores.from_per_query(table, gallery=4, chance_rank1=0.1)
 
-    table = unmatched_case().per_query
+    table = score_unmatched().per_query
     with pytest.raises(FeatureError, match=r"without a gap, got \['rank1', 'rank3'\]"):
         rebuild(table.drop(columns="rank2"))
     with pytest.raises(FeatureError, match=r"without a gap, got \[\]"):
@@ -285,22 +287,22 @@ def test_trials_are_summarized_like_any_other() -> None:
 
 def test_a_rank_that_was_not_computed_is_refused() -> None:
     with pytest.raises(ConfigError, match="the single-shot curve ends at rank3"):
-        unmatched_case().cmc(4)
+        score_unmatched().cmc(4)
     with pytest.raises(ConfigError, match="got 0"):
-        unmatched_case().cmc(0)
+        score_unmatched().cmc(0)
     with pytest.raises(ConfigError, match="unknown figure 'rank0'"):
-        unmatched_case().figure("rank0")
+        score_unmatched().figure("rank0")
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"pool": "some"}, ConfigError, "pool must be one of other, all, got 'some'"),
-        ({"ranks": 0}, ConfigError, "ranks must be 1 or more, got 0"),
+        ({"ranks": 0}, ConfigError, "ranks must be at least 1, got 0"),
         ({"unmatched": "drop"}, FeatureError, "unmatched must be one of exclude, miss"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(
+def test_invalid_single_shot_options_raise(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

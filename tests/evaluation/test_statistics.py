@@ -38,7 +38,8 @@ def test_mean_and_sample_deviation_over_trials() -> None:
     trials = [trial([1, 2], [1, 1]), trial([1, 2], [1, 2]), trial([1, 2], [2, 2])]
     summary = summarize(trials, figures=["rank1", "map"])
     assert summary["rank1"].mean == pytest.approx(0.5)
-    assert summary["rank1"].std == pytest.approx(0.5)  # of 1, 1/2, 0; divided by n - 1
+    # Of 1, 1/2, 0; divided by n - 1.
+    assert summary["rank1"].std == pytest.approx(0.5)
     assert summary["map"].mean == pytest.approx(0.75)
     assert list(summarize(trials)) == list(FIGURES)
 
@@ -64,7 +65,8 @@ def test_the_interval_of_one_trial_is_that_of_drawn_identities() -> None:
 def test_the_interval_of_several_trials_is_that_of_drawn_trials_and_identities() -> None:
     random = np.random.default_rng(2)
     trials = [random_trial(random, people) for people in (20, 30, 25)]
-    trials.append(trial(np.arange(20), np.ones(20, int)))  # one far better than the rest
+    # One far better than the rest.
+    trials.append(trial(np.arange(20), np.ones(20, int)))
     hits = [(scores.per_query["first_match_rank"] == 1).to_numpy() for scores in trials]
     drawn = []
     for _ in range(5000):
@@ -121,7 +123,8 @@ def test_the_permutation_test_weighs_trials_equally() -> None:
     """One trial of one person and one of hundreds: swapping the one is half of the difference."""
     first = [trial([1], [1]), trial(np.arange(300), np.ones(300, int))]
     second = [trial([1], [2]), trial(np.arange(300), np.ones(300, int))]
-    assert paired_permutation_test(first, second) == 1.0  # any swap is as large as what was seen
+    # Any swap is as large as what was seen.
+    assert paired_permutation_test(first, second) == 1.0
 
 
 def test_equal_methods_do_not_differ_and_far_apart_ones_do() -> None:
@@ -171,9 +174,9 @@ def test_bad_settings_are_refused() -> None:
     base = [trial([1, 2], [1, 2])]
     with pytest.raises(FeatureError, match="no trials to summarize"):
         summarize([])
-    with pytest.raises(ConfigError, match="draws must be 1 or more, got 0"):
+    with pytest.raises(ConfigError, match="draws must be at least 1, got 0"):
         summarize(base, draws=0)
-    with pytest.raises(ConfigError, match="draws must be 1 or more, got -1"):
+    with pytest.raises(ConfigError, match="draws must be at least 1, got -1"):
         paired_permutation_test(base, base, draws=-1)
     with pytest.raises(ConfigError, match="unknown figure 'rank0'"):
         summarize(base, figures=["rank0"])
@@ -184,7 +187,8 @@ def test_bad_settings_are_refused() -> None:
     [
         ([], []),
         ([0.03], [0.03]),
-        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # 4 x .005, 3 x .01, 2 x .03, then never less
+        # 4 x .005, 3 x .01, 2 x .03, then never less.
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
         ([0.5, 0.6], [1.0, 1.0]),
     ],
 )

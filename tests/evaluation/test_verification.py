@@ -138,7 +138,7 @@ def test_a_pair_scorer_and_a_ready_matrix_agree_with_the_features() -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 3, 1000], ids=["two levels", "three levels", "fine"])
-def test_what_is_near_a_threshold_is_decided_exactly_in_little_memory(
+def test_distances_near_a_threshold_are_compared_exactly_in_little_memory(
     levels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(15)
@@ -147,18 +147,18 @@ def test_what_is_near_a_threshold_is_decided_exactly_in_little_memory(
         (random.integers(0, levels, (count, 5)) * 1.1 + 100).astype(np.float32) for count in (40, 150)
     )
     exact = squared_distances(query, gallery)
-    order = {distance: place for place, distance in enumerate(sorted(set(itertools.chain(*exact))))}
+    order = {distance: index for index, distance in enumerate(sorted(set(itertools.chain(*exact))))}
     numbered = [[order[distance] for distance in row] for row in exact]
     kept = []
     drop_far_pairs = verification._Nearest._drop_far_pairs
 
-    def watched(nearest: Any) -> None:
+    def watch(nearest: Any) -> None:
         drop_far_pairs(nearest)
         kept.append(len(nearest._low))
 
     monkeypatch.setattr(verification, "_BLOCK_ELEMENTS", 450)
     monkeypatch.setattr(verification, "_PENDING", 10)
-    monkeypatch.setattr(verification._Nearest, "_drop_far_pairs", watched)
+    monkeypatch.setattr(verification._Nearest, "_drop_far_pairs", watch)
     for far in (0.001, 0.01, 0.1, 0.5):
         kept.clear()
         rates = tar_at_far(search(query, gallery, *labels), fars=(far,))
@@ -169,10 +169,8 @@ def test_what_is_near_a_threshold_is_decided_exactly_in_little_memory(
 @pytest.mark.parametrize(
     ("far", "impostors", "count"), [(0.29, 100, 29), (0.1, 30, 3), (0.07, 100, 7), (1, 5, 5), (0, 5, 0)]
 )
-def test_a_rate_that_cannot_be_written_in_binary_allows_what_it_says(
-    far: float, impostors: int, count: int
-) -> None:
-    assert verification._allowed(far, impostors) == count
+def test_decimal_rate_accepts_the_exact_number_of_impostors(far: float, impostors: int, count: int) -> None:
+    assert verification._count_allowed(far, impostors) == count
 
 
 @pytest.mark.parametrize(("fars", "got"), [((0.1, 1.5), "1.5"), ((math.nan,), "nan")])
