@@ -132,8 +132,8 @@ def test_seeded_splits_need_a_seed() -> None:
         ("1,2,3\n", "must have one line '# unit"),
         ("# unit: people\n1,2\n1,3\n", "must have rows that order the same people"),
         ("# unit: people\n1,1\n", "must have each person once per row"),
-        ("# unit: people\n1,two\n", "cannot read .*: invalid literal"),
-        (None, "cannot read .*: .*No such file"),
+        ("# unit: people\n1,two\n", ": invalid literal"),
+        (None, ": .*No such file"),
     ],
 )
 def test_damaged_split_table_is_an_error(tmp_path: Path, table: str | None, message: str) -> None:
@@ -145,7 +145,7 @@ def test_damaged_split_table_is_an_error(tmp_path: Path, table: str | None, mess
         (tmp_path / "splits/ilids-vid.csv").write_text(table)
 
     with pytest.raises(
-        ProtocolError, match=rf"protocol 'x': trials\.table 'splits/ilids-vid\.csv' .*{message}"
+        ProtocolError, match=rf"protocol 'x': trials\.table 'splits/ilids-vid\.csv'.*{message}"
     ):
         load_protocol(tmp_path / "x.toml")
 
