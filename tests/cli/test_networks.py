@@ -130,7 +130,7 @@ def test_checkpoint_of_other_settings_is_an_error_with_fingerprints(
     answer = reidbench(*arguments(method, "ilids", root))
 
     assert answer.code == 2
-    assert "belongs to 0123abcd" in answer.err
+    assert "got 0123abcd" in answer.err
     assert fitted.parent.name[:8] in answer.err
 
 
