@@ -35,24 +35,29 @@ def one_seed(record: Record) -> list[TrialFigures]:
 
 
 def training_data(board: Sequence[BoardEntry]) -> list[str]:
-    """Return the names of the training data of each record, "-" if unknown.
+    """Return the names of the training data of each record, "-" if unknown or if the method learns nothing.
 
     Rendered data is marked on boards of real data, and real data on boards of rendered data. Datasets with the same
     name and other contents get their digest.
     """
     digests: dict[str, set[str | None]] = defaultdict(set)
     for entry in board:
-        for source in entry.record.trained_on:
+        for source in fitted_on(entry.record):
             digests[_source_name(source, entry.record)].add(source.digests.labels)
     texts = []
     for entry in board:
         names = []
-        for source in entry.record.trained_on:
+        for source in fitted_on(entry.record):
             name = _source_name(source, entry.record)
             digest = (source.digests.labels or "unknown")[:_DIGEST_LENGTH]
             names.append(f"{name} {digest}" if len(digests[name]) > 1 else name)
         texts.append(", ".join(names) or "-")
     return texts
+
+
+def fitted_on(record: Record) -> tuple[DataSource, ...]:
+    """Return the datasets that the method of a record was fitted on; empty if it learns nothing or if unknown."""
+    return record.trained_on if record.fingerprints.fits else ()
 
 
 def distinguish_boards(boards: Sequence[Sequence[BoardEntry]], titles: Sequence[str]) -> list[list[str]]:
@@ -88,7 +93,7 @@ def _facts(board: Sequence[BoardEntry]) -> dict[str, str]:
     sources = {
         f"{_source_name(source, entry.record)} {(source.digests.labels or '')[:_DIGEST_LENGTH]}".strip()
         for entry in board
-        for source in entry.record.trained_on
+        for source in fitted_on(entry.record)
     }
     return {
         "dataset digest": (digests.labels or "unknown")[:_DIGEST_LENGTH],

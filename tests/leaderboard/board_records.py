@@ -87,7 +87,7 @@ def record(
         transductive=False,
         tested_on=source,
         trained_on=(source,),
-        fingerprints=Fingerprints(run=name, protocol=protocol),
+        fingerprints=Fingerprints(run=name, protocol=protocol, fits=("f",)),
         figures=dict.fromkeys(("rank1", "rank5", "rank10", "rank20", "map"), figure),
         trials=(trial,),
         chance=Chance(rank1=1 / QUERIES),

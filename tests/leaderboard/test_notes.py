@@ -102,6 +102,15 @@ def test_training_data_is_a_column(tmp_path: Path) -> None:
     ]
 
 
+def test_method_that_learns_nothing_has_no_training_data_on_boards(tmp_path: Path) -> None:
+    _, written = record(tmp_path, "fixed", 10)
+    unfitted = replace(written, fingerprints=replace(written.fingerprints, fits=()))
+
+    rows = csv.DictReader(io.StringIO(table([written, unfitted], "csv")))
+
+    assert [row["trained_on"] for row in rows] == ["d", "-"]
+
+
 def test_training_data_of_one_name_is_distinguished_by_digest(tmp_path: Path) -> None:
     _, written = record(tmp_path, "a", 5)
     records = [with_training(written, ("d", digest, True)) for digest in ("1" * 64, "2" * 64)]
