@@ -1,9 +1,9 @@
 """Euclidean distances of feature vectors: exact ones of single pairs, and blocks of close bounds.
 
-The distance of two items is defined by the two vectors alone: their difference in float64, squared, summed along
-a fixed tree. No item's place, no block, no device and no number of threads changes a bit of it, so copies of an
-item are always a tie, and CPU and GPU agree. Matrix products only tell which pairs need that care: each value of
-a block comes with a proven bound of its distance to the exact one.
+The distance of two items depends only on their two vectors: it is the sum of the squares of their difference in
+float64, along a fixed tree. The index of an item, the blocks, the device and the number of threads do not change a bit
+of it, so copies of an item are always a tie, and CPU and GPU agree. Matrix products only select the pairs that need an
+exact distance: each value of a block has a proven bound on its error.
 """
 
 from __future__ import annotations
@@ -20,16 +20,26 @@ from torch import Tensor
 
 from reidbench.evaluation.labels import People
 
-_QUERY_BYTES = 1 << 25  # centred query features at once
-_QUERIES = 1 << 12  # more at once make a matrix product no faster
-_ITEMS = 1 << 12  # centred gallery items at once, likewise
-_PART_ELEMENTS = 1 << 19  # features that are widened to 64 bits at once
-_KEPT_BYTES = 3 << 25  # of centred gallery features that are kept
-_GROUP = 128  # gallery items whose people's queries are compared with them in one product
-_RUN = 32  # squares that are summed in float32
-_CENTRE_ITEMS = 1 << 10  # items whose mean is the centre
-_UNIT_ROUNDOFF = 2.0**-24  # of float32
-_UNDERFLOW = 2.0**-110  # lost per dimension where numbers below the normal ones become zero
+# Bytes of centred query features per block.
+_QUERY_BYTES = 1 << 25
+# Queries per block; more do not make a matrix product faster.
+_QUERIES = 1 << 12
+# Gallery items per block; more do not make a matrix product faster.
+_ITEMS = 1 << 12
+# Feature values that are converted to float64 at once.
+_PART_ELEMENTS = 1 << 19
+# Largest size of centred gallery features that stay in memory.
+_KEPT_BYTES = 3 << 25
+# Gallery items that are compared with the queries of their people in one product.
+_GROUP = 128
+# Squares that are summed in float32.
+_RUN = 32
+# Items whose mean is the centre.
+_CENTRE_ITEMS = 1 << 10
+# Unit roundoff of float32.
+_UNIT_ROUNDOFF = 2.0**-24
+# Largest loss per dimension if subnormal numbers become zero.
+_UNDERFLOW = 2.0**-110
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,18 +84,18 @@ class FeatureRows:
 
     Attributes:
         scale: factor of all features.
-        height: number of queries that `read` should be asked for at once.
+        height: best number of queries per call of `read`.
         is_exact: whether blocks have no slack: False.
     """
 
     is_exact = False
 
     def __init__(self, query: Tensor, gallery: Tensor, columns: Tensor, *, device: torch.device) -> None:
-        """Look at the features once; nothing is copied on the device where they are.
+        """Prepare the features; they are not copied if they are on the device.
 
         Args:
             query: (Q, D) finite, float32 or float64.
-            gallery: (N, D) likewise.
+            gallery: (N, D) finite, float32 or float64.
             columns: int64 (G,), the rows of `gallery` that take part.
             device: where to compute.
         """
@@ -105,7 +115,8 @@ class FeatureRows:
         shape = 2, min(step, len(queries)), self._dimensions
         sides = torch.empty(shape, dtype=torch.float64, device=self._query.device)
         distances = torch.empty(len(queries), dtype=torch.float64, device=self._query.device)
-        for part in _slices(len(queries), step):  # in memory that is used again: new pages are dear
+        # The memory is reused, because new pages are expensive.
+        for part in _slices(len(queries), step):
             query, item = sides[:, : part.stop - part.start]
             query.copy_(self._query.index_select(0, queries[part]))
             item.copy_(self._gallery.index_select(0, self._columns[items[part]]))
@@ -116,11 +127,11 @@ class FeatureRows:
         return distances
 
     def offsets(self, queries: slice) -> Tensor:
-        """Return what the keys of these queries lack to distances, float64 (q,)."""
+        """Return the distances of these queries less their keys, float64 (q,)."""
         return self._query_side(queries).squares
 
     def read(self, queries: slice, items: slice) -> Block:
-        """Return bounds for these queries and items; fastest for many queries, asked again and again."""
+        """Return bounds for these queries and items; fastest for many queries that are read repeatedly."""
         query = self._query_side(queries)
         item = self._items(items)
         size = len(query.features), len(item.features)
@@ -135,8 +146,8 @@ class FeatureRows:
         """Return the keys of all pairs of the same person, and how far from them the exact keys may be.
 
         Both are float64 (P,), in the order of `people`, whose items of a person stand together: so a few hundred
-        items and the queries of their people make a small product, in which most pairs are of different people,
-        and which is still the fastest way to the others.
+        items and the queries of their people make a small product, in which most pairs are of different people;
+        this is still the fastest way to compute the others.
         """
         query = self._query_side(queries)
         device = query.features.device
@@ -146,37 +157,39 @@ class FeatureRows:
         starts = people.first[begins]
         stops = np.maximum.reduceat(people.first + people.count, begins) if len(begins) else starts
         sizes = (ends - begins) * (stops - starts)
-        places = np.cumsum(sizes) - sizes
+        starts_of_products = np.cumsum(sizes) - sizes
         products = features.new_empty(int(sizes.sum()))
         squares, slack = (
             torch.empty(len(self._columns), dtype=torch.float64, device=device) for _ in range(2)
         )
-        groups = zip(*(part.tolist() for part in (begins, ends, starts, stops, places)), strict=True)
+        groups = zip(
+            *(part.tolist() for part in (begins, ends, starts, stops, starts_of_products)), strict=True
+        )
         with _full_precision():
-            for begin, end, start, stop, place in groups:
+            for begin, end, start, stop, offset in groups:
                 side = self._items(slice(start, stop))
                 squares[start:stop], slack[start:stop] = side.squares, side.slack
-                block = products[place : place + (end - begin) * (stop - start)].view(
+                block = products[offset : offset + (end - begin) * (stop - start)].view(
                     end - begin, stop - start
                 )
                 torch.mm(features[begin:end], side.features.T, out=block)
         number = np.repeat(np.arange(len(begins)), ends - begins)
-        offset = places[number] - starts[number]
+        offset = starts_of_products[number] - starts[number]
         offset += (np.arange(len(people.query)) - begins[number]) * (stops - starts)[number]
-        place = torch.from_numpy(np.repeat(offset, people.count) + people.item).to(device)
+        index = torch.from_numpy(np.repeat(offset, people.count) + people.item).to(device)
         row, item = torch.from_numpy(people.row).to(device), torch.from_numpy(people.item).to(device)
-        return products[place].double() + squares[item], query.slack[row] + slack[item]
+        return products[index].double() + squares[item], query.slack[row] + slack[item]
 
     def whole(self, queries: slice) -> Tensor:
         """Return (q, G) squared distances less `offsets`, as a product in the dtype of the features gives them.
 
-        Fit for what needs no exact order: rounding is that of `read` in that dtype, and copies of an item differ
+        For uses that need no exact order: rounding is that of `read` in that dtype, and copies of an item differ
         by as much. The caller may overwrite them.
         """
-        query = self._centred(self._query[queries]).mul_(-2)
+        query = self._centre_features(self._query[queries]).mul_(-2)
         values = query.new_empty(len(query), len(self._columns))
         for items in _slices(len(self._columns), _ITEMS):
-            item = self._centred(self._gallery.index_select(0, self._columns[items]))
+            item = self._centre_features(self._gallery.index_select(0, self._columns[items]))
             _multiply(query, item, out=values[:, items])
             values[:, items] += _squared_lengths(item)
         return values
@@ -191,7 +204,7 @@ class FeatureRows:
         return _Side(features=kept.features[items], squares=kept.squares[items], slack=kept.slack[items])
 
     def _keep_all(self) -> _Side:
-        """Prepare the whole gallery at once, where that takes little memory."""
+        """Prepare all gallery items at once, if they need little memory."""
         total, device = len(self._columns), self._query.device
         features = torch.empty(total, self._dimensions, device=device)
         squares, slack = (torch.empty(total, dtype=torch.float64, device=device) for _ in range(2))
@@ -203,17 +216,15 @@ class FeatureRows:
     def _query_side(self, queries: slice) -> _Side:
         if self._last is None or self._last[0] != queries:
             side = self._side(self._query[queries])
-            self._last = (
-                queries,
-                replace(side, features=-2 * side.features),
-            )  # so that products need no scaling
+            # The factor -2 saves a scaling of each product.
+            self._last = queries, replace(side, features=-2 * side.features)
         return self._last[1]
 
     def _side(self, features: Tensor, out: Tensor | None = None) -> _Side:
-        centred = self._centred(features, out)
+        centred = self._centre_features(features, out)
         squares = _squared_lengths(centred)
         relative = (self._dimensions + 16 + _RUN) * _UNIT_ROUNDOFF
-        # equal vectors on the centre have no slack: a constant embedding is no work
+        # Vectors equal to the centre have no slack, so a constant embedding is fast.
         slack = torch.where(squares > 0, relative * squares + self._dimensions * _UNDERFLOW, 0.0)
         if out is None:
             out = centred.float()
@@ -221,7 +232,7 @@ class FeatureRows:
             out.copy_(centred)
         return _Side(features=out, squares=squares, slack=slack)
 
-    def _centred(self, features: Tensor, out: Tensor | None = None) -> Tensor:
+    def _centre_features(self, features: Tensor, out: Tensor | None = None) -> Tensor:
         features = features.to(self._dtype)
         if self.scale != 1.0:
             features = features * self.scale
@@ -230,7 +241,7 @@ class FeatureRows:
         return features - self._centre
 
     def _choose_centre(self) -> Tensor:
-        """Return about the mean of the gallery; of a constant embedding, exactly its vector."""
+        """Return the approximate mean of the gallery; for a constant embedding, exactly its vector."""
         if not len(self._columns):
             return torch.zeros(self._dimensions, dtype=self._dtype, device=self._query.device)
         step = -(-len(self._columns) // _CENTRE_ITEMS)
@@ -253,7 +264,7 @@ def _multiply(query: Tensor, items: Tensor, *, out: Tensor) -> None:
 
 
 def _tree_sum(terms: Tensor, spare: Tensor) -> Tensor:
-    """Sum the rows (n, D) by adding halves, as if filled up with zeros to a power of two; both are overwritten."""
+    """Sum the rows (n, D) by adding halves, as if padded with zeros to a power of two; both are overwritten."""
     width = terms.shape[1]
     half = 1 << (width - 1).bit_length() >> 1
     if half < width < 2 * half:
@@ -271,7 +282,7 @@ def _scale(query: Tensor, gallery: Tensor) -> float:
     """Return the power of two that keeps squares from overflow and underflow; 1 for all usual features."""
     largest = max(abs(float(bound)) for side in (query, gallery) for bound in torch.aminmax(side))
     exponent = math.frexp(largest)[1]
-    # far from the ends of float32, in which products are computed; and a scale that is itself a normal number
+    # Far from the limits of float32, in which products are computed; the scale is a normal number, too.
     limit = 120 if torch.promote_types(query.dtype, gallery.dtype) == torch.float32 else 1000
     return 1.0 if abs(exponent) <= 10 else 2.0 ** -max(-limit, min(limit, exponent))
 
@@ -283,9 +294,10 @@ def _slices(total: int, step: int) -> list[slice]:
 
 @contextlib.contextmanager
 def _full_precision() -> Iterator[None]:
-    """Forbid TF32 and bfloat16 inside float32 products, which a training program may have allowed."""
+    """Disable TF32 and bfloat16 in float32 products; a training program may have enabled them."""
     backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
-    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # torch before 2.9
+    # torch before 2.9.
+    if not all(hasattr(backend, "fp32_precision") for backend in backends):
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("highest")
         try:

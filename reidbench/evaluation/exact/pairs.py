@@ -1,4 +1,4 @@
-"""Distances that are not Euclidean: pair scorers, called block by block, and ready matrices."""
+"""Distances that are not Euclidean: pair scorers, called block by block, and given matrices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from reidbench.evaluation.exact.distances import Block
 from reidbench.evaluation.inputs import check_finite
 from reidbench.evaluation.labels import People
 
-_BLOCK_BYTES = 1 << 26  # scores of one block of queries with the whole gallery
-_QUERIES = 1 << 12  # of a matrix at once
+# Bytes of the scores of one block of queries with all gallery items.
+_BLOCK_BYTES = 1 << 26
+# Queries per block of a matrix.
+_QUERIES = 1 << 12
 
 
 class PairScorer(Protocol):
@@ -22,15 +24,15 @@ class PairScorer(Protocol):
     def __call__(self, query_block: slice, gallery_block: slice, /) -> Tensor:
         """Return the distances (q, g) of these queries to these gallery items; smaller is more alike.
 
-        Called once for each pair. The value of a pair must not depend on the blocks it is asked in.
+        Called once per pair. The value of a pair must not depend on the blocks.
         """
 
 
 class MatrixRows:
-    """The rows of a distance matrix that was computed before; its values are taken as they are.
+    """The rows of a given distance matrix; its values are used unchanged.
 
     Attributes:
-        height: number of queries that `read` should be asked for at once.
+        height: best number of queries per call of `read`.
         is_exact: whether blocks have no slack: True.
     """
 
@@ -48,11 +50,11 @@ class MatrixRows:
         return self._distances[queries.to(where), columns].to(self._device).double()
 
     def offsets(self, queries: slice) -> Tensor:
-        """Return what the values of these queries lack to distances, float64 (q,): nothing."""
+        """Return the distances of these queries less their values, float64 (q,): zeros."""
         return _zeros(queries, self._device)
 
     def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-        """Return the values float64 (P,) of all pairs of the same person, and that they are exact."""
+        """Return the values float64 (P,) of all pairs of the same person, and their slack, which is zero."""
         return _exact_keys(self, queries, people)
 
     def read(self, queries: slice, items: slice) -> Block:
@@ -62,14 +64,14 @@ class MatrixRows:
 
 
 class PairRows:
-    """The rows that a pair scorer gives, put together from blocks of both axes.
+    """The rows of scores of a pair scorer, assembled from blocks of both axes.
 
-    A row of scores is no larger than the labels of the gallery, so whole rows are held, for as many queries as
-    a block has or 64 MB allow; no pair is scored twice where queries are
-    asked for block after block, each block first for its `offsets`.
+    A row of scores is no larger than the labels of the gallery, so complete rows stay in memory, for as many queries as
+    a block has or 64 MB allow. No pair is scored twice if blocks of queries are read in order, and `offsets` is called
+    first for each block.
 
     Attributes:
-        height: number of queries that `read` and `whole` should be asked for at once.
+        height: best number of queries per call of `read` and `whole`.
         is_exact: whether blocks have no slack: True.
     """
 
@@ -80,7 +82,7 @@ class PairRows:
 
         Args:
             scorer: the distance.
-            gallery: size N of the gallery that the scorer knows.
+            gallery: size N of the gallery of the scorer.
             columns: int64 (G,), its items that take part.
             block: largest number of queries and of gallery items in one call, each 1 or more.
         """
@@ -99,7 +101,7 @@ class PairRows:
         return scores.index_select(1, self._columns.to(scores.device))
 
     def offsets(self, queries: slice) -> Tensor:
-        """Score these queries, and return what their values lack to distances, float64 (q,): nothing.
+        """Score these queries, and return their distances less their values, float64 (q,): zeros.
 
         Raises:
             FeatureError: as `whole`.
@@ -113,7 +115,7 @@ class PairRows:
         return self._scores[queries.to(where) - self._scored.start, columns].double()
 
     def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-        """Return the values float64 (P,) of all pairs of the same person, and that they are exact."""
+        """Return the values float64 (P,) of all pairs of the same person, and their slack, which is zero."""
         return _exact_keys(self, queries, people)
 
     def read(self, queries: slice, items: slice) -> Block:
@@ -154,10 +156,8 @@ def _exact_keys(rows: MatrixRows | PairRows, queries: slice, people: People) -> 
 
 
 def _exact_block(values: Tensor) -> Block:
-    nothing = torch.zeros(1, dtype=torch.float64, device=values.device)
-    return Block(
-        values=values, query_slack=nothing.expand(len(values)), item_slack=nothing.expand(values.shape[1])
-    )
+    zero = torch.zeros(1, dtype=torch.float64, device=values.device)
+    return Block(values=values, query_slack=zero.expand(len(values)), item_slack=zero.expand(values.shape[1]))
 
 
 def _zeros(queries: slice, device: torch.device) -> Tensor:

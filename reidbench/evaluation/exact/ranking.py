@@ -1,8 +1,8 @@
 """Exact ranks by counting.
 
-The i-th nearest match of a query stands at rank r_i = i + the number of wrong items that are not farther than it:
-ties count against the method. So only the matches need ranks, and the distance matrix never exists as a whole:
-blocks of bounds say for almost every item which matches it stands before, and exact distances say it for the rest.
+The i-th nearest match of a query has the rank r_i = i + the number of wrong items that are not farther: ties count
+against the method. Only the matches need ranks, so the complete distance matrix is never needed: bounds decide for
+almost every item which matches it precedes, and exact distances decide for the others.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from torch import Tensor
 from reidbench.evaluation.exact.tally import PAIR_LIMIT, Rows, Tally
 from reidbench.evaluation.labels import Labels
 
-_BLOCK_ELEMENTS = (
-    1 << 23
-)  # bounds that are looked at together: fewer, larger blocks waste less on their borders
+# Bounds per block; larger blocks have less overhead.
+_BLOCK_ELEMENTS = 1 << 23
 
 
 def rank_blocks(rows: Rows, labels: Labels) -> Iterator[Tensor]:
     """Rank the matches of all queries, a block of queries at a time and in their order.
 
     Yields:
-        int64 (b, N) on the CPU: the ranks of each query's matches, ascending, filled up with 0.
+        int64 (b, N) on the CPU: the ranks of each query's matches, ascending, padded with 0.
     """
     for queries in _query_blocks(rows.height, labels):
-        if not labels.matches[queries].any():  # no match, no rank; also where all of the gallery is junk
+        # Without a match there are no ranks.
+        if not labels.matches[queries].any():
             yield torch.zeros(queries.stop - queries.start, 0, dtype=torch.int64)
             continue
         tally = Tally(rows, labels, queries)

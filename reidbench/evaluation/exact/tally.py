@@ -1,4 +1,4 @@
-"""Counting wrong items before matches, from bounds where they suffice and from exact distances where not."""
+"""Counts of the wrong items before each match, from bounds if they suffice, else from exact distances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reidbench.evaluation.exact.float_order import (
     codes,
     count_below,
     pack_columns,
-    packed_limits,
+    pack_limits,
     quotient,
     round_up,
     sort_rows,
@@ -24,18 +24,19 @@ from reidbench.evaluation.exact.float_order import (
 )
 from reidbench.evaluation.labels import Integers, Labels, People
 
-PAIR_LIMIT = 1 << 20  # pairs of the same person, and exact distances, that are held at once
-_SPARSE_SHARE = (
-    0.15  # of a block; where more items stand before the last match, sorting is faster than searching
-)
-_MOST = 1 << 62  # more than any count
+# Pairs of the same person, and exact distances, in memory at once.
+PAIR_LIMIT = 1 << 20
+# If a larger share of a block precedes the last match, sorting is faster than searching.
+_SPARSE_SHARE = 0.15
+# Larger than any count.
+_LARGEST_COUNT = 1 << 62
 
 
 class Rows(Protocol):
-    """Where bounds and exact distances come from: `FeatureRows`, `MatrixRows` or `PairRows`.
+    """A source of bounds and exact distances: `FeatureRows`, `MatrixRows` or `PairRows`.
 
     Attributes:
-        height: number of queries that `read` should be asked for at once.
+        height: best number of queries per call of `read`.
         is_exact: whether blocks have no slack.
     """
 
@@ -46,7 +47,7 @@ class Rows(Protocol):
         """Return the distances of these queries less their keys, float64 (q,); called first for a block."""
 
     def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-        """Return about the keys of all pairs of the same person, float64 (P,), and how far off they may be."""
+        """Return the approximate keys of all pairs of the same person, float64 (P,), and their largest errors."""
 
     def read(self, queries: slice, items: slice) -> Block:
         """Return bounds of the keys of these queries and gallery items, counted without junk."""
@@ -58,17 +59,18 @@ class Rows(Protocol):
 class Tally:
     """Counts, for each match of a block of queries, the wrong items that are not farther.
 
-    Matches stand in a table (q, N), in the order of their keys as products give them, filled up with inf, of which
-    there is at least one in each row. An item that surely stands behind the i nearest matches of a query and before
-    the others is counted once, in `_behind`, at the place that column i has in the list of all numbers of the table up
-    to the first inf of each row; where it is easier to count all items before a match, they are added to `_before`.
-    Items too near to a match to tell are left open, and decided by exact distances. Two matches may stand in the
-    wrong order; since the nearer one has no more items before it, sorting the counts puts that right.
+    The matches are in a table (q, N), in the order of their approximate keys, padded with at least one inf per row. An
+    item that certainly follows the i nearest matches of a query and precedes the others is counted once, in `_behind`,
+    at the index of column i in the list of all numbers of the table up to the first inf of each row. If counting all
+    items before a match is easier, they are added to `_before`. Items too near to a match for its bounds stay open
+    until their exact distances are compared. Two matches may be in the wrong order; because the nearer one
+    has no more items before it, sorting the counts corrects this.
     """
 
     def __init__(self, rows: Rows, labels: Labels, queries: slice) -> None:
         self._rows, self._labels, self._queries = rows, labels, queries
-        self._device = rows.offsets(queries).device  # first: pair scorers score here
+        # The first call for a block, in which pair scorers score.
+        self._device = rows.offsets(queries).device
         people, counts = labels.people(queries), labels.matches[queries]
         self._keep_matches(people, *rows.pair_keys(queries, people), counts)
         order = np.argsort(people.item, kind="stable")
@@ -80,9 +82,8 @@ class Tally:
         total = len(self._counts) + int(counts.sum())
         self._behind = torch.zeros(total, dtype=torch.int64, device=self._device)
         self._before = torch.zeros_like(self._keys, dtype=torch.int64)
-        self._exact = torch.full_like(
-            self._keys, torch.nan
-        )  # distances of matches, computed when they are needed
+        # Distances of matches, computed on first use.
+        self._exact = torch.full_like(self._keys, torch.nan)
         self._open: list[tuple[Tensor, ...]] = []
         self._list: tuple[Tensor, Tensor] | None = None
 
@@ -103,11 +104,11 @@ class Tally:
         self._add_sorted(block, items)
 
     def ranks(self) -> Tensor:
-        """Return int64 (q, N): ascending, filled up with 0."""
+        """Return int64 (q, N): ascending, padded with 0."""
         self._decide_open()
         behind = torch.zeros_like(self._before).masked_scatter_(self._is_listed, self._behind)
         is_filling = self._keys.isinf()
-        before = sort_rows((self._before + behind.cumsum(dim=1)).masked_fill_(is_filling, _MOST))
+        before = sort_rows((self._before + behind.cumsum(dim=1)).masked_fill_(is_filling, _LARGEST_COUNT))
         order = torch.arange(1, self._keys.shape[1] + 1, device=self._device)
         return (before + order).masked_fill_(is_filling, 0)
 
@@ -119,36 +120,36 @@ class Tally:
         matched, row = matched[order], row[order]
         width = 1 << int(counts.max()).bit_length()
         slot = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        place, chosen = (torch.from_numpy(part).to(self._device) for part in (row * width + slot, matched))
+        slots, chosen = (torch.from_numpy(part).to(self._device) for part in (row * width + slot, matched))
         self._keys = keys.new_full((len(counts), width), torch.inf)
-        self._keys.view(-1)[place] = keys[chosen]
+        self._keys.view(-1)[slots] = keys[chosen]
         self._columns = torch.zeros_like(self._keys, dtype=torch.int64)
-        self._columns.view(-1)[place] = torch.from_numpy(people.item[matched]).to(self._device)
+        self._columns.view(-1)[slots] = torch.from_numpy(people.item[matched]).to(self._device)
         row_of_match = torch.from_numpy(row).to(self._device)
         self._far = keys.new_full((len(counts),), -torch.inf)
         self._far.scatter_reduce_(0, row_of_match, keys[chosen], "amax")
         self._reach = keys.new_zeros(len(counts)).scatter_reduce_(0, row_of_match, slack[chosen], "amax")
 
-    def _exact_at(self, place: Tensor) -> Tensor:
-        """Return the exact distances (n,) of matches at places of the flattened tables."""
+    def _exact_at(self, index: Tensor) -> Tensor:
+        """Return the exact distances (n,) of matches at indices of the flattened tables."""
         flat, columns = self._exact.view(-1), self._columns.view(-1)
-        for part in _parts(torch.unique(place[flat[place].isnan()]), PAIR_LIMIT):
+        for part in _parts(torch.unique(index[flat[index].isnan()]), PAIR_LIMIT):
             row = torch.div(part, self._keys.shape[1], rounding_mode="floor")
             flat[part] = self._rows.exact(row + self._queries.start, columns[part])
-        return flat[place]
+        return flat[index]
 
-    def _add_few(self, block: Block, items: slice, places: Tensor, near: Tensor) -> None:
-        """Count the items at these places, with these values; all others of the block are farther than any match."""
+    def _add_few(self, block: Block, items: slice, indices: Tensor, near: Tensor) -> None:
+        """Count the items with these indices and values; the other items of the block are farther than any match."""
         possible, sure = self._thresholds(block.query_slack)
-        row = quotient(places, block.values.shape[1])
+        row = quotient(indices, block.values.shape[1])
         index = torch.searchsorted(possible, codes(row, near))
         if not self._rows.is_exact:
             highest = near.double() + block.item_slack.max()
             open_ = torch.nonzero(sure.index_select(0, index) < highest).view(-1)
             if len(open_):
                 first, row = index[open_], row[open_]
-                last = _advanced(first, sure, highest[open_])
-                column = places[open_] - row * block.values.shape[1] + items.start
+                last = _advance(first, sure, highest[open_])
+                column = indices[open_] - row * block.values.shape[1] + items.start
                 self._open.append((row, column, first, last))
                 index[open_] = last
         self._behind += torch.bincount(index, minlength=len(self._behind))
@@ -156,7 +157,7 @@ class Tally:
             self._decide_open()
 
     def _decide_open(self) -> None:
-        """Count the items that were left open between two places of the list, many at a time."""
+        """Count the open items between two indices of the list, many at a time."""
         if not self._open:
             return
         row, column, first, last = (torch.cat(parts) for parts in zip(*self._open, strict=True))
@@ -165,12 +166,12 @@ class Tally:
         matches = last - first
         item = torch.arange(len(row), device=row.device).repeat_interleave(matches)
         within = torch.arange(len(item), device=row.device) - (matches.cumsum(dim=0) - matches)[item]
-        place = row[item] * self._keys.shape[1] + first[item] + within - self._starts[row[item]]
-        is_before = distances[item] <= self._exact_at(place)
-        self._before.view(-1).index_add_(0, place, is_before.long())
+        index = row[item] * self._keys.shape[1] + first[item] + within - self._starts[row[item]]
+        is_before = distances[item] <= self._exact_at(index)
+        self._before.view(-1).index_add_(0, index, is_before.long())
 
     def _thresholds(self, slack: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how far items may come (codes) and surely come before each match, in one list."""
+        """Return the limits within which items possibly (codes) and certainly precede each match, as lists."""
         if self._list is None:
             rows = torch.arange(len(self._keys), device=self._device)[:, None]
             width = (self._reach + slack)[:, None]
@@ -183,17 +184,16 @@ class Tally:
         if self._rows.is_exact:
             self._before += count_below(block.values, self._keys)
             return
-        step = max(
-            1, PAIR_LIMIT // block.values.shape[1]
-        )  # packed values and open pairs take several times the room
+        # Packed values and open pairs need several times the memory of the block.
+        step = max(1, PAIR_LIMIT // block.values.shape[1])
         for start in range(0, len(block.values), step):
             self._add_packed(block, items, slice(start, min(start + step, len(block.values))))
 
     def _add_packed(self, block: Block, items: slice, rows: slice) -> None:
         packed = sort_rows(pack_columns(block.values[rows]))
         keys, slack = self._keys[rows], (self._reach + block.query_slack)[rows, None]
-        sure = torch.searchsorted(packed, packed_limits(keys - slack - block.item_slack.max()), right=True)
-        possible = torch.searchsorted(packed, packed_limits(keys + slack), right=True)
+        sure = torch.searchsorted(packed, pack_limits(keys - slack - block.item_slack.max()), right=True)
+        possible = torch.searchsorted(packed, pack_limits(keys + slack), right=True)
         open_ = (possible - sure).masked_fill_(keys.isinf(), 0)
         is_crowded = open_.sum(dim=1) > packed.shape[1] * _SPARSE_SHARE
         self._before[rows] += sure.masked_fill(is_crowded[:, None], 0)
@@ -206,17 +206,17 @@ class Tally:
         row, match = torch.nonzero(open_, as_tuple=True)
         counts = open_[row, match]
         ends = counts.cumsum(dim=0)
-        place = torch.arange(int(counts.sum()), device=row.device) - (ends - counts).repeat_interleave(counts)
-        place += sure[row, match].repeat_interleave(counts)
+        index = torch.arange(int(counts.sum()), device=row.device) - (ends - counts).repeat_interleave(counts)
+        index += sure[row, match].repeat_interleave(counts)
         row, match = row.repeat_interleave(counts), match.repeat_interleave(counts)
-        column = packed.view(torch.int64)[row, place] & COLUMN_BITS
+        column = packed.view(torch.int64)[row, index] & COLUMN_BITS
         row += first_row
         distances = self._rows.exact(row + self._queries.start, column + items.start)
         is_before = distances <= self._exact_at(row * self._keys.shape[1] + match)
         self._before.index_put_((row, match), is_before.long(), accumulate=True)
 
     def _add_exact(self, row: Tensor, items: slice) -> None:
-        """Count by exact distances in these rows, where bounds tell too little."""
+        """Count by exact distances in these rows, if bounds do not suffice."""
         width = items.stop - items.start
         column = torch.arange(items.start, items.stop, device=row.device)
         pairs = (row + self._queries.start).repeat_interleave(width), column.repeat(len(row))
@@ -235,8 +235,8 @@ def _parts(values: Tensor, step: int) -> Iterator[Tensor]:
         yield values[start : start + max(1, step)]
 
 
-def _advanced(index: Tensor, limits: Tensor, values: Tensor) -> Tensor:
-    """Return the first place from each index on whose limit is not below the value; limits ascend up to inf."""
+def _advance(index: Tensor, limits: Tensor, values: Tensor) -> Tensor:
+    """Return the first index, from each given one on, with a limit of at least the value; limits ascend to inf."""
     index = index.clone()
     while bool((is_below := limits[index] < values).any()):
         index += is_below
