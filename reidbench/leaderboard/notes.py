@@ -42,12 +42,12 @@ def training_data(board: Sequence[BoardEntry]) -> list[str]:
     """
     digests: dict[str, set[str | None]] = defaultdict(set)
     for entry in board:
-        for source in fitted_on(entry.record):
+        for source in list_fit_sources(entry.record):
             digests[_source_name(source, entry.record)].add(source.digests.labels)
     texts = []
     for entry in board:
         names = []
-        for source in fitted_on(entry.record):
+        for source in list_fit_sources(entry.record):
             name = _source_name(source, entry.record)
             digest = (source.digests.labels or "unknown")[:_DIGEST_LENGTH]
             names.append(f"{name} {digest}" if len(digests[name]) > 1 else name)
@@ -55,7 +55,7 @@ def training_data(board: Sequence[BoardEntry]) -> list[str]:
     return texts
 
 
-def fitted_on(record: Record) -> tuple[DataSource, ...]:
+def list_fit_sources(record: Record) -> tuple[DataSource, ...]:
     """Return the datasets that the method of a record was fitted on; empty if it learns nothing or if unknown."""
     return record.trained_on if record.fingerprints.fits else ()
 
@@ -93,7 +93,7 @@ def _facts(board: Sequence[BoardEntry]) -> dict[str, str]:
     sources = {
         f"{_source_name(source, entry.record)} {(source.digests.labels or '')[:_DIGEST_LENGTH]}".strip()
         for entry in board
-        for source in fitted_on(entry.record)
+        for source in list_fit_sources(entry.record)
     }
     return {
         "dataset digest": (digests.labels or "unknown")[:_DIGEST_LENGTH],
