@@ -104,7 +104,12 @@ def read_mat(path: Path) -> RawFile:
     else:
         from scipy.io import loadmat, whosmat
 
-        stored = tuple(sorted(name for name, _, _ in whosmat(path)))
+        classes = {name: kind for name, _, kind in whosmat(path)}
+        stored = tuple(sorted(classes))
+        # SciPy 1.18 warns when it loads a sparse array.
+        for key in keys.values():
+            if classes.get(key) == "sparse":
+                raise _full_array_error(path, key, "a sparse one")
         values = loadmat(path, variable_names=list(keys.values()))
         arrays = {name: _mat_array(path, key, values[key]) for name, key in keys.items() if key in values}
     return RawFile(searches=(RawSearch(name="", arrays=arrays, keys=keys, stored=stored),))
@@ -140,9 +145,11 @@ def _npz_array(path: Path, file: Any, key: str) -> Array:
 def _mat_array(path: Path, key: str, values: Any) -> Array:
     if isinstance(values, np.ndarray):
         return values
-    raise FeatureError(
-        f"features {path}: {key} must be a full array, got {type(values).__name__}; store a full array"
-    )
+    raise _full_array_error(path, key, type(values).__name__)
+
+
+def _full_array_error(path: Path, key: str, received: str) -> FeatureError:
+    return FeatureError(f"features {path}: {key} must be a full array, got {received}; store a full array")
 
 
 def _matlab_values(file: Any, node: Any) -> Any:

@@ -277,7 +277,7 @@ def no_archive(folder: Path) -> Path:
             "features {path}: query_features must be an array of numbers or strings, got Python objects; "
             "store a plain array",
         ),
-        (sparse_mat, "features {path}: query_f must be a full array, got csc_"),
+        (sparse_mat, "features {path}: query_f must be a full array, got a sparse one"),
         (no_archive, "cannot read features {path}: "),
         (
             lambda folder: write(folder, search(query=items(2, pid=np.arange(1)))),
