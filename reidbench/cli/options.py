@@ -90,7 +90,7 @@ seed_option = click.option(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Seed of the training (of the rendering in `data synthesize`).",
+    help="First seed of the random numbers: of the training, or of the rendered people.",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, help="Torch device: auto, cpu, cuda or cuda:N."
