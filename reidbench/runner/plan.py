@@ -159,7 +159,7 @@ def _resolve_config(request: RunRequest, method_class: type[Method]) -> tuple[st
     preset = request.preset or next(iter(presets))
     if preset not in presets:
         raise UnknownNameError(
-            f"preset of method '{request.method}'",
+            "preset",
             preset,
             presets,
             listed_by=f"reidbench methods {request.method}",
