@@ -115,7 +115,7 @@ def make_search(
 
 def _check_block(block: tuple[int, int]) -> None:
     if min(block) < 1:
-        raise FeatureError(f"block must be two numbers of 1 or more, got {block}")
+        raise FeatureError(f"block must be two numbers of at least 1, got {block}")
 
 
 def _check_rows(name: str, count: int, partner: str, pids: Integers, *, axis: str = "rows") -> None:

@@ -29,7 +29,7 @@ from reidbench.records import (
 from reidbench.runner.attention import measure_attention
 from reidbench.runner.plan import Choice, Plan, TrialTask, make_plan
 from reidbench.runner.saved_features import save_features
-from reidbench.runner.trial import TaskContext, execute_task
+from reidbench.runner.trial import EpochListener, TaskContext, execute_task
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,9 @@ def _describe_task(task: TrialTask, plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def _epoch_listener(plan: Plan, plugins: Plugins) -> Any:
+def _epoch_listener(plan: Plan, plugins: Plugins) -> EpochListener:
+    """Return a function that logs the values of an epoch and calls the hook."""
+
     def report(task: TrialTask, epoch: int, values: Mapping[str, float]) -> None:
         text = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
         log.info("%s, epoch %d: %s", _describe_task(task, plan), epoch, text)

@@ -55,8 +55,8 @@ def test_another_gallery_uses_the_same_distances() -> None:
         ({"query_features": [[1.0]], "gallery_features": [[1.0]]}, "gallery_features has 1 rows"),
         ({"distances": [[1.0]]}, "distances has 1 columns and gallery_pids has 2"),
         ({"distances": [[1.0, np.inf]]}, "row 0, column 1 is inf"),
-        ({"scorer": score, "block": (0, 1)}, "block must be two numbers of 1 or more"),
-        ({"scorer": score, "block": (1, -1)}, "block must be two numbers of 1 or more"),
+        ({"scorer": score, "block": (0, 1)}, "block must be two numbers of at least 1"),
+        ({"scorer": score, "block": (1, -1)}, "block must be two numbers of at least 1"),
     ],
 )
 def test_invalid_sources_raise_feature_error(arguments: dict[str, Any], message: str) -> None:
