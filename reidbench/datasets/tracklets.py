@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reidbench.datasets.digests import Digests, digest_item
+from reidbench.datasets.hashing import FileHasher
 from reidbench.errors import DatasetError
 from reidbench.fingerprints import fingerprint
 
@@ -59,6 +62,17 @@ class TrackletTable:
     def lengths(self) -> IntArray:
         """Number of frames of each row."""
         return self._rows["frames"].map(len).to_numpy(np.int64)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Public name of each item: the path of its first frame without suffix, relative to the root."""
+        return [_name_item(folder, frames) for folder, frames in self._frames]
+
+    def label_rows(self, rows: Sequence[int] | IntArray | None = None) -> list[tuple[int, int, str]]:
+        """Return person, camera and name of rows; all rows by default. They do not depend on the files."""
+        chosen = range(len(self)) if rows is None else rows
+        pids, camids, names = self.pids, self.camids, self.names
+        return [(int(pids[row]), int(camids[row]), names[int(row)]) for row in chosen]
 
     def files(self, row: int) -> tuple[Path, ...]:
         """Return the frame files of a row in temporal order."""
@@ -116,6 +130,12 @@ class TrackletTable:
             ) from error
 
 
+def _name_item(folder: str, frames: tuple[str, ...]) -> str:
+    path = f"{folder}/{frames[0]}" if folder and frames else frames[0] if frames else folder
+    stem, _, suffix = path.rpartition(".")
+    return stem if stem and "/" not in suffix else path
+
+
 @dataclass(frozen=True)
 class DatasetContents:
     """The contents of a dataset.
@@ -128,13 +148,15 @@ class DatasetContents:
         splits: (trials, P) person ids from the dataset's split file, each row an order of the same P people; None
             without such a file.
         marker: the contents of the marker file of a rendered tree; None for a real one.
+        hasher: hashes the files when a digest of their contents is first needed.
     """
 
     table: TrackletTable
     parts: Mapping[str, IntArray] = field(default_factory=dict)
     people: tuple[int, ...] = ()
     splits: IntArray | None = None
-    marker: dict[str, object] | None = None
+    marker: dict[str, Any] | None = None
+    hasher: FileHasher = field(default_factory=FileHasher, compare=False, repr=False)
 
     @property
     def is_synthetic(self) -> bool:
@@ -153,14 +175,34 @@ class DatasetContents:
             )
         return self.parts[name]
 
-    def digest(self) -> str:
-        """Return the dataset digest: table, parts, official splits and, of a rendered tree, the marker's digest."""
-        return fingerprint(
-            {
-                "table": self.table.digest(),
-                "parts": {name: rows.tolist() for name, rows in self.parts.items()},
-                "people": list(self.people),
-                "splits": None if self.splits is None else self.splits.tolist(),
-                "synthetic": None if self.marker is None else self.marker["digest"],
-            }
-        )
+    @cached_property
+    def digests(self) -> Digests:
+        """All digests of the dataset; the files are hashed on first use."""
+        return replace(self.label_digests, contents=fingerprint(self.row_digests))
+
+    @cached_property
+    def label_digests(self) -> Digests:
+        """The digests that do not depend on the frames: `labels` and `marker`."""
+        labels = {
+            "items": self.table.label_rows(),
+            "parts": {name: rows.tolist() for name, rows in self.parts.items()},
+            "people": list(self.people),
+            "splits": None if self.splits is None else self.splits.tolist(),
+        }
+        marker = None if self.marker is None else str(self.marker["digest"])
+        return Digests(labels=fingerprint(labels), marker=marker)
+
+    @cached_property
+    def row_digests(self) -> list[str]:
+        """The digest of each row: of the item's public name and the contents of its files.
+
+        Raises:
+            DatasetError: a file is missing or cannot be read.
+        """
+        hashed = self.hasher.hash_groups([self.table.files(row) for row in range(len(self.table))])
+        return [digest_item(name, files) for name, files in zip(self.table.names, hashed, strict=True)]
+
+    def digest_rows(self, rows: Sequence[int] | IntArray) -> str:
+        """Return the fingerprint of rows: person, camera, name and contents of each."""
+        pids, camids, digests = self.table.pids, self.table.camids, self.row_digests
+        return fingerprint([(int(pids[row]), int(camids[row]), digests[int(row)]) for row in rows])

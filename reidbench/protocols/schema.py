@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from reidbench.datasets.digests import Digests
 from reidbench.errors import ProtocolError
 from reidbench.fingerprints import fingerprint
 from reidbench.protocols.validation import convert_table
@@ -239,9 +240,19 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Return the name of a part with the conventions filled in."""
         return None if part is None else part.replace("{boxes}", self.conventions.boxes or "{boxes}")
 
-    def fingerprint(self, *, dataset: str, evaluator: str) -> str:
-        """Return the fingerprint of the protocol on a dataset (its digest) under an evaluator (its version)."""
-        return fingerprint({"protocol": self.semantics(), "dataset": dataset, "evaluator": evaluator})
+    def fingerprint(self, tested: Digests, training: Digests | None = None, *, evaluator: str) -> str:
+        """Return the fingerprint of the protocol on its data.
+
+        It depends on labels and markers, not on the contents of files: re-encoded copies of a dataset, and features
+        without images, share a board.
+
+        Args:
+            tested: digests of the tested dataset.
+            training: digests of the training dataset if it is another one.
+            evaluator: version of the evaluator.
+        """
+        datasets = [[digests.labels, digests.marker] for digests in (tested, training) if digests is not None]
+        return fingerprint({"protocol": self.semantics(), "datasets": datasets, "evaluator": evaluator})
 
 
 def parse_protocol(name: str, table: Mapping[str, Any], split_table: SplitTable | None = None) -> Protocol:

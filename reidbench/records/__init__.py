@@ -1,5 +1,6 @@
 """Records: one JSON file per run with everything needed to verify its figures."""
 
+from reidbench.datasets.digests import Digests
 from reidbench.records.build import RunResult, with_results
 from reidbench.records.environment import current_environment
 from reidbench.records.read import read_record, read_records
@@ -10,7 +11,6 @@ from reidbench.records.record import (
     Chance,
     Cost,
     DataSource,
-    Digests,
     Environment,
     EpochValues,
     FileDigest,

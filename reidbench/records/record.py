@@ -10,27 +10,13 @@ from typing import Any
 
 import msgspec
 
+from reidbench.datasets.digests import Digests
 from reidbench.errors import RecordError
 from reidbench.evaluation import Scores, Summary, Unmatched
 from reidbench.records.per_query import scores_from_csv
 from reidbench.records.upgrade import upgrade
 
 SCHEMA = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Digests:
-    """The digests of a dataset; None if a digest is unknown.
-
-    Attributes:
-        labels: people, cameras and item names.
-        contents: bytes of the files; of a rendered tree, the pixels before encoding.
-        marker: marker of a rendered tree.
-    """
-
-    labels: str | None = None
-    contents: str | None = None
-    marker: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,7 @@ def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention | Non
     plan = context.plan
     tracklets, tested = sample_tracklets(task, context, MAX_TRACKLETS)
     digests = [
-        [_feature_key(task, tracklet), plan.contents.table.digest([tracklet.row])] for tracklet in tracklets
+        [_feature_key(task, tracklet), plan.contents.row_digests[tracklet.row]] for tracklet in tracklets
     ]
     path = context.cache.attention(fingerprint({"version": _VERSION, "tracklets": digests}))
     if plan.choice.request.resume and path.exists():

@@ -146,11 +146,12 @@ class _File:
         request, protocol, about = self.request, self.protocol, self.about
         digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
         labels = fingerprint([[part.tolist() for part in _label_arrays(search)] for search in self.searches])
-        dataset = None if self.contents is None else self.contents.digest()
+        # Features may come without images, so the contents of files are unknown.
+        dataset = None if self.contents is None else self.contents.label_digests
         if protocol is None or dataset is None:
             measured = fingerprint({"labels": labels, "evaluator": EVALUATOR_VERSION})
         else:
-            measured = protocol.fingerprint(dataset=dataset, evaluator=EVALUATOR_VERSION)
+            measured = protocol.fingerprint(dataset, evaluator=EVALUATOR_VERSION)
         asked = {
             "rerank": request.rerank,
             "fars": list(request.fars),
@@ -175,14 +176,14 @@ class _File:
             transductive=request.rerank or bool(about.get("transductive")),
             tested_on=DataSource(
                 dataset=None if protocol is None else protocol.dataset,
-                digests=Digests(labels=labels if dataset is None else dataset),
+                digests=dataset or Digests(labels=labels),
                 synthetic=synthetic,
             ),
             trained_on=(),
             fingerprints=Fingerprints(
                 run=fingerprint({"features": digest, "protocol": measured, **asked}),
                 protocol=measured,
-                dataset=dataset,
+                dataset=None if dataset is None else dataset.labels,
             ),
             convention_figures=self._conventions() if request.convention_figures else None,
             features=FileDigest(file=request.features.name, sha256=digest),

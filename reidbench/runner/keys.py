@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from reidbench.datasets import DatasetContents
+from reidbench.datasets.digests import Digests
 from reidbench.datasets.views import FrameWindow
 from reidbench.evaluation import RerankSettings
 from reidbench.evaluation.version import EVALUATOR_VERSION
@@ -72,22 +73,20 @@ class RunKeys:
     fars: tuple[float, ...]
 
     @cached_property
-    def dataset_digest(self) -> str:
-        """Digest of the tested dataset."""
-        return self.contents.digest()
+    def tested_digests(self) -> Digests:
+        """Digests of the tested dataset."""
+        return self.contents.digests
 
     @cached_property
-    def training_digest(self) -> str:
-        """Digest of the training dataset."""
-        return self.dataset_digest if self.training is self.contents else self.training.digest()
+    def training_digests(self) -> Digests:
+        """Digests of the training dataset."""
+        return self.training.digests
 
     @cached_property
     def protocol_fingerprint(self) -> str:
         """Fingerprint of the protocol on its datasets."""
-        dataset = self.dataset_digest
-        if self.training is not self.contents:
-            dataset = fingerprint([self.dataset_digest, self.training_digest])
-        return self.protocol.fingerprint(dataset=dataset, evaluator=EVALUATOR_VERSION)
+        training = None if self.training is self.contents else self.training_digests
+        return self.protocol.fingerprint(self.tested_digests, training, evaluator=EVALUATOR_VERSION)
 
     def run(self, *, trials: int, seeds: Sequence[int], lengths: Sequence[int]) -> str:
         """Return the fingerprint of a run with this number of trials, these seeds and these studied lengths."""
@@ -96,6 +95,7 @@ class RunKeys:
                 **self._method_identity,
                 "config": as_plain(self.config),
                 "protocol": self.protocol_fingerprint,
+                "contents": [self.tested_digests.contents, self.training_digests.contents],
                 "trials": trials,
                 "seeds": list(seeds),
                 "rerank": self._rerank,
@@ -115,7 +115,10 @@ class RunKeys:
         identity = {**self._method_identity, "config": as_plain(self.config, ["fit"]), "version": FIT_VERSION}
         if not self.method.learns:
             return fingerprint(identity)
-        training = {"dataset": self.training_digest, "table": self.training.table.digest(trial.train)}
+        training = {
+            "contents": self.training_digests.contents,
+            "rows": self.training.digest_rows(trial.train),
+        }
         return fingerprint({**identity, "training": training, "seed": seed})
 
     def _features(self, fit: str, window: FrameWindow) -> str:
@@ -123,18 +126,18 @@ class RunKeys:
             {
                 "fit": fit,
                 "config": as_plain(self.config, ["embed"]),
-                "dataset": self.dataset_digest,
+                "contents": self.tested_digests.contents,
                 "window": [window.side, window.limit],
             }
         )
 
     def _scores(self, trial: Trial, query_key: str, gallery_key: str) -> str:
-        table = self.contents.table
+        digest_rows = self.contents.digest_rows
         sides = [
             {
-                "query": [query_key, table.digest(side.query)],
-                "gallery": [gallery_key, table.digest(side.gallery)],
-                "boxes": None if side.boxes is None else table.digest(side.boxes),
+                "query": [query_key, digest_rows(side.query)],
+                "gallery": [gallery_key, digest_rows(side.gallery)],
+                "boxes": None if side.boxes is None else digest_rows(side.boxes),
             }
             for side in trial.sides
         ]

@@ -19,7 +19,6 @@ from reidbench.progress import progress_label
 from reidbench.records import (
     Cost,
     DataSource,
-    Digests,
     Fingerprints,
     Record,
     RunResult,
@@ -118,12 +117,12 @@ def draft_record(plan: Plan) -> Record:
     method, protocol = choice.method_class, choice.protocol
     tested = DataSource(
         dataset=protocol.dataset,
-        digests=Digests(labels=keys.dataset_digest),
+        digests=keys.tested_digests,
         synthetic=plan.contents.is_synthetic,
     )
     training = DataSource(
         dataset=protocol.train.dataset or protocol.dataset,
-        digests=Digests(labels=keys.training_digest),
+        digests=keys.training_digests,
         synthetic=plan.training.is_synthetic,
     )
     rerank = None if choice.rerank is None else {"method": "k-reciprocal", **asdict(choice.rerank)}
@@ -147,7 +146,7 @@ def draft_record(plan: Plan) -> Record:
         fingerprints=Fingerprints(
             run=plan.fingerprint,
             protocol=keys.protocol_fingerprint,
-            dataset=keys.dataset_digest,
+            dataset=keys.tested_digests.labels,
             weights=choice.weights,
         ),
         rerank=rerank,

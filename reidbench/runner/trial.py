@@ -157,7 +157,9 @@ class _TrialWork:
     def _fit(self, workspace: Path) -> dict[str, Any]:
         key = self.task.keys.fit
         train = make_training_set(self.plan.training.table, self.trial.train, self.context.loader)
-        seed = derive_seed("fit", self.task.seed, train.digest)
+        # Not from the contents of files, so re-encoded copies of a dataset are trained with the same seed.
+        labels = self.plan.training.table.label_rows(self.trial.train)
+        seed = derive_seed("fit", self.task.seed, labels)
         workspace.mkdir(parents=True, exist_ok=True)
         epochs = EpochLog(
             workspace, self.name, lambda epoch, values: self.context.on_epoch(self.task, epoch, values)

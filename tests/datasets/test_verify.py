@@ -278,10 +278,10 @@ def test_frames_may_be_listed_with_a_path(nested: Path) -> None:
 
     assert contents.table.files(1)[2] == nested / "frames/1/2.png"
     assert verify(Nested(), nested, deep=True).holds
-    before = contents.table.digest()
+    before = contents.digests
     path = nested / "frames/1/2.png"
     path.write_bytes(path.read_bytes() + b"x")
-    assert Nested().read(nested).table.digest() != before
+    assert Nested().read(nested).digests != before
     assert mask_file("frames/1/2.png") == "masks/frames/1/2.png"
 
 
@@ -293,4 +293,4 @@ def test_missing_and_unexpected_frames_with_a_path_are_named(nested: Path) -> No
         "files: 1 unexpected file: frames/1/3.png",
     ]
     with pytest.raises(DatasetError, match=r"frame .*frames/1/2\.png is missing; restore it"):
-        Nested().read(nested).digest()
+        _ = Nested().read(nested).digests

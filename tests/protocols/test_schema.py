@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reidbench.datasets.digests import Digests
 from reidbench.errors import ProtocolError
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import load_protocol
 from reidbench.protocols.schema import parse_protocol
 
+DATA, OTHER = Digests(labels="d"), Digests(labels="e")
 ILIDS = tomllib.loads((files("reidbench_protocols") / "ilids.toml").read_text(encoding="utf-8"))
 
 
@@ -98,7 +101,7 @@ def test_file_that_breaks_the_schema_is_an_error_with_key_and_value(
 
 def test_fingerprint_depends_on_rules_and_not_on_prose() -> None:
     def fingerprint(path: str, value: Any) -> str:
-        return parse_protocol("ilids", with_change(path, value)).fingerprint(dataset="d", evaluator="1")
+        return parse_protocol("ilids", with_change(path, value)).fingerprint(DATA, evaluator="1")
 
     unchanged = fingerprint("version", 1)
     assert fingerprint("title", "other words") == unchanged
@@ -107,8 +110,18 @@ def test_fingerprint_depends_on_rules_and_not_on_prose() -> None:
         len({unchanged, fingerprint("conventions.tested_half", "second"), fingerprint("frames.limit", 64)})
         == 3
     )
-    assert parse_protocol("ilids", ILIDS).fingerprint(dataset="e", evaluator="1") != unchanged
-    assert parse_protocol("ilids", ILIDS).fingerprint(dataset="d", evaluator="2") != unchanged
+    assert parse_protocol("ilids", ILIDS).fingerprint(OTHER, evaluator="1") != unchanged
+    assert parse_protocol("ilids", ILIDS).fingerprint(DATA, evaluator="2") != unchanged
+
+
+def test_fingerprint_depends_on_labels_and_marker_and_not_on_contents() -> None:
+    def fingerprint(tested: Digests, training: Digests | None = None) -> str:
+        return parse_protocol("ilids", ILIDS).fingerprint(tested, training, evaluator="1")
+
+    unchanged = fingerprint(DATA)
+    assert fingerprint(replace(DATA, contents="c")) == unchanged
+    others = [fingerprint(OTHER), fingerprint(replace(DATA, marker="m")), fingerprint(DATA, OTHER)]
+    assert len({unchanged, *others}) == 4
 
 
 def test_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
@@ -162,8 +175,8 @@ def test_split_table_is_part_of_the_fingerprint() -> None:
     with_table = load_protocol(Plugins().protocol("ilids"))
 
     assert with_table.split_table is not None
-    assert with_table.fingerprint(dataset="d", evaluator="1") != parse_protocol("ilids", ILIDS).fingerprint(
-        dataset="d", evaluator="1"
+    assert with_table.fingerprint(DATA, evaluator="1") != parse_protocol("ilids", ILIDS).fingerprint(
+        DATA, evaluator="1"
     )
 
 
