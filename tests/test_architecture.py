@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # From the bottom up. A module may import from its own package and from the layers below it.
 LAYERS = [
-    {"errors", "files", "fingerprints", "cache", "checkpoint", "progress"},
+    {"errors", "files", "fingerprints", "cache", "checkpoint", "progress", "names", "logs"},
     {"plugin", "nn"},
     {"datasets"},
     {"protocols"},
@@ -116,6 +117,20 @@ def test_only_runner_data_imports_the_renderer() -> None:
             continue
         wrong = [module for module in imports(path) if module.startswith("reidbench.datasets.synthetic")]
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong[0]}"
+
+
+def test_only_cli_output_prints() -> None:
+    for path in SOURCES:
+        if path == ROOT / "reidbench" / "cli" / "output.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        wrong = re.findall(
+            r"\b(?:click\.s?echo|print|logging\.Formatter)\(",
+            text.replace("class PrintableFormatter(logging.Formatter)", ""),
+        )
+        assert not wrong, (
+            f"{path.relative_to(ROOT)} calls {wrong[0]}...); use `echo` of reidbench.cli.output, or PrintableFormatter"
+        )
 
 
 @pytest.mark.parametrize("folder", ["cli", "plugin"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -10,7 +11,9 @@ from typing import Any
 import click
 
 from reidbench import __version__
+from reidbench.cli.output import echo
 from reidbench.errors import ReidbenchError
+from reidbench.logs import PrintableFormatter
 
 COMMANDS = {
     "data": "reidbench.cli.data:data",
@@ -66,7 +69,7 @@ def reidbench(ctx: click.Context, verbose: bool) -> None:
     # The log file of a run contains more than the terminal shows.
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(levelname)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger("reidbench").setLevel(logging.INFO)
 
@@ -82,7 +85,9 @@ def main() -> None:
         logging.getLogger("reidbench").info("the traceback", exc_info=error)
         _fail(str(error), error.exit_code)
     except click.UsageError as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        echo(shown.getvalue().rstrip(), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
@@ -96,5 +101,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    echo(f"error: {' '.join(message.split())}", err=True)
     sys.exit(code)

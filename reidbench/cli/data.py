@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reidbench.cli.options import data_root_option, json_option, plugin_option, seed_option
-from reidbench.cli.output import print_item
+from reidbench.cli.output import echo, print_item
 
 
 @click.group()
@@ -57,7 +57,7 @@ def synthesize(
 
     spec = Plugins(plugin_files).dataset(dataset)
     settings = {"people": people, "frames": frames, "seed": seed, "labels": labels, "masks": masks}
-    click.echo(render_dataset(spec, out, settings, workers=workers))
+    echo(render_dataset(spec, out, settings, workers=workers))
 
 
 @data.command()
@@ -105,7 +105,7 @@ def extract(dataset: str, data_root: Path | None) -> None:
     from reidbench.runner.data import find_dataset
 
     _, folder = find_dataset(Plugins().dataset(dataset), data_root)
-    click.echo(f"{write_images(folder)} images written to {folder}")
+    echo(f"{write_images(folder)} images written to {folder}")
 
 
 def _counts(counts: object) -> dict[str, object]:

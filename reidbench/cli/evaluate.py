@@ -19,7 +19,7 @@ from reidbench.cli.options import (
     rerank_option,
     synthetic_option,
 )
-from reidbench.cli.output import print_listing
+from reidbench.cli.output import echo, print_listing
 
 COLUMNS = (
     "gallery",
@@ -74,18 +74,18 @@ def evaluate(device: str, output: Path, plugin_files: tuple[Path, ...], as_json:
         request, Plugins(plugin_files), device=resolve_device(device), output=output, cache=Cache()
     )
     if as_json:
-        click.echo(record.to_json())
+        echo(record.to_json())
         return
-    click.echo(f"record: {path}", err=True)
-    click.echo(render(group_records([record]), "table"))
+    echo(f"record: {path}", err=True)
+    echo(render(group_records([record]), "table"))
     tables = record.convention_figures or ()
     rules = "default" if request.protocol is None else "protocol's"
     for index, table in enumerate(tables):
         search = f", search {index}" if len(tables) > 1 else ""
-        click.echo(f"\nconventions{search} (differs: figures that differ from those of the {rules} rules):")
+        echo(f"\nconventions{search} (differs: figures that differ from those of the {rules} rules):")
         print_listing([_row(convention) for convention in table], as_json=False)
         for gallery, reason in {row["gallery"]: row["reason"] for row in table if row["reason"]}.items():
-            click.echo(f"no figures for {gallery}: {reason}")
+            echo(f"no figures for {gallery}: {reason}")
 
 
 def _row(convention: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from reidbench.cli.output import echo
+
 
 @click.group()
 def leaderboard() -> None:
@@ -37,8 +39,8 @@ def show(protocols: tuple[str, ...], form: str, output: Path) -> None:
             for board in boards
             for entry in board
         ]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif boards:
-        click.echo(render(boards, form))  # type: ignore[arg-type]
+        echo(render(boards, form))  # type: ignore[arg-type]
     else:
-        click.echo(f"no complete records in {output / 'records'}; run `reidbench run` first", err=True)
+        echo(f"no complete records in {output / 'records'}; run `reidbench run` first", err=True)

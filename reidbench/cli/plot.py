@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from reidbench.cli.options import choice_options, plugin_option
+from reidbench.cli.output import echo
 
 
 @click.group()
@@ -45,4 +46,4 @@ def attention(out: Path, tracklets: int, device: str, plugin_files: tuple[Path, 
     runtime = Runtime(device=resolve_device(device), progress=True)
     request = RunRequest(**choice)
     draw_attention(request, Plugins(plugin_files), runtime, cache=Cache(), out=out, tracklets=tracklets)
-    click.echo(out)
+    echo(out)

@@ -16,7 +16,7 @@ from reidbench.cli.options import (
     plugin_option,
     rerank_option,
 )
-from reidbench.cli.output import print_listing
+from reidbench.cli.output import echo, print_listing
 
 
 @click.command()
@@ -93,8 +93,8 @@ def run(
     for record, path in session.run(requests):
         records.append(record)
         if as_json:
-            click.echo(record.to_json())
+            echo(record.to_json())
         else:
-            click.echo(f"record: {path}", err=True)
+            echo(f"record: {path}", err=True)
     if not as_json:
-        click.echo(render(group_records(records), "table"))
+        echo(render(group_records(records), "table"))

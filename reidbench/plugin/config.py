@@ -15,7 +15,8 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from reidbench.errors import ConfigError
+from reidbench.errors import ConfigError, quote
+from reidbench.names import check_name
 
 Stage = Literal["fit", "embed", "match"]
 C = TypeVar("C")
@@ -33,7 +34,10 @@ def apply_overrides(config: C, assignments: Mapping[str, str]) -> C:
     Raises:
         ConfigError: the field does not exist, or the text does not have the type or range of the field.
     """
-    fields = {field.name: field for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    fields = {
+        check_name("setting", field.name, ConfigError): field
+        for field in dataclasses.fields(config)  # type: ignore[arg-type]
+    }
     hints = get_type_hints(type(config))
     values = {}
     for name, text in assignments.items():
@@ -41,7 +45,7 @@ def apply_overrides(config: C, assignments: Mapping[str, str]) -> C:
             near = difflib.get_close_matches(name, fields, n=3, cutoff=0.5)
             guess = f" Did you mean {', '.join(near)}?" if near else ""
             raise ConfigError(
-                f"setting '{name}' does not exist.{guess} The settings are: {', '.join(sorted(fields))}"
+                f"setting {quote(name)} does not exist.{guess} The settings are: {', '.join(sorted(fields))}"
             )
         values[name] = _parse(name, hints[name], text.strip())
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
@@ -86,11 +90,13 @@ def check_settings(config: Any) -> None:
         value = getattr(config, field.name)
         choices = [choice for choice in _literals(hints[field.name]) if choice is not None]
         if choices and value is not None and value not in choices:
-            raise ConfigError(f"{field.name} must be one of {', '.join(map(str, choices))}, got {value}")
+            raise ConfigError(
+                f"{field.name} must be one of {', '.join(map(str, choices))}, got {quote(value)}"
+            )
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int | float) and not _is_within(number, field.metadata):
                 none = "none or " if type(None) in get_args(hints[field.name]) else ""
-                raise ConfigError(f"{field.name} must be {none}{_range(field.metadata)}, got {value}")
+                raise ConfigError(f"{field.name} must be {none}{_range(field.metadata)}, got {quote(value)}")
 
 
 def _literals(hint: Any) -> tuple[Any, ...]:
@@ -149,7 +155,7 @@ def _parse(name: str, hint: Any, text: str) -> Any:
     try:
         return _convert(hint, text)
     except ValueError:
-        raise ConfigError(f"{name} must be {_type_name(hint)}, got '{text}'") from None
+        raise ConfigError(f"{name} must be {_type_name(hint)}, got {quote(text)}") from None
 
 
 def _convert(hint: Any, text: str) -> Any:

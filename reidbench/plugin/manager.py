@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from reidbench.errors import UnknownNameError
+from reidbench.errors import PluginError, UnknownNameError
+from reidbench.names import check_name
 from reidbench.plugin import hookspecs
 from reidbench.plugin.specs import DatasetSpec, MethodSpec
 
@@ -124,7 +125,9 @@ class Plugins:
             plugin = implementation.plugin_name
             try:
                 for item in implementation.function():
-                    name = name_of(item)
+                    name = check_name(
+                        hook.removeprefix("reidbench_").removesuffix("s"), name_of(item), PluginError
+                    )
                     if name in offered:
                         raise ValueError(f"name '{name}' is already used by plugin '{owners[name]}'")
                     offered[name], owners[name] = item, plugin

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from reidbench.evaluation.inputs import as_distances, as_features
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
 from reidbench.fingerprints import fingerprint
+from reidbench.names import make_name
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Sides, list_tested_sides
@@ -160,7 +160,7 @@ class _File:
         synthetic = bool(about.get("synthetic")) or (self.contents is not None and self.contents.is_synthetic)
         seed = int(about.get("seed", 0))
         return Record(
-            method=re.sub(r"[^A-Za-z0-9._-]+", "-", str(about.get("method") or request.features.stem)),
+            method=make_name(str(about.get("method") or request.features.stem)),
             method_version=None,
             settings="features, reranked" if request.rerank else "features",
             preset=None,

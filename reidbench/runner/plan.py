@@ -11,8 +11,9 @@ from typing import Any
 from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
 from reidbench.datasets.views import FrameWindow
-from reidbench.errors import ConfigError, ReidbenchError, UnknownNameError
+from reidbench.errors import ConfigError, PluginError, ReidbenchError, UnknownNameError
 from reidbench.evaluation import RerankSettings
+from reidbench.names import check_name
 from reidbench.plugin import Method, Runtime
 from reidbench.plugin.config import apply_overrides
 from reidbench.plugin.manager import Plugins
@@ -156,6 +157,8 @@ def _check_request(request: RunRequest, protocol: Protocol) -> None:
 
 def _resolve_config(request: RunRequest, method_class: type[Method]) -> tuple[str, Any]:
     presets = method_class.presets
+    for name in presets:
+        check_name("preset", name, PluginError)
     preset = request.preset or next(iter(presets))
     if preset not in presets:
         raise UnknownNameError(

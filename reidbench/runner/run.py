@@ -12,6 +12,7 @@ from typing import Any
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.evaluation import trial_figures
+from reidbench.logs import PrintableFormatter
 from reidbench.plugin import Runtime
 from reidbench.plugin.config import as_plain
 from reidbench.plugin.manager import Plugins
@@ -182,7 +183,7 @@ def _log_to(path: Path) -> Iterator[None]:
     """Append all log lines of reidbench, and of plugins that use its logger, to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("reidbench")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -90,8 +90,8 @@ class Limited:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("kind", "c", "kind must be one of a, b, got c"),
-        ("optional", "y", "optional must be one of x, got y"),
+        ("kind", "c", "kind must be one of a, b, got 'c'"),
+        ("optional", "y", "optional must be one of x, got 'y'"),
         ("count", 0, r"count must be in \[1, 9\], got 0"),
         ("count", 10, r"count must be in \[1, 9\], got 10"),
         ("rate", 0.0, r"rate must be in \(0, 1\), got 0.0"),

@@ -73,7 +73,7 @@ def test_every_setting_has_help_and_only_test_settings_are_embed() -> None:
         ({"crop_width": 49, "test_aug": "none"}, "crop_width must be at most 48 for frame_width=48, got 49"),
         (
             {"filters_role": "channels"},
-            "filters_role must be one of hidden, attention, parallel, got channels",
+            "filters_role must be one of hidden, attention, parallel, got 'channels'",
         ),
         ({"hinge_power": 3}, "hinge_power must be one of 1, 2, got 3"),
         ({"embedding_dim": 0}, "embedding_dim must be none or at least 1, got 0"),
