@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reidbench.cache import Cache
+
 PHASES = ("render", "train", "embed")
 COMPARED = ("figures", "trials", "fingerprints", "per_query")
 
@@ -42,6 +44,11 @@ class Trial:
         """Folder of the cache."""
         return self.folder / "cache"
 
+    @property
+    def entries(self) -> Path:
+        """Folder of the cache entries of this version."""
+        return Cache(self.cache).root
+
     def start(self) -> subprocess.Popen[str]:
         """Start the run in its own process group."""
         return subprocess.Popen(
@@ -54,11 +61,11 @@ class Trial:
 
     def find_phase(self) -> str | None:
         """Return the current phase of the run, from the contents of its cache."""
-        if any(self.cache.glob("features/*")) or any(self.cache.glob("fits/*/fitted.pt")):
+        if any(self.entries.glob("features/*")) or any(self.entries.glob("fits/*/fitted.pt")):
             return "embed"
-        if any(self.cache.glob("fits/*")):
+        if any(self.entries.glob("fits/*")):
             return "train"
-        return "render" if any(self.cache.glob("trees/*")) or any(self.cache.glob("locks/*")) else None
+        return "render" if any(self.entries.glob("*/*")) else None
 
     def run(self) -> dict[str, Any]:
         """Run to the end and return the record."""
@@ -123,7 +130,7 @@ def main() -> int:
             trial = Trial(command, Path(scratch, str(number)))
             # Only the kill during rendering needs to render the tree again.
             if phase != "render":
-                shutil.copytree(reference.cache / "trees", trial.cache / "trees")
+                shutil.copytree(reference.entries / "trees", trial.entries / "trees")
             was_killed = trial.kill(phase, delay)
             files = sum(1 for path in trial.folder.rglob("*") if path.is_file())
             record = trial.run()

@@ -1,10 +1,14 @@
 """Paths of cached files, and the locks with which several runs share them.
 
+All paths are in a folder named after CACHE_VERSION; entries of other versions are never read.
+
 trees/<digest>/       rendered synthetic datasets, one data root each
-fits/<key>/           checkpoint.pt while training, fitted.pt when done
+fits/<key>/           checkpoint.pt and epochs.json while training, fitted.pt when done
 features/<key>/       blocks of embeddings (HDF5)
 trials/<key>.json     scores of one trial
 attention/<key>.json  attention against masks in one trial
+
+Every file is an entry (see entries.py), except those of trees and locks.
 """
 
 from __future__ import annotations
@@ -16,14 +20,22 @@ from pathlib import Path
 
 from reidbench.errors import CacheError
 
+CACHE_VERSION = 2
+"""Version of the format of all entries; version 1 had no version folder."""
 ENVIRONMENT_VARIABLE = "REIDBENCH_CACHE"
 
 
 class Cache:
-    """The folder of cached files; several runs can share it, and it can be deleted while no run uses it."""
+    """The folder of cached files; several runs can share it, and it can be deleted while no run uses it.
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root if root is not None else default_root()
+    Attributes:
+        base: folder of all versions.
+        root: folder of this version.
+    """
+
+    def __init__(self, base: Path | None = None) -> None:
+        self.base = base if base is not None else default_base()
+        self.root = self.base / f"v{CACHE_VERSION}"
 
     def tree(self, digest: str) -> Path:
         """Return the data root of the rendered tree with this digest."""
@@ -60,7 +72,7 @@ class Cache:
             lock.acquire()
         except OSError as error:
             raise CacheError(
-                f"cannot use the cache at {self.root}: {error.strerror or error}; "
+                f"cannot use the cache at {self.base}: {error.strerror or error}; "
                 f"set {ENVIRONMENT_VARIABLE} to a writable directory"
             ) from error
         try:
@@ -69,7 +81,7 @@ class Cache:
             lock.release()
 
 
-def default_root() -> Path:
+def default_base() -> Path:
     """Return `$REIDBENCH_CACHE`, or the platform's cache folder for reidbench."""
     if given := os.environ.get(ENVIRONMENT_VARIABLE):
         return Path(given).expanduser()

@@ -12,6 +12,7 @@
     ├── RecordError                     a file that is not a readable record
     ├── FeatureError                    features or labels that cannot be evaluated
     ├── CacheError                      a damaged or unusable cache
+    ├── WriteError                      a file that cannot be written
     └── PluginError                     a plugin failed or returned invalid values; exit 3
 
 A message is one line: what failed, where, the value received, and what to do. `quote` writes a value received from
@@ -106,6 +107,18 @@ class RecordError(ReidbenchError):
 
 class CacheError(ReidbenchError):
     """The cache is damaged or cannot be used."""
+
+
+class WriteError(ReidbenchError):
+    """A file cannot be written; `path` holds its path, `reason` the reason of the operating system."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        # Errors of HDF5 have no error number, and a text of several sentences.
+        self.reason = error.strerror or " ".join(str(error).split())[:120]
+        super().__init__(
+            f"cannot write {path}: {self.reason}; check its permissions and the space on its disk"
+        )
 
 
 class PluginError(ReidbenchError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from reidbench.errors import WriteError
 
 
 @contextmanager
@@ -15,17 +17,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A killed process leaves at most the hidden temporary file, and `path` is the old file or the complete new one. If
     two processes write the same path, the last rename wins.
+
+    Raises:
+        WriteError: an OSError, such as a full disk; `path` is unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as written:
             # The contents must be on disk before the rename is.
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise WriteError(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # From the bottom up. A module may import from its own package and from the layers below it.
 LAYERS = [
-    {"errors", "files", "fingerprints", "cache", "checkpoint", "progress", "names", "logs"},
+    {"errors", "files", "fingerprints", "cache", "entries", "checkpoint", "progress", "names", "logs"},
     {"plugin", "nn"},
     {"datasets"},
     {"protocols"},

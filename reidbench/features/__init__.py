@@ -1,7 +1,7 @@
 """Embeddings on disk: the cache, and feature files for exchange with other programs."""
 
 from reidbench.features.exchange import Items, Search, SearchFile, read_searches, write_searches
-from reidbench.features.store import Block, FeatureStore, read_block
+from reidbench.features.store import Block, FeatureStore
 
 __all__ = [
     "Block",
@@ -9,7 +9,6 @@ __all__ = [
     "Items",
     "Search",
     "SearchFile",
-    "read_block",
     "read_searches",
     "write_searches",
 ]

@@ -1,16 +1,14 @@
 """FeatureStore: the HDF5 cache of embeddings.
 
-A store is a folder of blocks, one HDF5 file each. A block is written to a temporary file and renamed when it is
-complete, so a kill loses at most the block being written and no reader sees an incomplete one. Each block carries a
-digest of its contents; a block that does not match its digest is named in a warning, removed and computed again. Two
-runs that write the same block write the same contents.
+A store is a folder of blocks, one HDF5 file each. Each block is a cache entry (see entries.py): a kill loses at most
+the block being written, and a damaged block is named, removed and computed again. Two runs that write the same block
+write the same contents.
 """
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +18,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from reidbench.files import replacing
+from reidbench.entries import read_entry, write_entry
 from reidbench.fingerprints import fingerprint
 
 FORMAT = "reidbench-features"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 Array: TypeAlias = NDArray[Any]
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,6 @@ class Block:
         """Name of the block; it depends only on its tracklets."""
         return fingerprint(list(self.ids))[:32]
 
-    def digest(self) -> str:
-        """Return the SHA-256 of ids, values, views and lengths."""
-        digest = hashlib.sha256("\n".join(self.ids).encode())
-        for array in (self.values, self.views, self.lengths):
-            if array is not None:
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
-
 
 class FeatureStore:
     """The embeddings of one feature key."""
@@ -80,18 +68,7 @@ class FeatureStore:
     def write(self, block: Block) -> None:
         """Add a block; other processes can read it when this returns."""
         path = self.folder / f"{block.name}.h5"
-        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["format_version"] = FORMAT_VERSION
-            file.attrs["provenance"] = json.dumps(self.provenance, sort_keys=True)
-            file.attrs["seconds"] = block.seconds
-            file.attrs["digest"] = block.digest()
-            file.create_dataset("tracklet_id", data=np.array(block.ids, dtype="S"))
-            file.create_dataset("features", data=block.values)
-            if block.views is not None:
-                file.create_dataset("views", data=block.views)
-            if block.lengths is not None:
-                file.create_dataset("lengths", data=block.lengths)
+        write_entry(path, _to_hdf5(block, self.provenance))
         self._add(path, block)
 
     def read(self, ids: Sequence[str]) -> tuple[Array, Array | None, Array | None]:
@@ -138,13 +115,9 @@ class FeatureStore:
     def _refresh(self) -> None:
         for path in sorted(self.folder.glob("*.h5")):
             if path not in self._blocks and not path.name.startswith("."):
-                try:
-                    self._add(path, read_block(path))
-                except (OSError, KeyError, ValueError) as error:
-                    log.warning(
-                        "removed damaged feature file %s: %s; its features are computed again", path, error
-                    )
-                    path.unlink(missing_ok=True)
+                block = read_entry(path, _from_hdf5)
+                if block is not None:
+                    self._add(path, block)
 
     def _add(self, path: Path, block: Block) -> None:
         self._blocks[path] = block
@@ -152,27 +125,40 @@ class FeatureStore:
             self._index.setdefault(identifier, (path, row))
 
 
-def read_block(path: Path) -> Block:
-    """Read one block and check its digest.
+def _to_hdf5(block: Block, provenance: Mapping[str, Any]) -> bytes:
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+        file.attrs["seconds"] = block.seconds
+        file.create_dataset("tracklet_id", data=np.array(block.ids, dtype="S"))
+        file.create_dataset("features", data=block.values)
+        if block.views is not None:
+            file.create_dataset("views", data=block.views)
+        if block.lengths is not None:
+            file.create_dataset("lengths", data=block.lengths)
+    return image.getvalue()
+
+
+def _from_hdf5(payload: bytes) -> Block:
+    """Return the block of a file.
 
     Raises:
-        OSError: not an HDF5 file, or a truncated one.
+        OSError: not an HDF5 file.
         KeyError: a dataset or attribute is missing.
-        ValueError: another format or version, or contents that do not match the digest.
+        ValueError: another format or version.
     """
-    with h5py.File(path, "r") as file:
+    with h5py.File(io.BytesIO(payload), "r") as file:
         form, version = file.attrs["format"], int(file.attrs["format_version"])
         if (form, version) != (FORMAT, FORMAT_VERSION):
             raise ValueError(
                 f"format must be {FORMAT} version {FORMAT_VERSION}, got {form} version {version}"
             )
-        block = Block(
+        return Block(
             ids=tuple(identifier.decode() for identifier in file["tracklet_id"][()]),
             values=file["features"][()],
             views=file["views"][()] if "views" in file else None,
             seconds=float(file.attrs["seconds"]),
             lengths=file["lengths"][()] if "lengths" in file else None,
         )
-        if block.digest() != file.attrs["digest"]:
-            raise ValueError("its contents do not match their digest")
-    return block

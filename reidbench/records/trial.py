@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 
-from reidbench.errors import CacheError
+from reidbench.entries import read_json_entry, write_json_entry
 from reidbench.evaluation import Scores, Unmatched, scores_from_table
-from reidbench.files import write_text
-from reidbench.fingerprints import canonical_json
 
 Epochs: TypeAlias = Sequence[tuple[int, Mapping[str, float]]]
 """Reported values of a fit: (epoch, values by name), in the order of the epochs."""
@@ -50,7 +47,7 @@ class TrialResult:
 
 
 def write_result(path: Path, result: TrialResult) -> None:
-    """Write a result atomically."""
+    """Write a result as a cache entry."""
     columns = {name: column.tolist() for name, column in result.scores.per_query.items()}
     contents = {
         "per_query": {name: [_nan_to_none(value) for value in values] for name, values in columns.items()},
@@ -65,42 +62,39 @@ def write_result(path: Path, result: TrialResult) -> None:
             for key, epochs in result.training.items()
         },
     }
-    write_text(path, canonical_json(contents) + "\n")
+    write_json_entry(path, contents)
 
 
-def read_result(path: Path, unmatched: Unmatched) -> TrialResult:
-    """Read the result that `write_result` wrote.
+def read_result(path: Path, unmatched: Unmatched) -> TrialResult | None:
+    """Return the result that `write_result` wrote; None if there is no file or a damaged one, which is removed.
 
     Raises:
-        CacheError: the file is damaged.
+        CacheError: the file cannot be read.
     """
-    try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-        floats = dict.fromkeys(("ap", "ap_trapezoid", "inp"), float)
-        scores = scores_from_table(
-            pd.DataFrame(contents["per_query"]).astype(floats),
-            gallery=contents["gallery"],
-            chance_rank1=_none_to_nan(contents["chance_rank1"]),
-            unmatched=unmatched,
-        )
-        seconds = contents["seconds"]
-        return TrialResult(
-            scores=scores,
-            tar={far: _none_to_nan(rate) for far, rate in contents["tar"]},
-            fit=seconds["fit"],
-            embed=seconds["embed"],
-            match=seconds["match"],
-            device=contents["device"],
-            item_bytes=contents["item_bytes"],
-            training={
-                key: [(epoch, values) for epoch, values in epochs]
-                for key, epochs in contents["training"].items()
-            },
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CacheError(
-            f"cannot read cached trial {path}: {error}; delete the file to recompute it"
-        ) from error
+    return read_json_entry(path, lambda contents: _parse_result(contents, unmatched))
+
+
+def _parse_result(contents: dict[str, Any], unmatched: Unmatched) -> TrialResult:
+    floats = dict.fromkeys(("ap", "ap_trapezoid", "inp"), float)
+    scores = scores_from_table(
+        pd.DataFrame(contents["per_query"]).astype(floats),
+        gallery=contents["gallery"],
+        chance_rank1=_none_to_nan(contents["chance_rank1"]),
+        unmatched=unmatched,
+    )
+    seconds = contents["seconds"]
+    return TrialResult(
+        scores=scores,
+        tar={far: _none_to_nan(rate) for far, rate in contents["tar"]},
+        fit=seconds["fit"],
+        embed=seconds["embed"],
+        match=seconds["match"],
+        device=contents["device"],
+        item_bytes=contents["item_bytes"],
+        training={
+            key: [(epoch, values) for epoch, values in epochs] for key, epochs in contents["training"].items()
+        },
+    )
 
 
 def _nan_to_none(value: float) -> float | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ from reidbench.attention.shares import (
 )
 from reidbench.datasets import FrameWindow, TrackletView, make_views
 from reidbench.datasets.masks import has_masks, read_mask
-from reidbench.errors import CacheError, ConfigError, PluginError
-from reidbench.files import write_text
-from reidbench.fingerprints import canonical_json, fingerprint
+from reidbench.entries import read_json_entry, write_json_entry
+from reidbench.errors import ConfigError, PluginError
+from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Attention, Method
 from reidbench.progress import progress_bar
 from reidbench.records.record import AttentionFigures
@@ -65,10 +65,12 @@ class TrialAttention:
     Attributes:
         tracklets: the measured tracklets.
         tested: number of all tested tracklets.
+        has_attention: false if the method has no attention with its settings.
     """
 
     tracklets: tuple[TrackletAttention, ...]
     tested: int
+    has_attention: bool = True
 
 
 def measure_attention(context: TaskContext) -> AttentionFigures | None:
@@ -80,7 +82,7 @@ def measure_attention(context: TaskContext) -> AttentionFigures | None:
     Raises:
         FrameError: a mask cannot be read.
         PluginError: the method failed or returned invalid attention.
-        CacheError: a cached measurement is damaged.
+        CacheError: the cache cannot be read or written.
     """
     plan = context.plan
     if not plan.choice.method_class.attends or not has_masks(plan.contents):
@@ -88,7 +90,7 @@ def measure_attention(context: TaskContext) -> AttentionFigures | None:
     seeds: dict[int, list[TrialAttention]] = {}
     for task in plan.main_tasks:
         measured = _measure_task(task, context)
-        if measured is None:
+        if not measured.has_attention:
             return None
         seeds.setdefault(task.seed, []).append(measured)
     return _summarize(list(seeds.values()))
@@ -155,18 +157,22 @@ def attention_of(method: Method, tracklets: Sequence[TestedTracklet]) -> list[At
     return attentions
 
 
-def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention | None:
+def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention:
     plan = context.plan
     tracklets, tested = sample_tracklets(task, context, MAX_TRACKLETS)
     digests = [
         [_feature_key(task, tracklet), plan.contents.row_digests[tracklet.row]] for tracklet in tracklets
     ]
     path = context.cache.attention(fingerprint({"version": _VERSION, "tracklets": digests}))
-    if plan.choice.request.resume and path.exists():
-        return _read(path)
+    if plan.choice.request.resume:
+        cached = read_json_entry(path, _parse)
+        if cached is not None:
+            return cached
     measured = _measure_tracklets(task, context, tracklets)
-    attention = None if measured is None else TrialAttention(tracklets=tuple(measured), tested=tested)
-    write_text(path, canonical_json(None if attention is None else asdict(attention)) + "\n")
+    attention = TrialAttention(
+        tracklets=tuple(measured or ()), tested=tested, has_attention=measured is not None
+    )
+    write_json_entry(path, asdict(attention))
     return attention
 
 
@@ -227,17 +233,9 @@ def _is_distribution(weights: torch.Tensor) -> bool:
     return bool((weights >= 0).all()) and bool(((sums - 1).abs() <= _TOLERANCE).all())
 
 
-def _read(path: Path) -> TrialAttention | None:
-    try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-        if contents is None:
-            return None
-        tracklets = []
-        for row in contents["tracklets"]:
-            pairs = {name: None if row[name] is None else tuple(row[name]) for name in ("shares", "weights")}
-            tracklets.append(TrackletAttention(**{**row, **pairs}))
-        return TrialAttention(tracklets=tuple(tracklets), tested=contents["tested"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CacheError(
-            f"cannot read cached attention {path}: {error}; delete the file to measure again"
-        ) from error
+def _parse(fields: dict[str, Any]) -> TrialAttention:
+    tracklets = []
+    for row in fields["tracklets"]:
+        pairs = {name: None if row[name] is None else tuple(row[name]) for name in ("shares", "weights")}
+        tracklets.append(TrackletAttention(**{**row, **pairs}))
+    return TrialAttention(**{**fields, "tracklets": tuple(tracklets)})

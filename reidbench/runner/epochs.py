@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from reidbench.errors import CacheError, PluginError
-from reidbench.files import write_text
-from reidbench.fingerprints import canonical_json
+from reidbench.entries import read_json_entry, write_json_entry
+from reidbench.errors import PluginError
 
 FILE = "epochs.json"
 
@@ -24,7 +23,7 @@ class EpochLog:
     def __init__(
         self, workspace: Path, method: str, notify: Callable[[int, Mapping[str, float]], None]
     ) -> None:
-        """Read the values of an interrupted fit.
+        """Read the values of an interrupted fit; if they are damaged, remove its checkpoints, so that it starts again.
 
         Args:
             workspace: folder of the fit.
@@ -34,13 +33,12 @@ class EpochLog:
         self.path = workspace / FILE
         self.method = method
         self.notify = notify
-        self.values: dict[int, dict[str, float]] = {}
-        try:
-            self.values = dict(json.loads(self.path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, TypeError) as error:
-            raise CacheError(f"cannot read {self.path}: {error}; delete the file to fit again") from error
+        was_written = self.path.exists()
+        values = read_json_entry(self.path, _parse)
+        if was_written and values is None:
+            for checkpoint in workspace.glob("checkpoint*"):
+                checkpoint.unlink(missing_ok=True)
+        self.values: dict[int, dict[str, float]] = values or {}
 
     def add(self, epoch: int, values: Mapping[str, float]) -> None:
         """Store the values of an epoch; values of the same epoch are replaced.
@@ -54,9 +52,13 @@ class EpochLog:
                     f"method '{self.method}' must report finite values, got {name} = {value} in epoch {epoch}"
                 )
         self.values[epoch] = dict(values)
-        write_text(self.path, canonical_json(self.rows()))
+        write_json_entry(self.path, {"epochs": self.rows()})
         self.notify(epoch, dict(values))
 
     def rows(self) -> list[tuple[int, dict[str, float]]]:
         """Return (epoch, values) in the order of the epochs."""
         return sorted(self.values.items())
+
+
+def _parse(fields: dict[str, Any]) -> dict[int, dict[str, float]]:
+    return {int(epoch): dict(values) for epoch, values in fields["epochs"]}

@@ -71,11 +71,13 @@ def execute_task(task: TrialTask, context: TaskContext) -> TrialResult:
 
     Raises:
         PluginError: the method failed or returned invalid values.
-        CacheError: a cached result is damaged.
+        CacheError: the cache cannot be read or written.
     """
     path = context.cache.trial(task.keys.scores)
-    if context.plan.choice.request.resume and path.exists():
-        return read_result(path, context.plan.choice.protocol.unmatched)
+    if context.plan.choice.request.resume:
+        cached = read_result(path, context.plan.choice.protocol.unmatched)
+        if cached is not None:
+            return cached
     result = _TrialWork(task, context).result()
     write_result(path, result)
     return result
@@ -171,7 +173,10 @@ class _TrialWork:
             state = dict(self.method.state())
         seconds = time.monotonic() - started if reported is None else reported
         saved = {"state": state, "seconds": seconds, "epochs": epochs.rows()}
-        save_checkpoint(workspace / FITTED, key, saved)
+        try:
+            save_checkpoint(workspace / FITTED, key, saved)
+        except PluginError as error:
+            raise PluginError(f"method '{self.name}' returned an invalid state: {error}") from error
         # The fitted method replaces the checkpoints.
         for path in [*workspace.glob("checkpoint*"), epochs.path]:
             path.unlink(missing_ok=True)
@@ -288,9 +293,14 @@ def _check_embeddings(name: str, embeddings: Embeddings, count: int) -> None:
             raise PluginError(
                 f"method '{name}' must return between 1 and {limit} {what} per tracklet, got {numbers.tolist()}"
             )
-    if not bool(torch.isfinite(values).all()):
-        row = int((~torch.isfinite(values).flatten(1).all(1)).nonzero()[0])
-        raise PluginError(f"method '{name}' must return finite embeddings, got other values in row {row}")
+    # The store keeps float32; larger float64 values would become infinite.
+    for kept, requirement in ((values, "finite embeddings"), (values.float(), "embeddings that fit float32")):
+        rows = (~torch.isfinite(kept).flatten(1).all(1)).nonzero()
+        if len(rows):
+            row = int(rows[0])
+            raise PluginError(
+                f"method '{name}' must return {requirement}, got {float(values[row].abs().max()):.3g} in row {row}"
+            )
 
 
 def _to_int64(numbers: Tensor | None) -> IntArray | None:

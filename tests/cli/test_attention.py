@@ -210,23 +210,23 @@ def test_attention_of_a_wrong_shape_names_the_method(
     assert words in answer.err
 
 
-def test_a_damaged_file_in_the_cache_is_named(
+def test_a_damaged_measurement_is_named_and_repeated(
     record: Callable[..., dict[str, Any]], reidbench: Run, masked_root: Path, tmp_path: Path
 ) -> None:
     from reidbench.cache import Cache
 
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
-    record(plugin, "--trials", "1")
+    first = record(plugin, "--trials", "1")
     (kept,) = (Cache().root / "attention").iterdir()
     kept.write_text("{}")
 
     answer = reidbench(
         "run", "-m", "looking", "-p", "ilids", "--data-root", str(masked_root), "--plugin", str(plugin),
-        "--trials", "1",
+        "--trials", "1", "--json",
     )  # fmt: skip
 
-    assert answer.code == 2
-    assert f"cannot read cached attention {kept}" in answer.err
+    assert json.loads(answer.out)["attention"] == first["attention"]
+    assert f"removed damaged cache entry {kept}" in answer.err
 
 
 @pytest.fixture

@@ -122,14 +122,22 @@ def test_a_temporary_file_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_block_of_another_format_version_is_not_read(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import h5py
-
-    FeatureStore(tmp_path, {}).write(block("a"))
-    (file,) = tmp_path.glob("*.h5")
-    with h5py.File(file, "a") as opened:
-        opened.attrs["format_version"] = 99
+    with monkeypatch.context() as patch:
+        patch.setattr("reidbench.features.store.FORMAT_VERSION", 99)
+        FeatureStore(tmp_path, {}).write(block("a"))
 
     assert FeatureStore(tmp_path, {}).missing(["a"]) == ["a"]
     assert "version 99" in caplog.text
+
+
+def test_a_block_of_another_store_is_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    FeatureStore(tmp_path / "first", {}).write(block("a", seed=1))
+    (file,) = (tmp_path / "first").glob("*.h5")
+    copy = tmp_path / "second" / file.name
+    copy.parent.mkdir()
+    copy.write_bytes(file.read_bytes())
+
+    assert FeatureStore(tmp_path / "second", {}).missing(["a"]) == ["a"]
+    assert str(copy) in caplog.text

@@ -57,7 +57,7 @@ def test_killed_run_leaves_no_record_and_resumes_to_the_same_figures(
     undisturbed.mkdir()
     expected = wait_for_record(start_run(small_root, undisturbed, "runs", "epochs=6"))
     process = start_run(small_root, tmp_path, "runs", "epochs=6")
-    while process.poll() is None and not list((tmp_path / "cache").glob("fits/*")):
+    while process.poll() is None and not list((tmp_path / "cache").glob("v*/fits/*")):
         time.sleep(0.005)
     time.sleep(0.3)
 
