@@ -16,7 +16,18 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # From the bottom up. A module may import from its own package and from the layers below it.
 LAYERS = [
-    {"errors", "files", "fingerprints", "cache", "entries", "checkpoint", "progress", "names", "logs"},
+    {
+        "errors",
+        "files",
+        "fingerprints",
+        "cache",
+        "entries",
+        "checkpoint",
+        "progress",
+        "names",
+        "logs",
+        "source",
+    },
     {"plugin", "nn"},
     {"datasets"},
     {"protocols"},

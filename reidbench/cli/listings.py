@@ -19,7 +19,7 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
     """List methods, or show the settings and presets of one method."""
     from reidbench.plugin.config import describe_settings
     from reidbench.plugin.manager import Plugins
-    from reidbench.plugin.specs import load_target
+    from reidbench.plugin.specs import load_method
 
     registry = Plugins(plugin_files)
     if name is None:
@@ -30,11 +30,12 @@ def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> 
         print_listing(rows, as_json=as_json)
         return
     spec = registry.method(name)
-    method = load_target(spec.name, spec.target)
+    method = load_method(spec)
     default, config = next(iter(method.presets.items()))
     facts = {
         "name": spec.name,
         "version": method.version,
+        "source": registry.source(name).value,
         "modality": spec.modality,
         "summary": spec.summary,
         "presets": list(method.presets),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,13 @@ from reidbench.errors import PluginError, UnknownNameError
 from reidbench.names import check_name
 from reidbench.plugin import hookspecs
 from reidbench.plugin.specs import DatasetSpec, MethodSpec
+from reidbench.source import (
+    OwnCode,
+    SourceDigest,
+    compute_source_digest,
+    own_code_of_distribution,
+    own_code_of_file,
+)
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -49,11 +56,16 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.origins: dict[str, str] = {}
         self.failures: list[PluginFailure] = []
+        self._files: dict[str, Path] = {}
+        # The plugin of each name, by hook.
+        self._owners: dict[str, dict[str, str]] = {}
+        self._sources: dict[str, SourceDigest] = {}
         found = entry_points(group=hookspecs.PROJECT)
         for entry in sorted(found, key=lambda e: (_origin(e) != hookspecs.PROJECT, e.name, _origin(e))):
             self._register(entry.name, _origin(entry), entry.load)
         for file in files:
             self._register(file.stem, str(file), lambda file=file: _load_file(file))
+            self._files.setdefault(str(file), file)
 
     def _register(self, name: str, origin: str, load: Any) -> None:
         plugin = None
@@ -98,6 +110,38 @@ class Plugins:
         """Return a protocol's file, or raise UnknownNameError."""
         return self._look_up("protocol", self.protocols, name, "reidbench protocols")
 
+    def source(self, name: str) -> SourceDigest:
+        """Return the source digest of a method; its class is not imported.
+
+        Raises:
+            UnknownNameError: the method does not exist.
+            PluginError: its module has no file, or a declared file cannot be read.
+        """
+        if name not in self._sources:
+            spec = self.method(name)
+            module = spec.target.partition(":")[0]
+            file = self._files.get(self.origins.get(self._owners["reidbench_methods"][name], ""))
+            is_file = file is not None and module == _module_of(file)
+            self._sources[name] = compute_source_digest(
+                name,
+                module,
+                self._own_code(name, module),
+                files=spec.files,
+                # The name of the file is not part of the method.
+                name="plugin file" if is_file else None,
+            )
+        return self._sources[name]
+
+    def _own_code(self, method: str, module: str) -> OwnCode:
+        origin = self.origins.get(self._owners["reidbench_methods"][method], "")
+        if origin in self._files:
+            return own_code_of_file(self._files[origin], _module_of(self._files[origin]))
+        try:
+            return own_code_of_distribution(distribution(origin), module)
+        # A plugin that was registered from memory has no distribution.
+        except (PackageNotFoundError, ValueError):
+            return OwnCode(packages=frozenset([module.partition(".")[0]]))
+
     def notify(self, hook: str, **arguments: Any) -> list[PluginFailure]:
         """Call a life-cycle hook of every plugin and return the failures."""
         failures = []
@@ -134,6 +178,7 @@ class Plugins:
             # A hook can run any code.
             except Exception as error:  # noqa: BLE001
                 self.failures.append(PluginFailure(plugin, self.origins.get(plugin, "?"), error))
+        self._owners[hook] = owners
         return dict(sorted(offered.items()))
 
     def _look_up(self, kind: str, registry: Mapping[str, T], name: str, listed_by: str) -> T:
@@ -148,12 +193,19 @@ def _origin(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "?"
 
 
+def _module_of(file: Path) -> str:
+    return f"reidbench_file_plugin_{file.stem}"
+
+
 def _load_file(file: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"reidbench_file_plugin_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(_module_of(file), file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # Targets such as "module:Class" and dataclasses look the module up by name.
     sys.modules[spec.name] = module
+    # Modules beside the file can be imported; installed ones come first.
+    if (folder := str(file.parent.absolute())) not in sys.path:
+        sys.path.append(folder)
     spec.loader.exec_module(module)
     return module

@@ -7,18 +7,29 @@ from importlib import import_module
 from typing import Any, Literal
 
 from reidbench.errors import PluginError
+from reidbench.plugin.method import Method
 
 Modality = Literal["video", "image", "both"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec:
-    """A method: its name, its class as "module:Class", and a summary in one line."""
+    """A method.
+
+    Attributes:
+        name: the name that users type; `name` of the class must be equal.
+        target: the class as "module:Class".
+        summary: one line.
+        modality: accepted input.
+        files: data files that results depend on, relative to the folder of the module; they are part of the source
+            digest, and so of every cache key.
+    """
 
     name: str
     target: str
     summary: str
     modality: Modality = "both"
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,23 @@ class DatasetSpec:
     access: str
     status: Literal["open", "restricted", "withdrawn"] = "open"
     layout: str | None = None
+
+
+def load_method(spec: MethodSpec) -> type[Method]:
+    """Import the class of a method.
+
+    Raises:
+        PluginError: the class cannot be imported, is not a `Method`, or has another name than its spec.
+    """
+    method_class = load_target(spec.name, spec.target)
+    if not (isinstance(method_class, type) and issubclass(method_class, Method)):
+        raise PluginError(f"method '{spec.name}': {spec.target} must be a subclass of Method")
+    if (name := getattr(method_class, "name", None)) != spec.name:
+        raise PluginError(
+            f"method '{spec.name}': {spec.target} must have the name '{spec.name}', got '{name}'; use one name in the "
+            "class and in its MethodSpec"
+        )
+    return method_class
 
 
 def load_target(name: str, target: str) -> Any:

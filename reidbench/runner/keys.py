@@ -56,6 +56,7 @@ class RunKeys:
         method: the method.
         config: its settings.
         weights: digest or name of pretrained weights; None without pretrained weights.
+        source: source digest of the method.
         protocol: the protocol.
         contents: the tested dataset.
         training: the training dataset; the same object if the tested dataset is trained on.
@@ -66,6 +67,7 @@ class RunKeys:
     method: type[Method[Any]]
     config: Any
     weights: str | None
+    source: str
     protocol: Protocol
     contents: DatasetContents
     training: DatasetContents
@@ -159,4 +161,9 @@ class RunKeys:
 
     @property
     def _method_identity(self) -> dict[str, Any]:
-        return {"method": self.method.name, "version": self.method.version, "weights": self.weights}
+        return {
+            "method": self.method.name,
+            "version": self.method.version,
+            "source": self.source,
+            "weights": self.weights,
+        }

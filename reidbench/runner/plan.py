@@ -17,12 +17,13 @@ from reidbench.names import check_name
 from reidbench.plugin import Method, Runtime
 from reidbench.plugin.config import apply_overrides
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
+from reidbench.plugin.specs import load_method
 from reidbench.protocols import Protocol, load_protocol
 from reidbench.protocols.trials import Trial, draw_trials
 from reidbench.runner.data import read_tested, read_training
 from reidbench.runner.guard import guard_plugin
 from reidbench.runner.keys import RunKeys, TaskKeys, Windows
+from reidbench.source import SourceDigest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,12 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Choice:
-    """A method with its settings and a protocol, before any data is read."""
+    """A method with its settings and a protocol, before any data is read.
+
+    Attributes:
+        weights: digest or name of pretrained weights; None without pretrained weights.
+        source: source digest of the method.
+    """
 
     request: RunRequest
     method_class: type[Method]
@@ -74,6 +80,7 @@ class Choice:
     config: Any
     protocol: Protocol
     weights: str | None
+    source: SourceDigest
 
     @property
     def settings(self) -> str:
@@ -111,13 +118,14 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
             f"data; leave out '{spec.name}' or choose another protocol"
         )
     _check_request(request, protocol)
-    method_class: type[Method] = load_target(spec.name, spec.target)
+    method_class = load_method(spec)
+    source = plugins.source(spec.name)
     preset, config = _resolve_config(request, method_class)
     with guard_plugin(spec.name, "prepare"):
         method = method_class(config, runtime)
         method.prepare()
         weights = method.weights_digest()
-    return Choice(request, method_class, preset, config, protocol, weights)
+    return Choice(request, method_class, preset, config, protocol, weights, source)
 
 
 def choose_protocol(
@@ -214,6 +222,7 @@ class Plan:
             choice.method_class,
             choice.config,
             choice.weights,
+            choice.source.value,
             choice.protocol,
             self.contents,
             self.training,

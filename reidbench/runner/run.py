@@ -40,6 +40,7 @@ def run(
     """Run one method on one protocol; write the record and return it with its path."""
     plan = make_plan(choice, plugins, cache)
     with _log_to(output / "logs" / f"{choice.method_class.name}-{plan.fingerprint}.log"):
+        log.info("source %s: %s", choice.source.value, dict(choice.source.parts))
         _notify(
             plugins,
             "reidbench_run_start",
@@ -137,6 +138,7 @@ def draft_record(plan: Plan) -> Record:
         protocol_title=protocol.title,
         conventions=dict(choice.request.conventions),
         unmatched=protocol.unmatched,
+        source=choice.source.value,
         seed=choice.request.seed,
         seeds=choice.seeds,
         synthetic=tested.synthetic,
