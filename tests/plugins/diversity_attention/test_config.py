@@ -89,7 +89,7 @@ def test_every_preset_accepts_zero_epochs(name: str) -> None:
         ({"epochs": -1}, "epochs must be at least 0, got -1"),
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"last_stride": 3}, "last_stride must be one of 1, 2, got 3"),
-        ({"temporal": "mean"}, "temporal must be one of attention, avg, max, got mean"),
+        ({"temporal": "mean"}, "temporal must be one of attention, avg, max, got 'mean'"),
         ({"steps": (30, 30)}, "steps must be 3 lengths, not all 0, .*, got 30,30$"),
         ({"steps": (0, 0, 0)}, "steps must be 3 lengths, not all 0, .*, got 0,0,0"),
         ({"steps": ()}, "steps must be 3 lengths, not all 0, .*, got none"),

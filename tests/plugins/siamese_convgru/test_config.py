@@ -80,9 +80,9 @@ def test_settings_survive_json_and_text(name: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"backbone": "resnet"}, "backbone must be one of googlenet, vgg16, .*, got resnet"),
-        ({"temporal_pool": "mean"}, "temporal_pool must be one of attention, avg, max, fisher, got mean"),
-        ({"penalty_target": "2"}, "penalty_target must be one of 1, T/K2, got 2"),
+        ({"backbone": "resnet"}, "backbone must be one of googlenet, vgg16, .*, got 'resnet'"),
+        ({"temporal_pool": "mean"}, "temporal_pool must be one of attention, avg, max, fisher, got 'mean'"),
+        ({"penalty_target": "2"}, "penalty_target must be one of 1, T/K2, got '2'"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"translation": 0.5}, r"translation must be in \[0, 0.5\), got 0.5"),
         ({"rho": -0.1}, r"rho must be in \[0, 1\), got -0.1"),
