@@ -27,6 +27,7 @@ LAYERS = [
         "names",
         "logs",
         "source",
+        "limits",
     },
     {"plugin", "nn"},
     {"datasets"},

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from PIL import Image
-
-from reidbench.datasets.frames import Frames
+from reidbench.datasets.frames import Frames, read_picture
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.errors import FrameError
 
@@ -51,11 +48,7 @@ def read_mask(root: Path, frame: Path) -> Frames:
         FrameError: the mask is missing, damaged, or has other values.
     """
     path = root / mask_file(frame.relative_to(root).as_posix())
-    try:
-        with Image.open(path) as image:
-            mask = np.array(image.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FrameError(path, " ".join(str(error).split()) or type(error).__name__) from error
+    mask = read_picture(path, "L", formats=("PNG",))
     if mask.max(initial=0) >= MASK_CLASSES:
         raise FrameError(path, f"values of a mask must be 0, 1 or 2, got {int(mask.max())}")
     return mask

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.errors import DatasetError
@@ -49,6 +50,7 @@ class Dataset(abc.ABC):
         official: the numbers of the published dataset, by part; "" is the complete table.
         ignored_files: patterns (regular expressions, matched against the file name) of files next to the frames that
             `verify` does not report.
+        frame_formats: formats of the frames, by Pillow's names.
     """
 
     name: ClassVar[str]
@@ -60,13 +62,16 @@ class Dataset(abc.ABC):
         r"(?i).*licen[cs]e.*",
     )
 
+    frame_formats: ClassVar[Sequence[str]] = FRAME_FORMATS
+
     def read(self, folder: Path) -> DatasetContents:
         """Read the tree in `folder`, and its marker if it is a rendered one.
 
         Raises:
             DatasetError: the tree does not follow the layout, or its marker is damaged.
         """
-        return replace(self.read_layout(folder), marker=read_marker(folder))
+        contents = self.read_layout(folder)
+        return replace(contents, marker=read_marker(folder), frame_formats=tuple(self.frame_formats))
 
     @abc.abstractmethod
     def read_layout(self, folder: Path) -> DatasetContents:

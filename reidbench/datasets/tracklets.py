@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reidbench.datasets.digests import Digests, digest_item
+from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.hashing import FileHasher
 from reidbench.errors import DatasetError
 from reidbench.fingerprints import fingerprint
@@ -148,6 +149,7 @@ class DatasetContents:
         splits: (trials, P) person ids from the dataset's split file, each row an order of the same P people; None
             without such a file.
         marker: the contents of the marker file of a rendered tree; None for a real one.
+        frame_formats: formats of the frames, by Pillow's names, as the reader declares them.
         hasher: hashes the files when a digest of their contents is first needed.
     """
 
@@ -156,6 +158,7 @@ class DatasetContents:
     people: tuple[int, ...] = ()
     splits: IntArray | None = None
     marker: dict[str, Any] | None = None
+    frame_formats: tuple[str, ...] = FRAME_FORMATS
     hasher: FileHasher = field(default_factory=FileHasher, compare=False, repr=False)
 
     @property

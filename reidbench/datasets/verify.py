@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -231,19 +232,20 @@ def _read_all_frames(contents: DatasetContents) -> tuple[str, list[FrameError]]:
     """Return the digest of all files in the order of the table, and the frames that cannot be decoded."""
     files = list(chain.from_iterable(contents.table.files(row) for row in range(len(contents.table))))
     digest, damaged = hashlib.sha256(), []
+    read_frame = partial(_read_frame, formats=contents.frame_formats)
     with ThreadPoolExecutor() as pool:
         # Limits the number of pending results.
         for start in range(0, len(files), 1024):
-            for hashed, error in pool.map(_read_frame, files[start : start + 1024]):
+            for hashed, error in pool.map(read_frame, files[start : start + 1024]):
                 digest.update(hashed)
                 damaged += [error] if error else []
     return digest.hexdigest(), damaged
 
 
-def _read_frame(path: Path) -> tuple[bytes, FrameError | None]:
+def _read_frame(path: Path, formats: Sequence[str]) -> tuple[bytes, FrameError | None]:
     try:
         hashed = hashlib.sha256(path.read_bytes()).digest()
-        decode(path)
+        decode(path, formats=formats)
     except FrameError as error:
         return hashed, error
     return hashed, None

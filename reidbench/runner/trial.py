@@ -59,6 +59,10 @@ class TaskContext:
     on_epoch: EpochListener = _ignore_epoch
     _recomputed: set[Path] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        for contents in (self.plan.contents, self.plan.training):
+            self.loader.allow(contents.frame_formats)
+
     def delete_on_first_use(self, path: Path) -> None:
         """With --no-resume, delete a cache entry on first use."""
         if not self.plan.choice.request.resume and path not in self._recomputed:
