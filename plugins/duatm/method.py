@@ -127,7 +127,7 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
             raise ConfigError(f"matching must be dual or intra for attention, got {self.config.matching}")
         attention = []
         for tracklet in tracklets:
-            frames = self._windows(tracklet.id, len(tracklet))[0]
+            frames = self._windows(tracklet.window_seed, len(tracklet))[0]
             weights = self_attention(self.network, self._sequence(tracklet)).cpu()
             if self._kind == "temporal":
                 attention.append(Attention(frames=torch.from_numpy(frames), temporal=weights))
@@ -151,7 +151,7 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
 
     def _sequence(self, tracklet: TrackletView) -> Tensor:
         """Return the sequence (1, S, D) of the plain view."""
-        frames = tracklet.frames(self._size, self._windows(tracklet.id, len(tracklet))[0])
+        frames = tracklet.frames(self._size, self._windows(tracklet.window_seed, len(tracklet))[0])
         clip = torch.from_numpy(frames)[None].to(self.runtime.device)
         sequence: Tensor = self.network(normalize_clips(clip, self._size))
         return sequence
@@ -182,16 +182,16 @@ class DuAtm(NetworkMethod[DuAtmConfig, DuAtmNetwork]):
                 f"cannot embed a video of {len(tracklet)} frames: duatm was trained on images. Test it on an image "
                 "protocol."
             )
-        windows = self._windows(tracklet.id, len(tracklet))
+        windows = self._windows(tracklet.window_seed, len(tracklet))
         frames = tracklet.frames(self._size, np.concatenate(windows))
         return [torch.from_numpy(window) for window in np.split(frames, len(windows))]
 
-    def _windows(self, identifier: str, length: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    def _windows(self, seed: int, length: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
         """Return the frame indices of each test window, all of equal length; the plain window is first."""
         if self._kind == "spatial":
             return [np.zeros(1, np.int64)]
         count, last = self.config.test_len, max(length - self.config.test_len, 0)
-        random = np.random.default_rng(int(identifier, 16) if self.config.test_window == "random" else 0)
+        random = np.random.default_rng(seed if self.config.test_window == "random" else 0)
         plain = {"first": 0, "center": last // 2, "random": int(random.integers(last + 1))}[
             self.config.test_window
         ]

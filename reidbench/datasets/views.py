@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,10 +13,10 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from reidbench.datasets.frames import FrameLoader, Frames
+from reidbench.datasets.frames import FrameLoader, Frames, Size
 from reidbench.datasets.tracklets import IntArray, TrackletTable
 from reidbench.errors import PluginError
-from reidbench.fingerprints import fingerprint
+from reidbench.fingerprints import derive_seed
 
 Side = Literal["first", "last", "all"]
 DECODERS = 4
@@ -40,18 +42,29 @@ class FrameWindow:
 
 
 class TrackletView:
-    """A tracklet without its label: an opaque id, the frames and, for methods that declare it, the camera."""
+    """A tracklet without its label: an opaque id, the frames and, for methods that declare it, the camera.
+
+    Attributes:
+        id: opaque; reveals neither person nor camera, file or side.
+        window_seed: seed of random test windows. It depends on the run's seed and the tracklet only.
+    """
 
     def __init__(
-        self, identifier: str, files: tuple[Path, ...], loader: FrameLoader, camid: int | None
+        self,
+        identifier: str,
+        files: tuple[Path, ...],
+        loader: FrameLoader,
+        camid: int | None,
+        *,
+        window_seed: int = 0,
     ) -> None:
         self.id = identifier
-        self._files = files
-        self._loader = loader
+        self.window_seed = window_seed
+        self._source = _FrameSource(files, loader)
         self._camid = camid
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._source)
 
     @property
     def camid(self) -> int:
@@ -79,11 +92,9 @@ class TrackletView:
                 enlarge frames on the device use it, since small frames need less memory.
         """
         if chosen is None:
-            return self._loader.load(self._files, size, enlarge=enlarge)
+            return self._source.load(None, size, enlarge)
         needed, inverse = np.unique(np.asarray(chosen, dtype=np.int64), return_inverse=True)
-        frames: Frames = self._loader.load(
-            tuple(self._files[frame] for frame in needed), size, enlarge=enlarge
-        )[inverse]
+        frames: Frames = self._source.load(needed.tolist(), size, enlarge)[inverse]
         return frames
 
     def derive(
@@ -96,7 +107,28 @@ class TrackletView:
             function: from frames (T, H, W, 3), RGB, uint8, to an array of uint8, of any shape.
             size: height and width of the frames that the function receives; None = unchanged.
         """
-        return self._loader.derive(self._files, size, name, function)
+        return self._source.derive(size, name, function)
+
+
+class _FrameSource:
+    """Reads the frames of one tracklet; no attribute holds their paths, which name people and cameras."""
+
+    __slots__ = ("_length", "derive", "load")
+
+    def __init__(self, files: tuple[Path, ...], loader: FrameLoader) -> None:
+        def load(chosen: Sequence[int] | None, size: Size | None, enlarge: bool) -> Frames:
+            wanted = files if chosen is None else tuple(files[frame] for frame in chosen)
+            return loader.load(wanted, size, enlarge=enlarge)
+
+        def derive(size: Size | None, name: str, function: Callable[[Frames], Frames]) -> Frames:
+            return loader.derive(files, size, name, function)
+
+        self.load = load
+        self.derive = derive
+        self._length = len(files)
+
+    def __len__(self) -> int:
+        return self._length
 
 
 def stream_tracklets(views: Sequence[TrackletView], read: Callable[[TrackletView], R]) -> Iterator[R]:
@@ -137,21 +169,62 @@ class TrainingSet:
 
 
 def make_views(
-    table: TrackletTable, rows: IntArray, loader: FrameLoader, window: FrameWindow, *, with_camera: bool
+    table: TrackletTable,
+    rows: IntArray,
+    loader: FrameLoader,
+    window: FrameWindow,
+    *,
+    with_camera: bool,
+    digests: Sequence[str] | None = None,
+    key: str = "",
+    seed: int = 0,
 ) -> list[TrackletView]:
-    """Return the views of some rows; the id does not reveal label, file or side."""
-    return [
-        TrackletView(
-            fingerprint(["tracklet", table.digest([row])])[:24],
+    """Return the views of some rows.
+
+    Args:
+        table: the tracklets.
+        rows: N rows of the table.
+        loader: decodes the frames.
+        window: the frames that a method receives.
+        with_camera: whether a method may read the camera.
+        digests: row digests of the whole table, which identify the items; None uses the names of the items.
+        key: key of the ids. A run uses the fit key or the feature key, so no id is the same in two uses.
+        seed: the run's seed, on which the seeds of random test windows depend.
+
+    Returns:
+        N views. Ids do not reveal label, file or side.
+    """
+    identities = table.names if digests is None else digests
+    views = []
+    for row in rows.tolist():
+        digest = identities[row]
+        view = TrackletView(
+            make_item_id(key, digest),
             window.of(table.files(row)),
             loader,
             int(table.camids[row]) if with_camera else None,
+            window_seed=derive_seed("window", seed, digest),
         )
-        for row in rows.tolist()
-    ]
+        views.append(view)
+    return views
 
 
-def make_training_set(table: TrackletTable, rows: IntArray, loader: FrameLoader) -> TrainingSet:
-    """Return the training set of some rows: complete tracklets with labels."""
-    views = make_views(table, rows, loader, FrameWindow(), with_camera=True)
+def make_item_id(key: str, digest: str) -> str:
+    """Return the id under which a method sees an item: an HMAC of its row digest, 32 hexadecimal digits."""
+    return hmac.new(key.encode(), digest.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def make_training_set(
+    table: TrackletTable,
+    rows: IntArray,
+    loader: FrameLoader,
+    *,
+    digests: Sequence[str] | None = None,
+    key: str = "",
+    seed: int = 0,
+) -> TrainingSet:
+    """Return the training set of some rows: complete tracklets with labels; see `make_views`."""
+    views = make_views(
+        table, rows, loader, FrameWindow(), with_camera=True, digests=digests, key=key, seed=seed
+    )
     return TrainingSet(table.pids[rows], table.camids[rows], views, table.digest(rows))

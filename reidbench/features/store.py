@@ -31,7 +31,7 @@ class Block:
     """The embeddings of some tracklets.
 
     Attributes:
-        ids: N opaque tracklet ids.
+        ids: N row digests, which identify the tracklets.
         values: (N, D), or (N, T, D) with lengths; with several views, (N, A, D) or (N, A, T, D).
         views: (N,) number of views, or None.
         seconds: time that the computation took.

@@ -126,15 +126,25 @@ def sample_tracklets(task: TrialTask, context: TaskContext, count: int) -> tuple
     seen |= {row: windows.query for side in task.trial.sides for row in side.query.tolist()}
     rows = sorted(row for row in seen if table.pids[row] > 0)
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
-    sample = [view_tracklet(context, rows[index], seen[rows[index]]) for index in chosen.tolist()]
+    sample = [view_tracklet(task, context, rows[index], seen[rows[index]]) for index in chosen.tolist()]
     return sample, len(rows)
 
 
-def view_tracklet(context: TaskContext, row: int, window: FrameWindow) -> TestedTracklet:
+def view_tracklet(task: TrialTask, context: TaskContext, row: int, window: FrameWindow) -> TestedTracklet:
     """Return one row of the tested table, seen through a window."""
     table = context.plan.contents.table
     with_camera = context.plan.choice.method_class.uses_camera
-    (view,) = make_views(table, np.array([row]), context.loader, window, with_camera=with_camera)
+    key = _feature_key(task, window)
+    (view,) = make_views(
+        table,
+        np.array([row]),
+        context.loader,
+        window,
+        with_camera=with_camera,
+        digests=context.plan.contents.row_digests,
+        key=key,
+        seed=task.seed,
+    )
     return TestedTracklet(row=row, window=window, view=view, files=window.of(table.files(row)))
 
 
@@ -161,7 +171,8 @@ def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention:
     plan = context.plan
     tracklets, tested = sample_tracklets(task, context, MAX_TRACKLETS)
     digests = [
-        [_feature_key(task, tracklet), plan.contents.row_digests[tracklet.row]] for tracklet in tracklets
+        [_feature_key(task, tracklet.window), plan.contents.row_digests[tracklet.row]]
+        for tracklet in tracklets
     ]
     path = context.cache.attention(fingerprint({"version": _VERSION, "tracklets": digests}))
     if plan.choice.request.resume:
@@ -176,8 +187,8 @@ def _measure_task(task: TrialTask, context: TaskContext) -> TrialAttention:
     return attention
 
 
-def _feature_key(task: TrialTask, tracklet: TestedTracklet) -> str:
-    return task.keys.query if tracklet.window == task.windows.query else task.keys.gallery
+def _feature_key(task: TrialTask, window: FrameWindow) -> str:
+    return task.keys.query if window == task.windows.query else task.keys.gallery
 
 
 def _measure_tracklets(

@@ -90,8 +90,8 @@ def _alignment(context: TaskContext, task: TrialTask, method: Method) -> Alignme
             matches = side.gallery[same & (table.camids[side.gallery] != table.camids[row])]
             if not len(matches):
                 continue
-            query = view_tracklet(context, row, windows.query)
-            match = view_tracklet(context, int(matches[0]), windows.gallery)
+            query = view_tracklet(task, context, row, windows.query)
+            match = view_tracklet(task, context, int(matches[0]), windows.gallery)
             with guard_plugin(method.name, "alignment"):
                 weights = method.alignment(query.view, match.view)
             if weights.ndim != 2:

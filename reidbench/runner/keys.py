@@ -109,7 +109,7 @@ class RunKeys:
     def task(self, trial: Trial, seed: int, windows: Windows) -> TaskKeys:
         """Return the keys of one trial with one seed."""
         fit = self._fit(trial, seed)
-        query, gallery = self._features(fit, windows.query), self._features(fit, windows.gallery)
+        query, gallery = (self._features(fit, seed, side) for side in (windows.query, windows.gallery))
         return TaskKeys(fit=fit, query=query, gallery=gallery, scores=self._scores(trial, query, gallery))
 
     def _fit(self, trial: Trial, seed: int) -> str:
@@ -123,10 +123,12 @@ class RunKeys:
         }
         return fingerprint({**identity, "training": training, "seed": seed})
 
-    def _features(self, fit: str, window: FrameWindow) -> str:
+    def _features(self, fit: str, seed: int, window: FrameWindow) -> str:
         return fingerprint(
             {
                 "fit": fit,
+                # Random test windows depend on it.
+                "seed": seed,
                 "config": as_plain(self.config, ["embed"]),
                 "contents": self.tested_digests.contents,
                 "window": [window.side, window.limit],

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets import make_views
 from reidbench.datasets.tracklets import IntArray
-from reidbench.datasets.views import FrameWindow
 from reidbench.features import Items, Search, SearchFile, write_searches
 from reidbench.plugin import Embeddings
 from reidbench.runner.plan import TrialTask
@@ -40,7 +38,6 @@ def save_features(context: TaskContext, path: Path) -> None:
 
 
 def _searches(task: TrialTask, context: TaskContext) -> list[Search]:
-    windows = task.windows
     searches = []
     embedded = embed_task(task, context)
     for side, (query, gallery, search) in zip(task.trial.sides, embedded, strict=True):
@@ -48,21 +45,20 @@ def _searches(task: TrialTask, context: TaskContext) -> list[Search]:
         searches.append(
             Search(
                 name=f"trial_{task.trial.index:02d}",
-                query=_items(context, side.query, windows.query, query),
-                gallery=_items(context, side.gallery, windows.gallery, gallery),
+                query=_items(context, side.query, query),
+                gallery=_items(context, side.gallery, gallery),
                 distances=None if matrix is None else matrix.numpy(),
             )
         )
     return searches
 
 
-def _items(context: TaskContext, rows: IntArray, window: FrameWindow, embeddings: Embeddings) -> Items:
+def _items(context: TaskContext, rows: IntArray, embeddings: Embeddings) -> Items:
     table = context.plan.contents.table
-    views = make_views(table, rows, context.loader, window, with_camera=False)
     return Items(
         features=embeddings.values.cpu().numpy(),
         pid=table.pids[rows],
         camid=table.camids[rows],
-        tracklet_id=np.array([view.id for view in views], dtype="S"),
+        tracklet_id=np.array([table.names[row].encode() for row in rows.tolist()]),
         lengths=None if embeddings.lengths is None else embeddings.lengths.cpu().numpy(),
     )

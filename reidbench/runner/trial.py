@@ -5,35 +5,27 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
-from reidbench.datasets import FrameLoader, TrackletView, make_training_set, make_views
+from reidbench.datasets import FrameLoader, make_training_set
 from reidbench.datasets.tracklets import IntArray
-from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError
 from reidbench.evaluation import Labels, Search, pool_queries
-from reidbench.features import Block, FeatureStore
 from reidbench.fingerprints import derive_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
-from reidbench.progress import progress_bar
 from reidbench.protocols.trials import Sides
 from reidbench.records import TrialResult, read_result, write_result
+from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
 from reidbench.runner.guard import guard_plugin
 from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, TrialTask
 
-# Tracklets per block; a kill during embedding loses at most one block.
-BLOCK = 32
 FITTED = "fitted.pt"
 log = logging.getLogger(__name__)
 
@@ -162,7 +154,14 @@ class _TrialWork:
 
     def _fit(self, workspace: Path) -> dict[str, Any]:
         key = self.task.keys.fit
-        train = make_training_set(self.plan.training.table, self.trial.train, self.context.loader)
+        train = make_training_set(
+            self.plan.training.table,
+            self.trial.train,
+            self.context.loader,
+            digests=self.plan.training.row_digests,
+            key=key,
+            seed=self.task.seed,
+        )
         # Not from the contents of files, so re-encoded copies of a dataset are trained with the same seed.
         labels = self.plan.training.table.label_rows(self.trial.train)
         seed = derive_seed("fit", self.task.seed, labels)
@@ -188,17 +187,32 @@ class _TrialWork:
         return saved
 
     def _embed_sides(self) -> list[tuple[Embeddings, Embeddings]]:
-        windows, keys = self.task.windows, self.task.keys
-        pairs = []
-        for side in self.trial.sides:
-            if side.boxes is None:
-                query = self._embed(side.query, windows.query, keys.query)
-            else:
-                query = self._pool(side.query, self._embed(side.boxes, windows.query, keys.query), side.boxes)
-            pairs.append((query, self._embed(side.gallery, windows.gallery, keys.gallery)))
+        windows, keys, sides = self.task.windows, self.task.keys, self.trial.sides
+        parts = []
+        for side in sides:
+            queries = side.query if side.boxes is None else side.boxes
+            parts += [
+                Part(queries, windows.query, keys.query),
+                Part(side.gallery, windows.gallery, keys.gallery),
+            ]
+        embedded = embed_parts(
+            parts,
+            self.context,
+            seed=self.task.seed,
+            provenance={"method": self.name, "fit": keys.fit},
+            get_method=self.restore_or_fit,
+        )
+        self.embed_seconds.update(embedded.seconds)
+        self.item_bytes.update(embedded.item_bytes)
+        if embedded.is_computed:
+            self.computed.add("embed")
         if self.method.needs_fit_to_match() or not self.fit_seconds:
             self.restore_or_fit()
-        return pairs
+        pairs = zip(sides, embedded.parts[::2], embedded.parts[1::2], strict=True)
+        return [
+            (query if side.boxes is None else self._pool(side.query, query, side.boxes), gallery)
+            for side, query, gallery in pairs
+        ]
 
     def _pool(self, queries: IntArray, boxes: Embeddings, rows: IntArray) -> Embeddings:
         """Return multi-query embeddings: each query pooled over the boxes of its person and camera."""
@@ -228,93 +242,3 @@ class _TrialWork:
             table.camids[side.gallery],
         )
         return search_of_embeddings(self.method, query, gallery, labels, self.plan.choice.rerank)
-
-    def _embed(self, rows: IntArray, window: FrameWindow, key: str) -> Embeddings:
-        cache, loader = self.context.cache, self.context.loader
-        with_camera = self.method.uses_camera
-        views = make_views(self.plan.contents.table, rows, loader, window, with_camera=with_camera)
-        folder = cache.features(key)
-        with cache.lock(folder):
-            self.context.delete_on_first_use(folder)
-            store = FeatureStore(folder, {"feature_key": key, "method": self.name, "fit": self.task.keys.fit})
-            self._embed_missing(store, views)
-        ids = [view.id for view in views]
-        self.embed_seconds.update({f"{key}/{name}": cost for name, cost in store.seconds(ids).items()})
-        arrays = [None if array is None else torch.from_numpy(array) for array in store.read(ids)]
-        values, counts, lengths = [
-            None if array is None else array.to(self.context.runtime.device) for array in arrays
-        ]
-        embeddings = Embeddings(values=cast(Tensor, values), views=counts, lengths=lengths)
-        self.item_bytes.setdefault(key, _mean_item_bytes(embeddings))
-        return embeddings
-
-    def _embed_missing(self, store: FeatureStore, views: Sequence[TrackletView]) -> None:
-        missing = set(store.missing(view.id for view in views))
-        if missing:
-            # Training has its own progress bar, so it comes before the bar of the embedding.
-            self.restore_or_fit()
-        with progress_bar("embed", len(views), shown=self.context.runtime.progress) as advance:
-            for start in range(0, len(views), BLOCK):
-                # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
-                block = [view for view in views[start : start + BLOCK] if view.id in missing]
-                if block:
-                    store.write(self._embed_block(block))
-                    self.computed.add("embed")
-                advance(len(views[start : start + BLOCK]))
-
-    def _embed_block(self, views: Sequence[TrackletView]) -> Block:
-        method = self.restore_or_fit()
-        started = time.monotonic()
-        with guard_plugin(self.name, "embed"):
-            embeddings = method.embed(views)
-        seconds = time.monotonic() - started
-        _check_embeddings(self.name, embeddings, len(views))
-        return Block(
-            tuple(view.id for view in views),
-            embeddings.values.detach().cpu().float().numpy(),
-            _to_int64(embeddings.views),
-            seconds,
-            _to_int64(embeddings.lengths),
-        )
-
-
-def _check_embeddings(name: str, embeddings: Embeddings, count: int) -> None:
-    """Raise a PluginError if embeddings do not have the documented shape, type and range."""
-    values = embeddings.values
-    axes = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
-    if values.ndim != axes or len(values) != count or not values.is_floating_point():
-        raise PluginError(
-            f"method '{name}' must embed {count} tracklets as floating-point values with {axes} axes, "
-            f"got shape {tuple(values.shape)} of {values.dtype}"
-        )
-    for numbers, limit, what in (
-        (embeddings.views, values.shape[1], "views"),
-        (embeddings.lengths, values.shape[-2], "vectors"),
-    ):
-        if numbers is not None and (
-            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= limit)).all())
-        ):
-            raise PluginError(
-                f"method '{name}' must return between 1 and {limit} {what} per tracklet, got {numbers.tolist()}"
-            )
-    # The store keeps float32; larger float64 values would become infinite.
-    for kept, requirement in ((values, "finite embeddings"), (values.float(), "embeddings that fit float32")):
-        rows = (~torch.isfinite(kept).flatten(1).all(1)).nonzero()
-        if len(rows):
-            row = int(rows[0])
-            raise PluginError(
-                f"method '{name}' must return {requirement}, got {float(values[row].abs().max()):.3g} in row {row}"
-            )
-
-
-def _to_int64(numbers: Tensor | None) -> IntArray | None:
-    return None if numbers is None else numbers.cpu().numpy().astype(np.int64)
-
-
-def _mean_item_bytes(embeddings: Embeddings) -> float:
-    """Return the mean bytes of the float32 embedding of an item, without padding."""
-    vectors = torch.ones(len(embeddings), dtype=torch.float64)
-    for numbers in (embeddings.views, embeddings.lengths):
-        if numbers is not None:
-            vectors *= numbers.cpu().double()
-    return float(vectors.mean()) * embeddings.values.shape[-1] * 4

@@ -118,7 +118,7 @@ def test_every_tracklet_has_the_same_number_of_views(
     )
 
     for length in (1, 3, 4, 5, 6, 40):
-        windows = method._windows("ab", length)
+        windows = method._windows(7, length)
         mirrored = 1 if aug == "none" else 2
         assert len(windows) * mirrored == views
         for frames in windows:

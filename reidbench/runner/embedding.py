@@ -1,0 +1,233 @@
+"""Embedding of the items of a trial: all sides and windows together, in the order of their anonymous ids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reidbench.datasets import TrackletView, make_views
+from reidbench.datasets.tracklets import IntArray
+from reidbench.datasets.views import FrameWindow
+from reidbench.errors import PluginError
+from reidbench.features import Block, FeatureStore
+from reidbench.plugin import Embeddings, Method
+from reidbench.progress import progress_bar
+from reidbench.runner.guard import guard_plugin
+
+if TYPE_CHECKING:
+    from reidbench.runner.trial import TaskContext
+
+# Items per call of `embed`; a kill during embedding loses at most one block.
+BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the tested table that a trial embeds through one window, and their feature key."""
+
+    rows: IntArray
+    window: FrameWindow
+    key: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embeddings of a trial.
+
+    Attributes:
+        parts: the embeddings of each part, in the order of its rows.
+        seconds: time of each block, by feature key and block.
+        item_bytes: mean bytes of the embedding of an item, by feature key.
+        is_computed: whether the method embedded anything; otherwise the cache had all items.
+    """
+
+    parts: list[Embeddings]
+    seconds: Mapping[str, float]
+    item_bytes: Mapping[str, float]
+    is_computed: bool
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One row seen through one window; the store of its feature key addresses it by the row digest."""
+
+    key: str
+    digest: str
+    view: TrackletView
+
+
+def embed_parts(
+    parts: Sequence[Part],
+    context: TaskContext,
+    *,
+    seed: int,
+    provenance: Mapping[str, str],
+    get_method: Callable[[], Method],
+) -> Embedded:
+    """Embed the parts of a trial; items in the cache are not embedded again.
+
+    Args:
+        parts: of all sides; they may overlap.
+        context: what all tasks of the run share.
+        seed: the run's seed, for random test windows.
+        provenance: stored with the embeddings.
+        get_method: returns the fitted method; called only if an item is missing.
+
+    Raises:
+        PluginError: the method failed or returned invalid values.
+    """
+    row_digests, cache = context.plan.contents.row_digests, context.cache
+    stores: dict[str, FeatureStore] = {}
+    with ExitStack() as locks:
+        # Sorted, so that two runs never wait for each other.
+        for key in sorted({part.key for part in parts}):
+            folder = cache.features(key)
+            locks.enter_context(cache.lock(folder))
+            context.delete_on_first_use(folder)
+            stores[key] = FeatureStore(folder, {"feature_key": key, **provenance})
+        items = _list_items(parts, context, seed)
+        is_computed = _embed_missing(items, stores, context, get_method)
+    found: list[Embeddings] = []
+    seconds: dict[str, float] = {}
+    item_bytes: dict[str, float] = {}
+    for part in parts:
+        digests = [row_digests[row] for row in part.rows.tolist()]
+        store = stores[part.key]
+        seconds |= {f"{part.key}/{name}": cost for name, cost in store.seconds(digests).items()}
+        embeddings = _read(store, digests, context.runtime.device)
+        item_bytes.setdefault(part.key, _mean_item_bytes(embeddings))
+        found.append(embeddings)
+    return Embedded(found, seconds, item_bytes, is_computed)
+
+
+def _list_items(parts: Sequence[Part], context: TaskContext, seed: int) -> list[_Item]:
+    """Return the items of all parts, each once, in the order of their ids."""
+    contents = context.plan.contents
+    with_camera = context.plan.choice.method_class.uses_camera
+    items = {}
+    for part in parts:
+        views = make_views(
+            contents.table,
+            part.rows,
+            context.loader,
+            part.window,
+            with_camera=with_camera,
+            digests=contents.row_digests,
+            key=part.key,
+            seed=seed,
+        )
+        for row, view in zip(part.rows.tolist(), views, strict=True):
+            items[view.id] = _Item(part.key, contents.row_digests[row], view)
+    return [items[identifier] for identifier in sorted(items)]
+
+
+def _embed_missing(
+    items: Sequence[_Item],
+    stores: Mapping[str, FeatureStore],
+    context: TaskContext,
+    get_method: Callable[[], Method],
+) -> bool:
+    """Embed the items that no store has; return whether there were any."""
+    digests: dict[str, list[str]] = {key: [] for key in stores}
+    for item in items:
+        digests[item.key].append(item.digest)
+    missing = {(key, digest) for key, store in stores.items() for digest in store.missing(digests[key])}
+    if not missing:
+        return False
+    # Training has its own progress bar, so it comes before the bar of the embedding.
+    method = get_method()
+    with progress_bar("embed", len(items), shown=context.runtime.progress) as advance:
+        for start in range(0, len(items), BLOCK):
+            # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
+            block = items[start : start + BLOCK]
+            chosen = [item for item in block if (item.key, item.digest) in missing]
+            if chosen:
+                _embed_block(method, chosen, stores)
+            advance(len(block))
+    return True
+
+
+def _embed_block(method: Method, items: Sequence[_Item], stores: Mapping[str, FeatureStore]) -> None:
+    """Embed items in one call and write them to the stores of their feature keys."""
+    started = time.monotonic()
+    embeddings = call_embed(method, [item.view for item in items])
+    seconds = time.monotonic() - started
+    values = embeddings.values.detach().cpu().float().numpy()
+    views, lengths = _to_int64(embeddings.views), _to_int64(embeddings.lengths)
+    for key in sorted({item.key for item in items}):
+        rows = [row for row, item in enumerate(items) if item.key == key]
+        block = Block(
+            tuple(items[row].digest for row in rows),
+            values[rows],
+            None if views is None else views[rows],
+            seconds * len(rows) / len(items),
+            None if lengths is None else lengths[rows],
+        )
+        stores[key].write(block)
+
+
+def call_embed(method: Method, views: Sequence[TrackletView]) -> Embeddings:
+    """Return the embeddings of views, checked.
+
+    Raises:
+        PluginError: the method failed, or its values do not have the documented shape, type and range.
+    """
+    with guard_plugin(method.name, "embed"):
+        embeddings = method.embed(views)
+    _check_embeddings(method.name, embeddings, len(views))
+    return embeddings
+
+
+def _check_embeddings(name: str, embeddings: Embeddings, count: int) -> None:
+    """Raise a PluginError if embeddings do not have the documented shape, type and range."""
+    values = embeddings.values
+    axes = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
+    if values.ndim != axes or len(values) != count or not values.is_floating_point():
+        raise PluginError(
+            f"method '{name}' must embed {count} tracklets as floating-point values with {axes} axes, "
+            f"got shape {tuple(values.shape)} of {values.dtype}"
+        )
+    for numbers, limit, what in (
+        (embeddings.views, values.shape[1], "views"),
+        (embeddings.lengths, values.shape[-2], "vectors"),
+    ):
+        if numbers is not None and (
+            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= limit)).all())
+        ):
+            raise PluginError(
+                f"method '{name}' must return between 1 and {limit} {what} per tracklet, got {numbers.tolist()}"
+            )
+    # The store keeps float32; larger float64 values would become infinite.
+    for kept, requirement in ((values, "finite embeddings"), (values.float(), "embeddings that fit float32")):
+        rows = (~torch.isfinite(kept).flatten(1).all(1)).nonzero()
+        if len(rows):
+            row = int(rows[0])
+            raise PluginError(
+                f"method '{name}' must return {requirement}, got {float(values[row].abs().max()):.3g} in row {row}"
+            )
+
+
+def _read(store: FeatureStore, digests: Sequence[str], device: str) -> Embeddings:
+    arrays = [None if array is None else torch.from_numpy(array) for array in store.read(digests)]
+    values, views, lengths = [None if array is None else array.to(device) for array in arrays]
+    return Embeddings(values=cast(Tensor, values), views=views, lengths=lengths)
+
+
+def _to_int64(numbers: Tensor | None) -> IntArray | None:
+    return None if numbers is None else numbers.cpu().numpy().astype(np.int64)
+
+
+def _mean_item_bytes(embeddings: Embeddings) -> float:
+    """Return the mean bytes of the float32 embedding of an item, without padding."""
+    vectors = torch.ones(len(embeddings), dtype=torch.float64)
+    for numbers in (embeddings.views, embeddings.lengths):
+        if numbers is not None:
+            vectors *= numbers.cpu().double()
+    return float(vectors.mean()) * embeddings.values.shape[-1] * 4

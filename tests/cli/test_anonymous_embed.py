@@ -1,0 +1,186 @@
+"""Methods that try to find out who is seen: by the order of tracklets, by their ids, by attributes of views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from .conftest import Answer
+from .single_file_plugins import write_plugin
+
+Run = Callable[..., Answer]
+
+# Trials of 12 rendered people test 6 of them: queries, then the gallery, sorted by person.
+COUNTER = """
+numbers = range(self.seen, self.seen + len(tracklets))
+self.seen += len(tracklets)
+return Embeddings(values=torch.stack([torch.eye(6)[number % 6] for number in numbers]))
+"""
+COUNTER_FIT = """
+seen = 0
+
+def fit(self, train, job):
+    return None
+
+def state(self):
+    return {}
+
+def restore(self, state):
+    return None
+"""
+TABLE = """
+import json, pathlib
+table = json.loads(pathlib.Path({table!r}).read_text())
+return Embeddings(values=torch.tensor([[float(table.get(view.id, -1))] for view in tracklets]))
+"""
+INTERNALS = """
+people = []
+for view in tracklets:
+    found = re.findall(r"person(\\d+)", " ".join(list_texts(view, 4)))
+    people.append([float(found[0]) if found else -1.0])
+return Embeddings(values=torch.tensor(people))
+"""
+LIST_TEXTS = """
+import re
+
+def list_texts(value, depth):
+    if isinstance(value, (str, bytes, int, float, type(None))) or depth == 0:
+        return [str(value)]
+    if hasattr(value, "parts"):
+        return [str(value)]
+    if isinstance(value, (tuple, list, set)):
+        inner = list(value)
+    elif isinstance(value, dict):
+        inner = [*value, *value.values()]
+    else:
+        names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
+        inner = [getattr(value, name) for name in names]
+    return [text for item in inner for text in list_texts(item, depth - 1)]
+
+"""
+
+
+@pytest.fixture
+def rank1(reidbench: Run, small_root: Path) -> Callable[[Path, str], float]:
+    """Return the mean rank-1 of a method over the ten trials of iLIDS-VID."""
+
+    def run(plugin: Path, name: str) -> float:
+        answer = reidbench(
+            "run",
+            "-m",
+            name,
+            "-p",
+            "ilids",
+            "--data-root",
+            str(small_root),
+            "--plugin",
+            str(plugin),
+            "--json",
+        )
+        assert answer.code == 0, answer.err
+        return float(json.loads(answer.out)["figures"]["rank1"]["mean"])
+
+    return run
+
+
+def test_counter_does_not_find_people(rank1: Callable[[Path, str], float], tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path, "counter", COUNTER, base="Method", further=COUNTER_FIT)
+
+    # Chance is 1/6.
+    assert rank1(plugin, "counter") < 0.45
+
+
+def test_table_of_saved_ids_does_not_find_people(
+    reidbench: Run, rank1: Callable[[Path, str], float], small_root: Path, tmp_path: Path
+) -> None:
+    reidbench(
+        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--save-features", "f.h5"
+    )
+    table = {}
+    with h5py.File(tmp_path / "f.h5") as file:
+        for trial in file.values():
+            for side in ("query", "gallery"):
+                names = [name.decode() for name in trial[side]["tracklet_id"][()]]
+                table.update(zip(names, trial[side]["pid"][()].tolist(), strict=True))
+    (tmp_path / "table.json").write_text(json.dumps(table))
+    plugin = write_plugin(tmp_path, "table", TABLE.format(table=str(tmp_path / "table.json")))
+
+    assert len(table) == 24
+    assert rank1(plugin, "table") < 0.45
+
+
+def test_attributes_of_views_do_not_name_people(rank1: Callable[[Path, str], float], tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path, "internals", INTERNALS)
+    plugin.write_text(LIST_TEXTS + plugin.read_text())
+
+    assert rank1(plugin, "internals") < 0.45
+
+
+def test_ids_differ_between_fit_and_embed_and_between_settings(
+    reidbench: Run, small_root: Path, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen.txt"
+    embed = f"""
+with open({str(seen)!r}, "a") as file:
+    file.writelines(view.id + "\\n" for view in tracklets)
+return Embeddings(values=torch.rand(len(tracklets), 2) * 0 + 1)
+"""
+    fit = COUNTER_FIT.replace(
+        "def fit(self, train, job):\n",
+        f"def fit(self, train, job):\n    file = open({str(seen)!r}, 'a')\n"
+        "    file.writelines(view.id + '\\n' for view in train.tracklets)\n    file.close()\n",
+    )
+    plugin = write_plugin(tmp_path, "ids", embed, base="Method", further=fit)
+
+    for seed in ("0", "1"):
+        answer = reidbench(
+            "run", "-m", "ids", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin),
+            "--trials", "1", "--seed", seed,
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+
+    ids = seen.read_text().split()
+    # Of each seed: 12 training tracklets, 12 tested ones; checks may embed some of them again.
+    assert len(set(ids)) == 2 * (12 + 12)
+
+
+def test_tested_tracklets_are_embedded_in_the_order_of_their_ids(
+    reidbench: Run, small_root: Path, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen.json"
+    embed = f"""
+import json, pathlib
+file = pathlib.Path({str(seen)!r})
+if not file.exists():
+    file.write_text(json.dumps([view.id for view in tracklets]))
+return Embeddings(values=torch.ones(len(tracklets), 2))
+"""
+    plugin = write_plugin(tmp_path, "order", embed)
+
+    reidbench("run", "-m", "order", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin))
+
+    ids = json.loads(seen.read_text())
+    # Queries and gallery tracklets of the first trial, in one call.
+    assert len(ids) == 12
+    assert ids == sorted(ids)
+
+
+def test_saved_features_name_items_by_path_without_suffix(
+    reidbench: Run, small_root: Path, tmp_path: Path
+) -> None:
+    reidbench(
+        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "1",
+        "--save-features", "f.h5",
+    )  # fmt: skip
+
+    with h5py.File(tmp_path / "f.h5") as file:
+        for side in ("query", "gallery"):
+            names = [name.decode() for name in np.asarray(file[side]["tracklet_id"])]
+            assert len(set(names)) == 6
+            for name in names:
+                assert list((small_root / "ilids-vid").glob(f"{name}.*"))
