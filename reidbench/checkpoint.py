@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from reidbench.entries import read_entry, write_entry
-from reidbench.errors import CheckpointError, PluginError
+from reidbench.errors import CheckpointError, PluginError, describe_error
 
 FORMAT_VERSION = 2
 
@@ -31,7 +31,7 @@ def save_checkpoint(path: Path, fingerprint: str, contents: Mapping[str, Any]) -
     # torch and pickle raise many types of errors for objects that they cannot save or load.
     except Exception as error:
         raise PluginError(
-            f"cannot save checkpoint {path}: {_find_unsupported(contents) or _summarize_error(error)}; use tensors, "
+            f"cannot save checkpoint {path}: {_find_unsupported(contents) or describe_error(error)}; use tensors, "
             "numbers, strings and containers of these"
         ) from error
     write_entry(path, buffer.getvalue())
@@ -68,7 +68,7 @@ def _parse(payload: bytes, device: str) -> dict[str, Any]:
         raise
     # torch raises many types of errors for files that it did not write.
     except Exception as error:
-        raise ValueError(_summarize_error(error)) from error
+        raise ValueError(describe_error(error)) from error
 
 
 def _load(payload: bytes, device: str) -> dict[str, Any]:
@@ -89,7 +89,3 @@ def _find_unsupported(value: Any, name: str = "") -> str | None:
         return f"{name} is of type {type(value).__module__}.{type(value).__qualname__}"
     found = (_find_unsupported(inner, f"{name}[{key!r}]" if name else str(key)) for key, inner in items)
     return next((text for text in found if text is not None), None)
-
-
-def _summarize_error(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reidbench.cache import ENVIRONMENT_VARIABLE
-from reidbench.errors import CacheError, WriteError
+from reidbench.errors import CacheError, WriteError, describe_error
 from reidbench.files import replacing
 from reidbench.fingerprints import canonical_json
 
@@ -136,6 +136,4 @@ def _remove_damaged(path: Path, reason: Exception) -> None:
             f"cannot remove damaged cache entry {path}: {error.strerror}; set {ENVIRONMENT_VARIABLE} to a writable "
             "directory"
         ) from error
-    log.warning(
-        "removed damaged cache entry %s: %s; it is computed again", path, " ".join(str(reason).split())[:120]
-    )
+    log.warning("removed damaged cache entry %s: %s; it is computed again", path, describe_error(reason))

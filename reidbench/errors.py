@@ -115,7 +115,7 @@ class WriteError(ReidbenchError):
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
         # Errors of HDF5 have no error number, and a text of several sentences.
-        self.reason = error.strerror or " ".join(str(error).split())[:120]
+        self.reason = error.strerror or describe_error(error)
         super().__init__(
             f"cannot write {path}: {self.reason}; check its permissions and the space on its disk"
         )

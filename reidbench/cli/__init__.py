@@ -16,6 +16,7 @@ from reidbench.errors import ReidbenchError
 from reidbench.logs import PrintableFormatter
 
 COMMANDS = {
+    "cache": "reidbench.cli.cache:cache",
     "data": "reidbench.cli.data:data",
     "datasets": "reidbench.cli.listings:datasets",
     "evaluate": "reidbench.cli.evaluate:evaluate",

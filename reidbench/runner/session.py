@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +14,12 @@ from reidbench.errors import ConfigError
 from reidbench.plugin import Runtime
 from reidbench.plugin.manager import Plugins
 from reidbench.records import Record
+from reidbench.runner.cache_contents import describe_older
 from reidbench.runner.device import resolve_device
 from reidbench.runner.plan import RunRequest, choose, make_plan
 from reidbench.runner.run import run
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -30,6 +34,7 @@ class Session:
     def run(self, requests: Sequence[RunRequest]) -> Iterator[tuple[Record, Path]]:
         """Yield the record of each request and its path as soon as the request is finished."""
         check_writable("--output", self.output)
+        self._report_older_entries()
         choices = [choose(request, self.plugins, self.runtime) for request in requests]
         if len(choices) > 1 and (paths := [r.save_features for r in requests if r.save_features]):
             raise ConfigError(
@@ -38,6 +43,11 @@ class Session:
         loader = FrameLoader()
         for choice in choices:
             yield run(choice, self.plugins, self.runtime, cache=self.cache, output=self.output, loader=loader)
+
+    def _report_older_entries(self) -> None:
+        """Report the entries of older versions once: before the first entry of this version."""
+        if not self.cache.root.exists() and (line := describe_older(self.cache)):
+            log.warning("%s", line)
 
     def outline(self, requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
         """Return one row per request: what would be run and which tasks the cache already has."""
