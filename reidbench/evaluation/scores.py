@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -24,6 +25,9 @@ Unmatched: TypeAlias = Literal["exclude", "miss"]
 
 PER_QUERY_COLUMNS = ("pid", "camid", "ap", "ap_trapezoid", "inp", "first_match_rank", "matches")
 
+CHANCE_COLUMN = "chance"
+"""Column of stored tables: `Scores.chances`. Tables of reidbench 0.1 do not have it."""
+
 _VALUE_COLUMNS = {"map": "ap", "map_trapezoid": "ap_trapezoid", "minp": "inp"}
 _RANK_FIGURE = re.compile(r"rank([1-9][0-9]*)")
 
@@ -38,24 +42,31 @@ class Scores:
         gallery: number of gallery items without person -1.
         chance_rank1: exact expectation of `cmc(1)` for a random order under the same rules.
         unmatched: the rule for queries without an admissible match, `exclude` or `miss`.
+        chances: (Q,) the same expectation for each query, 0 without a match; None if it was not stored.
     """
 
     per_query: pd.DataFrame
     gallery: int
     chance_rank1: float
     unmatched: Unmatched = "exclude"
+    chances: NDArray[np.float64] | None = None
 
     @classmethod
     def from_per_query(
-        cls, per_query: pd.DataFrame, *, gallery: int, chance_rank1: float, unmatched: Unmatched = "exclude"
+        cls,
+        per_query: pd.DataFrame,
+        *,
+        gallery: int,
+        chance_rank1: float = math.nan,
+        unmatched: Unmatched = "exclude",
     ) -> Scores:
         """Rebuild scores from a stored table; all figures follow from it.
 
         Args:
-            per_query: a table with the columns of `Scores.per_query`; others are dropped.
+            per_query: a table with the columns of `Scores.per_query`, and `chance` if known; others are dropped.
             gallery: as in `Scores`.
-            chance_rank1: as in `Scores`.
-            unmatched: as in `Scores`; may differ from what was stored, except for `chance_rank1`.
+            chance_rank1: as in `Scores`; used only if the table has no column `chance`.
+            unmatched: as in `Scores`; may differ from what was stored if the table has the column `chance`.
 
         Raises:
             FeatureError: no row, a missing column, or values that contradict each other.
@@ -72,9 +83,24 @@ class Scores:
                 f"the per-query table contradicts itself in row {wrong[0]}: {table['matches'][wrong[0]]} matches, "
                 f"the first at rank {table['first_match_rank'][wrong[0]]}"
             )
+        check_unmatched(unmatched)
+        chances = None
+        if CHANCE_COLUMN in per_query.columns:
+            chances = per_query[CHANCE_COLUMN].to_numpy(dtype=np.float64)
+            chance_rank1 = _mean_chance(chances, table["matches"].to_numpy(), unmatched)
         return cls(
-            per_query=table, gallery=gallery, chance_rank1=chance_rank1, unmatched=check_unmatched(unmatched)
+            per_query=table,
+            gallery=gallery,
+            chance_rank1=chance_rank1,
+            unmatched=unmatched,
+            chances=chances,
         )
+
+    def to_table(self) -> pd.DataFrame:
+        """Return everything that `from_per_query` needs, except the size of the gallery: one row per query."""
+        if self.chances is None:
+            return self.per_query
+        return self.per_query.assign(**{CHANCE_COLUMN: self.chances})
 
     @property
     def queries(self) -> int:
@@ -210,16 +236,10 @@ def evaluate_search(search: Search, *, unmatched: Unmatched = "exclude") -> Scor
             "inp": inp,
             "first_match_rank": first,
             "matches": labels.matches,
+            CHANCE_COLUMN: labels.matches / np.maximum(labels.admissible, 1),
         }
     )
-    chance = labels.matches / np.maximum(labels.admissible, 1)
-    counted = chance if unmatched == "miss" else chance[labels.matches > 0]
-    return Scores(
-        per_query=table,
-        gallery=len(labels.kept),
-        chance_rank1=float(counted.mean()) if len(counted) else float("nan"),
-        unmatched=unmatched,
-    )
+    return Scores.from_per_query(table, gallery=len(labels.kept), unmatched=unmatched)
 
 
 def _figures(ranks: Tensor) -> tuple[Tensor, ...]:
@@ -229,6 +249,12 @@ def _figures(ranks: Tensor) -> tuple[Tensor, ...]:
         precision.inverse_negative_penalty(ranks),
         precision.first_match_rank(ranks),
     )
+
+
+def _mean_chance(chances: NDArray[np.float64], matches: NDArray[np.int64], unmatched: Unmatched) -> float:
+    """Return the mean chance of the queries that count; NaN if none counts."""
+    counted = chances if unmatched == "miss" else chances[matches > 0]
+    return float(counted.mean()) if len(counted) else math.nan
 
 
 def check_unmatched(unmatched: Unmatched) -> Unmatched:

@@ -8,6 +8,7 @@ Poisson-binomial number.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from reidbench.errors import ConfigError, FeatureError
 from reidbench.evaluation import precision
 from reidbench.evaluation.exact.tally import Rows
 from reidbench.evaluation.labels import DISTRACTOR, Labels
-from reidbench.evaluation.scores import Scores, Unmatched, check_unmatched
+from reidbench.evaluation.scores import CHANCE_COLUMN, Scores, Unmatched, check_unmatched
 from reidbench.evaluation.search import Search
 
 Pool: TypeAlias = Literal["other", "all"]
@@ -46,7 +47,12 @@ class SingleShotScores(Scores):
 
     @classmethod
     def from_per_query(
-        cls, per_query: pd.DataFrame, *, gallery: int, chance_rank1: float, unmatched: Unmatched = "exclude"
+        cls,
+        per_query: pd.DataFrame,
+        *,
+        gallery: int,
+        chance_rank1: float = math.nan,
+        unmatched: Unmatched = "exclude",
     ) -> SingleShotScores:
         """Rebuild scores from a stored table, as `Scores.from_per_query` does.
 
@@ -65,7 +71,13 @@ class SingleShotScores(Scores):
         hits = per_query.loc[:, names].to_numpy(dtype=np.float64)
         _check_hits(hits, plain.per_query["matches"].to_numpy() > 0)
         table = pd.concat([plain.per_query, pd.DataFrame(hits, columns=names)], axis=1)
-        return cls(per_query=table, gallery=gallery, chance_rank1=chance_rank1, unmatched=unmatched)
+        return cls(
+            per_query=table,
+            gallery=gallery,
+            chance_rank1=plain.chance_rank1,
+            unmatched=unmatched,
+            chances=plain.chances,
+        )
 
     @property
     def ranks(self) -> int:
@@ -124,14 +136,9 @@ def single_shot_scores(
     with torch.no_grad():
         blocks = list(_blocks(search.rows(), labels, people, ranks))
     table = _table(labels, [found for found, _ in blocks], torch.cat([hits for _, hits in blocks]))
-    is_matched = labels.matches > 0
-    chance = np.where(is_matched, 1 / np.maximum(people.persons, 1), 0.0)
-    counted = chance if unmatched == "miss" else chance[is_matched]
-    return SingleShotScores(
-        per_query=table,
-        gallery=len(labels.kept),
-        chance_rank1=float(counted.mean()) if len(counted) else float("nan"),
-        unmatched=unmatched,
+    chances = np.where(labels.matches > 0, 1 / np.maximum(people.persons, 1), 0.0)
+    return SingleShotScores.from_per_query(
+        table.assign(**{CHANCE_COLUMN: chances}), gallery=len(labels.kept), unmatched=unmatched
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from reidbench.evaluation.scores import Scores, Unmatched
@@ -12,14 +12,18 @@ from reidbench.evaluation.single_shot import SingleShotScores
 
 
 def scores_from_table(
-    per_query: pd.DataFrame, *, gallery: int, chance_rank1: float, unmatched: Unmatched = "exclude"
+    per_query: pd.DataFrame,
+    *,
+    gallery: int,
+    chance_rank1: float = math.nan,
+    unmatched: Unmatched = "exclude",
 ) -> Scores:
     """Return the scores that a per-query table was made from; single-gallery-shot where it holds expectations.
 
     Args:
-        per_query: as `Scores.per_query`.
+        per_query: as `Scores.to_table` returns.
         gallery: as in `Scores`.
-        chance_rank1: as in `Scores`.
+        chance_rank1: as in `Scores`; used only if the table has no column `chance`.
         unmatched: as in `Scores`.
 
     Raises:
@@ -36,20 +40,8 @@ def concat_scores(parts: Sequence[Scores]) -> Scores:
     """
     if len(parts) == 1:
         return parts[0]
-    first = parts[0]
-    counted = [
-        part.queries - (part.queries_without_match if part.unmatched == "exclude" else 0) for part in parts
-    ]
-    chances = [part.chance_rank1 for part in parts]
-    defined = [(chance, number) for chance, number in zip(chances, counted, strict=True) if number]
-    chance = (
-        float(np.average([c for c, _ in defined], weights=[n for _, n in defined]))
-        if defined
-        else float("nan")
-    )
     return scores_from_table(
-        pd.concat([part.per_query for part in parts], ignore_index=True),
+        pd.concat([part.to_table() for part in parts], ignore_index=True),
         gallery=sum(part.gallery for part in parts),
-        chance_rank1=chance,
-        unmatched=first.unmatched,
+        unmatched=parts[0].unmatched,
     )

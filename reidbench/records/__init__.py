@@ -2,6 +2,7 @@
 
 from reidbench.datasets.digests import Digests
 from reidbench.records.build import RunResult, with_results
+from reidbench.records.check import Difference, check_record, list_differences
 from reidbench.records.environment import current_environment
 from reidbench.records.read import read_record, read_records
 from reidbench.records.record import (
@@ -31,6 +32,7 @@ __all__ = [
     "Chance",
     "Cost",
     "DataSource",
+    "Difference",
     "Digests",
     "Environment",
     "EpochValues",
@@ -43,7 +45,9 @@ __all__ = [
     "Seconds",
     "TrialFigures",
     "TrialResult",
+    "check_record",
     "current_environment",
+    "list_differences",
     "read_record",
     "read_records",
     "read_result",

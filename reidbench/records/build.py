@@ -57,16 +57,17 @@ def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, 
         results: for each seed and trial one result, and one per pair of lengths of a sequence-length study.
     """
     main = [item for item in results if item.lengths is None]
-    seeds = _by_seed(main)
-    side = scores_to_csv([(item.seed, item.trial, item.result.scores) for item in main])
+    scores = [(item.seed, item.trial, item.result.scores) for item in main]
+    side = scores_to_csv(scores)
     digest = hashlib.sha256(side.encode()).hexdigest()
     everything = [item.result for item in results]
+    derived = derive_figures(scores)
     filled = replace(
         record,
-        figures=summarize_seeds(seeds),
-        chance=Chance(rank1=_mean_chance(main)),
-        trials=tuple(_trial_figures(item) for item in main),
-        cmc=_mean_cmc(seeds),
+        figures=derived.figures,
+        chance=derived.chance,
+        trials=derived.trials,
+        cmc=derived.cmc,
         tar_at_far=_mean_tar([item.result for item in main]),
         lengths=_length_figures(results),
         training=_training(main),
@@ -85,19 +86,33 @@ def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, 
     return filled, side
 
 
-def _by_seed(results: Sequence[RunResult]) -> list[list[Scores]]:
-    """Return the scores of each trial (inner list) of each seed (outer list)."""
+@dataclass(frozen=True, kw_only=True)
+class DerivedFigures:
+    """The fields of a record that follow from its per-query values."""
+
+    figures: Mapping[str, Summary]
+    chance: Chance
+    trials: tuple[TrialFigures, ...]
+    cmc: tuple[float | None, ...]
+
+
+def derive_figures(scores: Sequence[tuple[int, int, Scores]]) -> DerivedFigures:
+    """Return the fields of a record that follow from (seed, trial, scores); the trials of a seed are consecutive."""
     seeds: dict[int, list[Scores]] = {}
-    for item in results:
-        seeds.setdefault(item.seed, []).append(item.result.scores)
-    return list(seeds.values())
+    for seed, _, part in scores:
+        seeds.setdefault(seed, []).append(part)
+    return DerivedFigures(
+        figures=summarize_seeds(list(seeds.values())),
+        chance=Chance(rank1=_mean_chance([part for _, _, part in scores])),
+        trials=tuple(_trial_figures(*item) for item in scores),
+        cmc=_mean_cmc(list(seeds.values())),
+    )
 
 
-def _trial_figures(item: RunResult) -> TrialFigures:
-    scores = item.result.scores
+def _trial_figures(seed: int, trial: int, scores: Scores) -> TrialFigures:
     return TrialFigures(
-        trial=item.trial,
-        seed=item.seed,
+        trial=trial,
+        seed=seed,
         queries=scores.queries,
         queries_without_match=scores.queries_without_match,
         gallery=scores.gallery,
@@ -105,8 +120,8 @@ def _trial_figures(item: RunResult) -> TrialFigures:
     )
 
 
-def _mean_chance(results: Sequence[RunResult]) -> float | None:
-    chances = [item.result.scores.chance_rank1 for item in results]
+def _mean_chance(scores: Sequence[Scores]) -> float | None:
+    chances = [part.chance_rank1 for part in scores]
     defined = [chance for chance in chances if not math.isnan(chance)]
     return sum(defined) / len(defined) if defined else None
 
@@ -129,12 +144,13 @@ def _length_figures(results: Sequence[RunResult]) -> tuple[LengthFigures, ...]:
     for item in results:
         if item.lengths is not None:
             pairs.setdefault(item.lengths, []).append(item)
-    figures: dict[tuple[int, int], dict[str, Summary]] = {
-        pair: summarize_seeds(_by_seed(items)) for pair, items in pairs.items()
-    }
     return tuple(
-        LengthFigures(query=query, gallery=gallery, figures=found)
-        for (query, gallery), found in figures.items()
+        LengthFigures(
+            query=query,
+            gallery=gallery,
+            figures=derive_figures([(item.seed, item.trial, item.result.scores) for item in items]).figures,
+        )
+        for (query, gallery), items in pairs.items()
     )
 
 

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reidbench.errors import RecordError
+from reidbench.records.check import check_record
 from reidbench.records.record import Record
+
+MAX_RECORD_BYTES = 1 << 24
+"""Largest record file that is read: 16 MB. A record of ten fits of 1,000 epochs has less than 3 MB."""
+log = logging.getLogger(__name__)
 
 
 def read_record(path: Path) -> Record:
     """Read one record of schema 1 or 2.
 
     Raises:
-        RecordError: the file cannot be read, is not JSON, lacks a field, or has an unknown schema.
+        RecordError: the file cannot be read, is too large, is not JSON, lacks a field, has a value of another type or
+            out of range, or has an unknown schema.
     """
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MAX_RECORD_BYTES + 1)
     except OSError as error:
         raise RecordError(f"cannot read record {path}: {error.strerror}; remove it or run again") from error
+    if len(text) > MAX_RECORD_BYTES:
+        raise RecordError(
+            f"cannot read record {path}: it must have at most {MAX_RECORD_BYTES:,} bytes; remove it or run again"
+        )
     return Record.from_json(text, origin=f"record {path}")
 
 
 def read_records(output: Path, protocols: Iterable[str] = ()) -> list[tuple[Path, Record]]:
     """Return the records in an output folder with their paths, of the given protocols or of all.
 
-    Raises:
-        RecordError: as `read_record`.
+    Records that cannot be read, and records with figures that do not follow from their per-query values, are left out;
+    one warning line names each.
     """
     names = set(protocols)
     paths = sorted((output / "records").glob("*/*.json"))
-    return [(path, read_record(path)) for path in paths if not names or path.parent.name in names]
+    return list(_read_valid(path for path in paths if not names or path.parent.name in names))
+
+
+def _read_valid(paths: Iterable[Path]) -> Iterator[tuple[Path, Record]]:
+    for path in paths:
+        try:
+            record = read_record(path)
+            differences, _ = check_record(record, path)
+        except RecordError as error:
+            log.warning("left out: %s", error)
+            continue
+        if differences:
+            more = f" ({len(differences) - 1} more differences)" if len(differences) > 1 else ""
+            log.warning("left out: record %s: %s%s; run again or remove it", path, differences[0], more)
+            continue
+        yield path, record

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from reidbench.datasets.digests import Digests
-from reidbench.errors import RecordError
+from reidbench.errors import FeatureError, RecordError, describe_error, quote
 from reidbench.evaluation import Scores, Summary, Unmatched
+from reidbench.records.fields import Count, FileName, Plain, Scalar, Seed, Text
 from reidbench.records.per_query import scores_from_csv
 from reidbench.records.upgrade import upgrade
 
@@ -29,7 +30,7 @@ class DataSource:
         synthetic: whether the frames were rendered.
     """
 
-    dataset: str | None
+    dataset: Text | None
     digests: Digests
     synthetic: bool
 
@@ -46,8 +47,8 @@ class TrialFigures:
         gallery: number of gallery items that are not junk.
     """
 
-    trial: int
-    seed: int
+    trial: Count
+    seed: Seed
     rank1: float | None
     rank5: float | None
     rank10: float | None
@@ -55,18 +56,18 @@ class TrialFigures:
     map: float | None
     map_trapezoid: float | None
     minp: float | None
-    queries: int
-    queries_without_match: int
-    gallery: int
+    queries: Count
+    queries_without_match: Count
+    gallery: Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class LengthFigures:
     """The figures of a sequence-length study for one number of query frames and one of gallery frames."""
 
-    query: int
-    gallery: int
-    figures: Mapping[str, Summary]
+    query: Count
+    gallery: Count
+    figures: Mapping[Text, Summary]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +79,8 @@ class EpochValues:
         values: for example mean losses by name.
     """
 
-    epoch: int
-    values: Mapping[str, float]
+    epoch: Count
+    values: Mapping[Text, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +94,9 @@ class FitHistory:
         epochs: reported values, in order.
     """
 
-    fit: str
-    seed: int
-    trials: tuple[int, ...]
+    fit: Text
+    seed: Seed
+    trials: tuple[Count, ...]
     epochs: tuple[EpochValues, ...]
 
 
@@ -134,8 +135,8 @@ class Cost:
         embedding_bytes: bytes of the float32 embeddings.
     """
 
-    frames: int | None
-    embedding_bytes: int | None
+    frames: Count | None
+    embedding_bytes: Count | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +151,11 @@ class Fingerprints:
         weights: digest or name of pretrained weights.
     """
 
-    run: str
-    protocol: str
-    dataset: str | None = None
-    fits: tuple[str, ...] = ()
-    weights: str | None = None
+    run: Text
+    protocol: Text
+    dataset: Text | None = None
+    fits: tuple[Text, ...] = ()
+    weights: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,16 +174,16 @@ class Environment:
         git_dirty: whether the checkout had uncommitted changes.
     """
 
-    reidbench: str
-    python: str
-    system: str
-    packages: Mapping[str, str]
-    devices: tuple[str, ...]
-    device_names: tuple[str, ...]
-    threads: int
-    cpu: str | None = None
-    vector_extension: str | None = None
-    git_commit: str | None = None
+    reidbench: Text
+    python: Text
+    system: Text
+    packages: Mapping[Text, Text]
+    devices: tuple[Text, ...]
+    device_names: tuple[Text, ...]
+    threads: Count
+    cpu: Text | None = None
+    vector_extension: Text | None = None
+    git_commit: Text | None = None
     git_dirty: bool | None = None
 
 
@@ -190,8 +191,8 @@ class Environment:
 class FileDigest:
     """The name of a file next to the record, or of an input, and its SHA-256."""
 
-    file: str
-    sha256: str
+    file: FileName
+    sha256: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +205,8 @@ class AttentionFigures:
         occluded_from: share of occluded pixels from which a frame counts as occluded.
     """
 
-    figures: Mapping[str, Summary]
-    counts: Mapping[str, int]
+    figures: Mapping[Text, Summary]
+    counts: Mapping[Text, Count]
     occluded_from: float
 
 
@@ -244,35 +245,35 @@ class Record:
         per_query: the CSV file with the values of each query.
     """
 
-    method: str
-    method_version: str | None
-    settings: str
-    preset: str | None
-    config: Mapping[str, Any]
-    protocol: str
-    protocol_title: str
-    conventions: Mapping[str, str]
+    method: Text
+    method_version: Text | None
+    settings: Text
+    preset: Text | None
+    config: Mapping[Text, Plain]
+    protocol: Text
+    protocol_title: Text
+    conventions: Mapping[Text, Text]
     unmatched: Unmatched
-    seed: int
-    seeds: tuple[int, ...]
+    seed: Seed
+    seeds: tuple[Seed, ...]
     synthetic: bool
     partial: bool
     transductive: bool
     tested_on: DataSource
     trained_on: tuple[DataSource, ...]
     fingerprints: Fingerprints
-    schema: int = SCHEMA
-    source: str | None = None
-    figures: Mapping[str, Summary] = field(default_factory=dict)
+    schema: Count = SCHEMA
+    source: Text | None = None
+    figures: Mapping[Text, Summary] = field(default_factory=dict)
     chance: Chance = Chance(rank1=None)
     trials: tuple[TrialFigures, ...] = ()
     cmc: tuple[float | None, ...] = ()
-    tar_at_far: Mapping[str, float | None] | None = None
+    tar_at_far: Mapping[Text, float | None] | None = None
     lengths: tuple[LengthFigures, ...] = ()
     attention: AttentionFigures | None = None
-    convention_figures: tuple[tuple[Mapping[str, Any], ...], ...] | None = None
+    convention_figures: tuple[tuple[Mapping[Text, Plain], ...], ...] | None = None
     training: tuple[FitHistory, ...] = ()
-    rerank: Mapping[str, Any] | None = None
+    rerank: Mapping[Text, Plain] | None = None
     features: FileDigest | None = None
     seconds: Seconds = Seconds(fit=0.0, embed=0.0, match=0.0, total=0.0)
     cached: Cached = Cached(fit=False, embed=False, match=False)
@@ -311,23 +312,12 @@ class Record:
             RecordError: the text is not JSON, a field is missing or has another type, or the schema is unknown.
         """
         try:
-            plain = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise RecordError(f"cannot read {origin}: {error}; remove it or run again") from error
-        if not isinstance(plain, dict):
-            raise RecordError(
-                f"cannot read {origin}: expected a JSON object, got {type(plain).__name__}; remove it or run again"
-            )
-        schema = plain.get("schema")
-        if schema not in (1, SCHEMA):
-            raise RecordError(
-                f"cannot read {origin}: this release reads schemas 1 and {SCHEMA}, got {schema!r}; update reidbench"
-            )
-        try:
-            return msgspec.convert(upgrade(plain) if schema == 1 else plain, cls)
-        except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
-            reason = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
-            raise RecordError(f"cannot read {origin}: {reason}; remove it or run again") from error
+            return _decode(text)
+        except RecordError as error:
+            raise RecordError(f"cannot read {origin}: {error}") from error
+        # A damaged file can be anything, for example brackets without an end.
+        except _DECODE_ERRORS as error:
+            raise RecordError(f"cannot read {origin}: {_describe(error)}; remove it or run again") from error
 
     def read_scores(self, path: Path) -> list[list[Scores]]:
         """Return the scores of each trial (inner list) of each seed (outer list) from the per-query file.
@@ -349,7 +339,48 @@ class Record:
         if hashlib.sha256(text).hexdigest() != self.per_query.sha256:
             raise RecordError(f"per-query values {side} do not have the digest in {path.name}; run again")
         rows = [(entry.seed, entry.trial, entry.gallery) for entry in self.trials]
-        found = scores_from_csv(text, rows, chance_rank1=self.chance.rank1, unmatched=self.unmatched)
-        if found is None:
-            raise RecordError(f"per-query values {side} do not fit the trials in {path.name}; run again")
-        return found
+        try:
+            return scores_from_csv(text, rows, chance_rank1=self.chance.rank1, unmatched=self.unmatched)
+        except FeatureError as error:
+            raise RecordError(
+                f"per-query values {side} do not fit the trials in {path.name}: {error}; run again"
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """The part of a record that all schemas have."""
+
+    schema: Plain = None
+
+
+_DECODE_ERRORS = (
+    msgspec.MsgspecError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+
+
+def _decode(text: str | bytes) -> Record:
+    header = msgspec.json.decode(text, type=_Header | list[msgspec.Raw] | Scalar)
+    if not isinstance(header, _Header):
+        raise RecordError(f"expected a JSON object, got {type(header).__name__}; remove it or run again")
+    schema = header.schema
+    if schema == SCHEMA:
+        return msgspec.json.decode(text, type=Record)
+    if schema == 1:
+        return msgspec.convert(upgrade(msgspec.json.decode(text, type=dict[str, Plain])), Record)
+    raise RecordError(
+        f"this release reads schemas 1 and {SCHEMA}, got {quote(schema)}; update reidbench, or remove the file"
+    )
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"field {describe_error(error)} is missing"
+    return describe_error(error)
