@@ -3,7 +3,7 @@
 from reidbench.datasets.digests import Digests
 from reidbench.records.build import RunResult, with_results
 from reidbench.records.check import Difference, check_record, list_differences
-from reidbench.records.environment import current_environment
+from reidbench.records.environment import current_environment, list_distinct
 from reidbench.records.read import read_record, read_records
 from reidbench.records.record import (
     SCHEMA,
@@ -48,6 +48,7 @@ __all__ = [
     "check_record",
     "current_environment",
     "list_differences",
+    "list_distinct",
     "read_record",
     "read_records",
     "read_result",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reidbench.evaluation import Scores, Summary, summarize_seeds, trial_figures
-from reidbench.records.environment import current_environment
+from reidbench.records.environment import list_distinct
 from reidbench.records.per_query import scores_to_csv
 from reidbench.records.record import (
     Cached,
@@ -62,6 +62,7 @@ def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, 
     digest = hashlib.sha256(side.encode()).hexdigest()
     everything = [item.result for item in results]
     derived = derive_figures(scores)
+    environments = list_distinct(found for result in everything for found in result.environments)
     filled = replace(
         record,
         figures=derived.figures,
@@ -80,7 +81,8 @@ def with_results(record: Record, results: Sequence[RunResult]) -> tuple[Record, 
         fingerprints=replace(
             record.fingerprints, fits=tuple(sorted({key for item in main for key in item.result.fit}))
         ),
-        environment=current_environment(sorted({result.device for result in everything})),
+        environment=environments[0],
+        other_environments=environments[1:],
         per_query=FileDigest(file=f"{record.stem}.per_query.csv", sha256=digest),
     )
     return filled, side

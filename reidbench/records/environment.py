@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,8 +33,7 @@ def current_environment(devices: Sequence[str]) -> Environment:
     Args:
         devices: torch devices that computed the figures.
     """
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain")
+    commit, is_dirty = _find_commit()
     return Environment(
         reidbench=reidbench.__version__,
         python=platform.python_version(),
@@ -44,9 +44,26 @@ def current_environment(devices: Sequence[str]) -> Environment:
         threads=torch.get_num_threads(),
         cpu=_cpu_model(),
         vector_extension=torch.backends.cpu.get_cpu_capability(),
-        git_commit=commit or None,
-        git_dirty=None if status is None else bool(status),
+        git_commit=commit,
+        git_dirty=is_dirty,
     )
+
+
+def list_distinct(environments: Iterable[Environment]) -> tuple[Environment, ...]:
+    """Return environments without repetitions, in their order."""
+    distinct: list[Environment] = []
+    for environment in environments:
+        if environment not in distinct:
+            distinct.append(environment)
+    return tuple(distinct)
+
+
+@cache
+def _find_commit() -> tuple[str | None, bool | None]:
+    """Return the commit and whether the checkout had changes when the process first asked."""
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain")
+    return commit or None, None if status is None else bool(status)
 
 
 def _device_names(devices: Sequence[str]) -> list[str]:

@@ -88,7 +88,9 @@ def table_from_columns(columns: Mapping[str, Sequence[float | None]]) -> pd.Data
             {name: np.array(values, dtype=types[name]) for name, values in columns.items()},
         )
     except (ValueError, TypeError, OverflowError) as error:
-        raise FeatureError(f"the per-query values are not a table of numbers: {describe_error(error)}") from error
+        raise FeatureError(
+            f"the per-query values are not a table of numbers: {describe_error(error)}"
+        ) from error
 
 
 def check_rows(table: pd.DataFrame, gallery: int) -> None:

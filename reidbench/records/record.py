@@ -242,6 +242,9 @@ class Record:
         training: values that were reported per epoch, for each fit.
         rerank: settings of the re-ranking.
         features: the feature file that was evaluated.
+        environment: machine and software that computed the first trial.
+        other_environments: those of other trials and of fits, if cached parts were computed elsewhere or with other
+            versions.
         per_query: the CSV file with the values of each query.
     """
 
@@ -279,6 +282,7 @@ class Record:
     cached: Cached = Cached(fit=False, embed=False, match=False)
     cost: Cost = Cost(frames=None, embedding_bytes=None)
     environment: Environment | None = None
+    other_environments: tuple[Environment, ...] = ()
     per_query: FileDigest | None = None
 
     @property

@@ -90,7 +90,7 @@ class _SecondsFields:
 
 @dataclass(frozen=True, kw_only=True)
 class _ResultFields:
-    """The shape of the file of a result; None is an undefined value."""
+    """The shape of the file of a result; None stands for an undefined value."""
 
     per_query: Mapping[Text, list[Number | float | None]]
     gallery: Count

@@ -33,6 +33,7 @@ from reidbench.records import (
     Record,
     RunResult,
     TrialResult,
+    current_environment,
     with_results,
     write_record,
 )
@@ -138,6 +139,7 @@ class _File:
             embed={},
             match=time.monotonic() - started,
             device=self.device,
+            environments=(current_environment([self.device]),),
             computed=frozenset({"match"}),
         )
 

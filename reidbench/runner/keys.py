@@ -19,7 +19,7 @@ from reidbench.protocols import Protocol
 from reidbench.protocols.trials import Trial
 from reidbench.records.trial import RESULT_VERSION
 
-FIT_VERSION = 2
+FIT_VERSION = 3
 """Part of the key of a fit; changes when the files of a fit change."""
 
 

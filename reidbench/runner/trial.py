@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from reidbench.cache import Cache
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets import FrameLoader, make_training_set
@@ -19,7 +21,14 @@ from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.fingerprints import derive_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
 from reidbench.protocols.trials import Sides
-from reidbench.records import TrialResult, read_result, write_result
+from reidbench.records import (
+    Environment,
+    TrialResult,
+    current_environment,
+    list_distinct,
+    read_result,
+    write_result,
+)
 from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
 from reidbench.runner.guard import guard_plugin
@@ -101,6 +110,7 @@ class _TrialWork:
         self.embed_seconds: dict[str, float] = {}
         self.item_bytes: dict[str, float] = {}
         self.training: dict[str, list[tuple[int, dict[str, float]]]] = {}
+        self.fit_environments: list[Environment] = []
         self.computed: set[str] = set()
         self._is_fitted = False
 
@@ -122,10 +132,15 @@ class _TrialWork:
             embed=dict(self.embed_seconds),
             match=match,
             device=self.context.runtime.device,
+            environments=list_distinct([self._environment, *self.fit_environments]),
             item_bytes=dict(self.item_bytes),
             training=dict(self.training),
             computed=frozenset(self.computed),
         )
+
+    @property
+    def _environment(self) -> Environment:
+        return current_environment([self.context.runtime.device])
 
     def searches(self) -> list[tuple[Embeddings, Embeddings, Search]]:
         """Return the embeddings and the search of each side."""
@@ -147,6 +162,7 @@ class _TrialWork:
                 with guard_plugin(self.name, "restore"):
                     self.method.restore(saved["state"])
         self.fit_seconds[key] = saved["seconds"]
+        self.fit_environments.append(msgspec.convert(saved["environment"], Environment))
         if saved["epochs"]:
             self.training[key] = [(epoch, dict(values)) for epoch, values in saved["epochs"]]
         self._is_fitted = True
@@ -175,7 +191,13 @@ class _TrialWork:
             reported = self.method.fit(train, job)
             state = dict(self.method.state())
         seconds = time.monotonic() - started if reported is None else reported
-        saved = {"state": state, "seconds": seconds, "epochs": epochs.rows()}
+        environment = msgspec.to_builtins(self._environment)
+        saved = {
+            "state": state,
+            "seconds": seconds,
+            "epochs": epochs.rows(),
+            "environment": environment,
+        }
         try:
             save_checkpoint(workspace / FITTED, key, saved)
         except PluginError as error:
