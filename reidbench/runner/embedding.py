@@ -20,6 +20,7 @@ from reidbench.features import Block, FeatureStore
 from reidbench.plugin import Embeddings, Method
 from reidbench.progress import progress_bar
 from reidbench.runner.guard import guard_plugin
+from reidbench.runner.stability import RepeatCount, check_repeats
 
 if TYPE_CHECKING:
     from reidbench.runner.trial import TaskContext
@@ -68,7 +69,7 @@ def embed_parts(
     context: TaskContext,
     *,
     seed: int,
-    provenance: Mapping[str, str],
+    fit: str,
     get_method: Callable[[], Method],
 ) -> Embedded:
     """Embed the parts of a trial; items in the cache are not embedded again.
@@ -77,13 +78,14 @@ def embed_parts(
         parts: of all sides; they may overlap.
         context: what all tasks of the run share.
         seed: the run's seed, for random test windows.
-        provenance: stored with the embeddings.
+        fit: fit key.
         get_method: returns the fitted method; called only if an item is missing.
 
     Raises:
         PluginError: the method failed or returned invalid values.
     """
     row_digests, cache = context.plan.contents.row_digests, context.cache
+    name = context.plan.choice.method_class.name
     stores: dict[str, FeatureStore] = {}
     with ExitStack() as locks:
         # Sorted, so that two runs never wait for each other.
@@ -91,16 +93,16 @@ def embed_parts(
             folder = cache.features(key)
             locks.enter_context(cache.lock(folder))
             context.delete_on_first_use(folder)
-            stores[key] = FeatureStore(folder, {"feature_key": key, **provenance})
+            stores[key] = FeatureStore(folder, {"feature_key": key, "method": name, "fit": fit})
         items = _list_items(parts, context, seed)
-        is_computed = _embed_missing(items, stores, context, get_method)
+        is_computed = _embed_missing(items, stores, context, get_method, fit=fit)
     found: list[Embeddings] = []
     seconds: dict[str, float] = {}
     item_bytes: dict[str, float] = {}
     for part in parts:
         digests = [row_digests[row] for row in part.rows.tolist()]
         store = stores[part.key]
-        seconds |= {f"{part.key}/{name}": cost for name, cost in store.seconds(digests).items()}
+        seconds |= {f"{part.key}/{block}": cost for block, cost in store.seconds(digests).items()}
         embeddings = _read(store, digests, context.runtime.device)
         item_bytes.setdefault(part.key, _mean_item_bytes(embeddings))
         found.append(embeddings)
@@ -133,6 +135,8 @@ def _embed_missing(
     stores: Mapping[str, FeatureStore],
     context: TaskContext,
     get_method: Callable[[], Method],
+    *,
+    fit: str,
 ) -> bool:
     """Embed the items that no store has; return whether there were any."""
     digests: dict[str, list[str]] = {key: [] for key in stores}
@@ -143,30 +147,36 @@ def _embed_missing(
         return False
     # Training has its own progress bar, so it comes before the bar of the embedding.
     method = get_method()
+    repeats = context.repeats_of(fit)
     with progress_bar("embed", len(items), shown=context.runtime.progress) as advance:
         for start in range(0, len(items), BLOCK):
             # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
             block = items[start : start + BLOCK]
             chosen = [item for item in block if (item.key, item.digest) in missing]
             if chosen:
-                _embed_block(method, chosen, stores)
+                _embed_block(method, chosen, stores, repeats)
             advance(len(block))
     return True
 
 
-def _embed_block(method: Method, items: Sequence[_Item], stores: Mapping[str, FeatureStore]) -> None:
+def _embed_block(
+    method: Method, items: Sequence[_Item], stores: Mapping[str, FeatureStore], repeats: RepeatCount
+) -> None:
     """Embed items in one call and write them to the stores of their feature keys."""
+    views = [item.view for item in items]
     started = time.monotonic()
-    embeddings = call_embed(method, [item.view for item in items])
+    embeddings = call_embed(method, views)
     seconds = time.monotonic() - started
+    # Before the block is written, so the cache never has embeddings that failed.
+    check_repeats(method, views, embeddings, repeats.take(len(items)), lambda some: call_embed(method, some))
     values = embeddings.values.detach().cpu().float().numpy()
-    views, lengths = _to_int64(embeddings.views), _to_int64(embeddings.lengths)
+    counts, lengths = _to_int64(embeddings.views), _to_int64(embeddings.lengths)
     for key in sorted({item.key for item in items}):
         rows = [row for row, item in enumerate(items) if item.key == key]
         block = Block(
             tuple(items[row].digest for row in rows),
             values[rows],
-            None if views is None else views[rows],
+            None if counts is None else counts[rows],
             seconds * len(rows) / len(items),
             None if lengths is None else lengths[rows],
         )

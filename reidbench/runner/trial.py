@@ -34,6 +34,7 @@ from reidbench.runner.epochs import EpochLog
 from reidbench.runner.guard import guard_plugin
 from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, TrialTask
+from reidbench.runner.stability import RepeatCount
 
 FITTED = "fitted.pt"
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ class TaskContext:
     loader: FrameLoader
     on_epoch: EpochListener = _ignore_epoch
     _recomputed: set[Path] = field(default_factory=set)
+    _repeats: dict[str, RepeatCount] = field(default_factory=dict)
+
+    def repeats_of(self, fit: str) -> RepeatCount:
+        """Return the count of the items that are embedded again to check a fit."""
+        return self._repeats.setdefault(fit, RepeatCount())
 
     def __post_init__(self) -> None:
         for contents in (self.plan.contents, self.plan.training):
@@ -221,7 +227,7 @@ class _TrialWork:
             parts,
             self.context,
             seed=self.task.seed,
-            provenance={"method": self.name, "fit": keys.fit},
+            fit=keys.fit,
             get_method=self.restore_or_fit,
         )
         self.embed_seconds.update(embedded.seconds)

@@ -17,13 +17,10 @@ Run = Callable[..., Answer]
 
 # Trials of 12 rendered people test 6 of them: queries, then the gallery, sorted by person.
 COUNTER = """
-numbers = range(self.seen, self.seen + len(tracklets))
-self.seen += len(tracklets)
+numbers = [self.seen.setdefault(view.id, len(self.seen)) for view in tracklets]
 return Embeddings(values=torch.stack([torch.eye(6)[number % 6] for number in numbers]))
 """
 COUNTER_FIT = """
-seen = 0
-
 def fit(self, train, job):
     return None
 
@@ -32,6 +29,10 @@ def state(self):
 
 def restore(self, state):
     return None
+
+def __init__(self, config, runtime):
+    super().__init__(config, runtime)
+    self.seen = {}
 """
 TABLE = """
 import json, pathlib
