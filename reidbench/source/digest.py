@@ -19,9 +19,22 @@ from reidbench.source.tree import parse_source, tree_digest
 CORE = "reidbench"
 WITHOUT_VALUES = frozenset(
     f"{CORE}.{name}"
-    for name in ("cache", "checkpoint", "entries", "errors", "files", "logs", "names", "progress", "source")
+    for name in (
+        "cache",
+        "checkpoint",
+        "entries",
+        "errors",
+        "files",
+        "logs",
+        "names",
+        "progress",
+        "source",
+        # The digests of a dataset are part of the keys.
+        "datasets.digests",
+        "datasets.hashing",
+    )
 )
-"""Modules of reidbench that store and report, but compute no value of a method."""
+"""Modules of reidbench that store, report or identify, but compute no value of a method."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 
+FIRST_PARTY = "reidbench_plugins"
+"""The package of the methods of reidbench; a plugin can extend them."""
+
+
 @dataclass(frozen=True)
 class OwnCode:
     """The modules that belong to the plugin of a method.
@@ -73,9 +77,9 @@ class ModuleFinder:
         return self._specs[name]
 
     def is_own(self, name: str) -> bool:
-        """Return whether a module belongs to the plugin."""
+        """Return whether a module belongs to the plugin, or to a method of reidbench that it extends."""
         top = name.partition(".")[0]
-        if top in self.own.packages:
+        if top in self.own.packages or top == FIRST_PARTY:
             return True
         spec = self.find(top) if self.own.folder or self.own.beside else None
         return spec is not None and any(self._is_own_path(path) for path in list_paths(spec))
