@@ -28,6 +28,7 @@ LAYERS = [
         "logs",
         "source",
         "limits",
+        "interrupts",
     },
     {"plugin", "nn"},
     {"datasets"},

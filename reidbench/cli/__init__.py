@@ -12,7 +12,8 @@ import click
 
 from reidbench import __version__
 from reidbench.cli.output import echo
-from reidbench.errors import ReidbenchError
+from reidbench.errors import PluginError, ReidbenchError
+from reidbench.interrupts import handle_interrupts, is_interrupt
 from reidbench.logs import PrintableFormatter
 
 COMMANDS = {
@@ -80,11 +81,16 @@ def main() -> None:
     # OpenMP threads spin by default while they wait for each other. With small operations and another busy process,
     # spinning made training six times slower (docs/performance.md). torch reads the variable when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with handle_interrupts():
+        _run()
+
+
+def _run() -> None:
     try:
         reidbench.main(standalone_mode=False)
     except ReidbenchError as error:
         logging.getLogger("reidbench").info("the traceback", exc_info=error)
-        _fail(str(error), error.exit_code)
+        _fail(str(error), type(error).exit_code)
     except click.UsageError as error:
         shown = io.StringIO()
         error.show(shown)
@@ -92,8 +98,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; run the same command again to resume", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        if is_interrupt(error):
+            _fail("interrupted; run the same command again to resume", 130)
+        _fail("a plugin raised KeyboardInterrupt; reidbench -v has the traceback", PluginError.exit_code)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         _fail(

@@ -22,9 +22,9 @@ from reidbench.entries import read_json_entry, write_json_entry
 from reidbench.errors import ConfigError, PluginError
 from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Attention, Method
+from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.records.record import AttentionFigures
-from reidbench.runner.guard import guard_plugin
 from reidbench.runner.plan import TrialTask
 from reidbench.runner.trial import TaskContext, fit_method
 

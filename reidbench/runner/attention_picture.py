@@ -11,9 +11,9 @@ from reidbench.datasets import FrameLoader
 from reidbench.errors import ConfigError, PluginError
 from reidbench.files import replacing
 from reidbench.plugin import Attention, Method, Runtime
+from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.manager import Plugins
 from reidbench.runner.attention import TestedTracklet, attention_of, sample_tracklets, view_tracklet
-from reidbench.runner.guard import guard_plugin
 from reidbench.runner.plan import RunRequest, TrialTask, choose, make_plan
 from reidbench.runner.session import check_writable
 from reidbench.runner.trial import TaskContext, fit_method

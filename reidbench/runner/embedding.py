@@ -18,8 +18,8 @@ from reidbench.datasets.views import FrameWindow
 from reidbench.errors import PluginError
 from reidbench.features import Block, FeatureStore
 from reidbench.plugin import Embeddings, Method
+from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
-from reidbench.runner.guard import guard_plugin
 from reidbench.runner.stability import RepeatCount, check_repeats
 
 if TYPE_CHECKING:

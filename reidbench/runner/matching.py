@@ -27,7 +27,7 @@ from reidbench.evaluation import (
     tar_at_far,
 )
 from reidbench.plugin import Embeddings, Method
-from reidbench.runner.guard import guard_plugin
+from reidbench.plugin.guard import guard_plugin
 
 
 @dataclass(frozen=True, kw_only=True)

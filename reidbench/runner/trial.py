@@ -20,6 +20,7 @@ from reidbench.errors import ConfigError, PluginError
 from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.fingerprints import derive_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
+from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols.trials import Sides
 from reidbench.records import (
     Environment,
@@ -31,7 +32,6 @@ from reidbench.records import (
 )
 from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
-from reidbench.runner.guard import guard_plugin
 from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, TrialTask
 from reidbench.runner.stability import RepeatCount

@@ -25,6 +25,8 @@ WITHOUT_VALUES = frozenset(
         "entries",
         "errors",
         "files",
+        "interrupts",
+        "limits",
         "logs",
         "names",
         "progress",

@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-
 FIRST_PARTY = "reidbench_plugins"
 """The package of the methods of reidbench; a plugin can extend them."""
 

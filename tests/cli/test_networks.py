@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_killed_training_resumes_to_the_same_figures(
     def load_and_die(self: _Run, *step: Any) -> None:
         if next(steps) == 1:
             self._save()
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         inner(self, *step)
 
     with monkeypatch.context() as patch:
