@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -9,20 +12,54 @@ import msgspec
 from reidbench.errors import RecordError
 from reidbench.files import write_text
 from reidbench.names import check_name
+from reidbench.records.read import read_record
 from reidbench.records.record import Record
 
+FIGURES = ("figures", "trials", "cmc", "tar_at_far", "lengths", "attention", "convention_figures")
+"""The fields in which two runs with one fingerprint must agree."""
+log = logging.getLogger(__name__)
 
-def write_record(record: Record, side: str, output: Path) -> Path:
-    """Write the per-query file, then the record that names it, both atomically; return the path of the record.
+
+def write_record(record: Record, side: str, output: Path) -> tuple[Record, Path]:
+    """Write the per-query file, then the record that names it, both atomically.
+
+    A record with other figures and the same fingerprint is never replaced: the new one gets the next free number, as in
+    METHOD-FINGERPRINT.2.json, and one line of the log names both.
+
+    Args:
+        record: the record.
+        side: text of its per-query file.
+        output: folder of records.
+
+    Returns:
+        The record, which names its per-query file, and its path.
 
     Raises:
         RecordError: the method or the protocol does not follow the pattern of names.
     """
     for kind, name in (("method", record.method), ("protocol", record.protocol)):
         check_name(kind, name, RecordError)
-    folder = output / "records" / record.protocol
-    path = folder / f"{record.stem}.json"
+    first = output / "records" / record.protocol / f"{record.stem}.json"
+    path = _find_path(record, first)
     if record.per_query is not None:
-        write_text(folder / record.per_query.file, side)
+        record = replace(record, per_query=replace(record.per_query, file=f"{path.stem}.per_query.csv"))
+        write_text(path.with_name(f"{path.stem}.per_query.csv"), side)
     write_text(path, msgspec.json.format(record.to_json(), indent=1) + "\n")
+    if path != first:
+        log.warning(
+            "record %s has the same fingerprint as %s but other figures; both are kept", path, first.name
+        )
+    return record, path
+
+
+def _find_path(record: Record, first: Path) -> Path:
+    """Return the first path without a readable record of other figures."""
+    for number in count(1):
+        path = first if number == 1 else first.with_name(f"{record.stem}.{number}.json")
+        try:
+            existing = read_record(path)
+        except RecordError:
+            break
+        if all(getattr(existing, field) == getattr(record, field) for field in FIGURES):
+            break
     return path

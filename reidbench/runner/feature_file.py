@@ -88,7 +88,7 @@ def evaluate_file(
         for index, trial in enumerate(file.trials)
     ]
     record, side = with_results(draft, results)
-    return record, write_record(record, side, output)
+    return write_record(record, side, output)
 
 
 class _File:

@@ -56,7 +56,7 @@ def run(
         attention = measure_attention(context)
         draft = replace(draft_record(plan), attention=attention, cost=_cost(plan, results))
         record, side = with_results(draft, results)
-        path = write_record(record, side, output)
+        record, path = write_record(record, side, output)
         _notify(plugins, "reidbench_run_end", record=record.to_plain())
     return record, path
 

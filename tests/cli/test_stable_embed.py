@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,3 +64,36 @@ def test_rounding_differences_are_allowed(
     )
 
     assert answer.code == 0, answer.err
+
+
+def test_second_run_with_other_figures_keeps_both_records(
+    reidbench: Run, small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed = """
+import os
+seen = [int(view.id[:8], 16) % 997 for view in tracklets]
+return Embeddings(values=torch.tensor([[float(os.environ["MEMORY"]) * number % 7] for number in seen]))
+"""
+    plugin = write_plugin(tmp_path, "moody", embed)
+    command = (
+        "run", "-m", "moody", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin),
+        "--no-resume", "--json",
+    )  # fmt: skip
+    answers = []
+    for value in ("1", "1", "3"):
+        monkeypatch.setenv("MEMORY", value)
+        answers.append(reidbench(*command))
+
+    first, again, other = (json.loads(answer.out) for answer in answers)
+    name = f"moody-{first['fingerprints']['run']}"
+    assert first["figures"] == again["figures"] != other["figures"]
+    assert first["fingerprints"] == other["fingerprints"]
+    folder = tmp_path / "runs/records/ilids"
+    assert sorted(path.name for path in folder.glob("*.json")) == [f"{name}.2.json", f"{name}.json"]
+    assert json.loads((folder / f"{name}.json").read_text())["figures"] == first["figures"]
+    assert json.loads((folder / f"{name}.2.json").read_text()) == other
+    assert (folder / other["per_query"]["file"]).exists()
+    assert f"{name}.json" not in answers[1].err
+    (line,) = answers[2].err.splitlines()
+    assert f"{name}.2.json" in line
+    assert f"{name}.json" in line
