@@ -7,12 +7,14 @@ fits/<key>/           checkpoint.pt and epochs.json while training, fitted.pt wh
 features/<key>/       blocks of embeddings (HDF5)
 trials/<key>.json     scores of one trial
 attention/<key>.json  attention against masks in one trial
+digests/<folder>.bin  digests of the files of a dataset folder
 
 Every file is an entry (see entries.py), except those of trees and locks.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +58,11 @@ class Cache:
     def attention(self, key: str) -> Path:
         """Return the file of the attention in one trial."""
         return self.root / "attention" / f"{key[:32]}.json"
+
+    def digests(self, dataset_folder: Path) -> Path:
+        """Return the file of the digests of a dataset folder's files."""
+        name = hashlib.sha256(str(dataset_folder.resolve()).encode()).hexdigest()
+        return self.root / "digests" / f"{name[:32]}.bin"
 
     @contextmanager
     def lock(self, entry: Path) -> Iterator[None]:

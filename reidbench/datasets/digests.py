@@ -22,10 +22,10 @@ class Digests:
 
 
 def digest_item(name: str, files: bytes) -> str:
-    """Return the digest of an item: SHA-256 of its name and of the digests of its files, in hexadecimal.
+    """Return the digest of an item: SHA-256 of its name and of the digest of its files, in hexadecimal.
 
     Args:
         name: public name of the item.
-        files: SHA-256 (32 bytes each) of the contents of its files in temporal order, or of the pixels of its frames.
+        files: SHA-256 (32 bytes) of the SHA-256 of its files in temporal order; for rendered items, of the pixels.
     """
     return hashlib.sha256(name.encode() + b"\0" + files).hexdigest()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ class TrackletTable:
     @cached_property
     def names(self) -> list[str]:
         """Public name of each item: the path of its first frame without suffix, relative to the root."""
-        return [_name_item(folder, frames) for folder, frames in self._frames]
+        return [_name_item(folder, frames) for folder, frames in self.groups]
 
     def label_rows(self, rows: Sequence[int] | IntArray | None = None) -> list[tuple[int, int, str]]:
         """Return person, camera and name of rows; all rows by default. They do not depend on the files."""
@@ -77,58 +76,13 @@ class TrackletTable:
 
     def files(self, row: int) -> tuple[Path, ...]:
         """Return the frame files of a row in temporal order."""
-        folder, frames = self._frames[row]
+        folder, frames = self.groups[row]
         return tuple(self.root / folder / name for name in frames)
 
-    def digest(self, rows: Sequence[int] | IntArray | None = None) -> str:
-        """Return the fingerprint of rows: labels, relative file names and file sizes.
-
-        Raises:
-            DatasetError: a file of the table is missing.
-        """
-        chosen = range(len(self)) if rows is None else rows
-        return fingerprint([self._row_digests[int(row)] for row in chosen])
-
     @cached_property
-    def _frames(self) -> list[tuple[str, tuple[str, ...]]]:
+    def groups(self) -> list[tuple[str, tuple[str, ...]]]:
         """Folder and frames of each row."""
         return list(zip(self._rows["folder"].tolist(), self._rows["frames"].tolist(), strict=True))
-
-    @cached_property
-    def _row_digests(self) -> list[str]:
-        listings: dict[str, dict[str, int]] = {}
-        digests = []
-        labels = zip(self.pids.tolist(), self.camids.tolist(), self._frames, strict=True)
-        for pid, camid, (folder, frames) in labels:
-            if folder not in listings:
-                listings[folder] = self._list_sizes(folder)
-            known = listings[folder]
-            sizes = [
-                [name, known[name] if name in known else self._find_size(listings, folder, name)]
-                for name in frames
-            ]
-            digests.append(fingerprint([pid, camid, folder, sizes]))
-        return digests
-
-    def _find_size(self, listings: dict[str, dict[str, int]], folder: str, name: str) -> int:
-        """Return the size of a frame whose name contains folders; `listings` keeps the listed folders."""
-        path = PurePosixPath(folder, name)
-        parent = str(path.parent)
-        if "/" in name and parent not in listings:
-            listings[parent] = self._list_sizes(parent)
-        if "/" not in name or path.name not in listings[parent]:
-            raise DatasetError(f"frame {self.root / path} is missing; restore it from the dataset's archive")
-        return listings[parent][path.name]
-
-    def _list_sizes(self, folder: str) -> dict[str, int]:
-        """Return the size of each file of a folder: one listing is many times as fast as one call per file."""
-        try:
-            with os.scandir(self.root / folder) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except OSError as error:
-            raise DatasetError(
-                f"cannot read folder {self.root / folder}: {error.strerror}; restore it from the dataset's archive"
-            ) from error
 
 
 def _name_item(folder: str, frames: tuple[str, ...]) -> str:
@@ -202,7 +156,7 @@ class DatasetContents:
         Raises:
             DatasetError: a file is missing or cannot be read.
         """
-        hashed = self.hasher.hash_groups([self.table.files(row) for row in range(len(self.table))])
+        hashed = self.hasher.hash_groups(self.table.root, self.table.groups)
         return [digest_item(name, files) for name, files in zip(self.table.names, hashed, strict=True)]
 
     def digest_rows(self, rows: Sequence[int] | IntArray) -> str:

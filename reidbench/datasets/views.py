@@ -16,7 +16,7 @@ import numpy as np
 from reidbench.datasets.frames import FrameLoader, Frames, Size
 from reidbench.datasets.tracklets import IntArray, TrackletTable
 from reidbench.errors import PluginError
-from reidbench.fingerprints import derive_seed
+from reidbench.fingerprints import derive_seed, fingerprint
 
 Side = Literal["first", "last", "all"]
 DECODERS = 4
@@ -156,7 +156,7 @@ class TrainingSet:
         pids: (N,) person of each tracklet.
         camids: (N,) camera of each tracklet.
         tracklets: N views.
-        digest: fingerprint of the table.
+        digest: fingerprint of persons, cameras and names of the items.
     """
 
     pids: IntArray
@@ -227,4 +227,4 @@ def make_training_set(
     views = make_views(
         table, rows, loader, FrameWindow(), with_camera=True, digests=digests, key=key, seed=seed
     )
-    return TrainingSet(table.pids[rows], table.camids[rows], views, table.digest(rows))
+    return TrainingSet(table.pids[rows], table.camids[rows], views, fingerprint(table.label_rows(rows)))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.datasets import Dataset, DatasetContents
+from reidbench.datasets.hashing import FileHasher, has_change_times
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetNotFoundError
@@ -53,7 +55,13 @@ def render_dataset(
 
 
 def read_tested(
-    protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
+    protocol: Protocol,
+    plugins: Plugins,
+    cache: Cache,
+    *,
+    data_root: Path | None,
+    synthetic: bool,
+    resume: bool = True,
 ) -> DatasetContents:
     """Read the tested dataset of a protocol; render it first if the protocol or the user chooses that.
 
@@ -63,11 +71,18 @@ def read_tested(
         ConfigError: the protocol does not use the data root, or two sources of data were given.
     """
     _check_sources(protocol, data_root, synthetic=synthetic)
-    return _read(plugins.dataset(protocol.dataset), protocol.synthetic, cache, data_root, synthetic=synthetic)
+    source = _Source(cache, data_root, synthetic=synthetic, resume=resume)
+    return _read(plugins.dataset(protocol.dataset), protocol.synthetic, source)
 
 
 def read_training(
-    protocol: Protocol, plugins: Plugins, cache: Cache, *, data_root: Path | None, synthetic: bool
+    protocol: Protocol,
+    plugins: Plugins,
+    cache: Cache,
+    *,
+    data_root: Path | None,
+    synthetic: bool,
+    resume: bool = True,
 ) -> DatasetContents | None:
     """Read the training dataset of a transfer protocol; None if it is the tested one.
 
@@ -80,7 +95,8 @@ def read_training(
     if rule.dataset is None:
         return None
     _check_sources(protocol, data_root, synthetic=synthetic)
-    return _read(plugins.dataset(rule.dataset), rule.synthetic, cache, data_root, synthetic=synthetic)
+    source = _Source(cache, data_root, synthetic=synthetic, resume=resume)
+    return _read(plugins.dataset(rule.dataset), rule.synthetic, source)
 
 
 def _check_sources(protocol: Protocol, data_root: Path | None, *, synthetic: bool) -> None:
@@ -99,16 +115,37 @@ def _check_sources(protocol: Protocol, data_root: Path | None, *, synthetic: boo
         )
 
 
-def _read(
-    spec: DatasetSpec, rule: SyntheticRule | None, cache: Cache, data_root: Path | None, *, synthetic: bool
-) -> DatasetContents:
+@dataclass(frozen=True)
+class _Source:
+    """Where data comes from.
+
+    Attributes:
+        cache: of rendered trees and of digests.
+        data_root: directory that contains the datasets; None uses the environment variable or the default.
+        synthetic: use a rendered tree in place of the dataset.
+        resume: use remembered digests, also where a changed file cannot be noticed.
+    """
+
+    cache: Cache
+    data_root: Path | None
+    synthetic: bool
+    resume: bool
+
+    def hasher(self, folder: Path) -> FileHasher:
+        """Return the hasher of a dataset folder."""
+        rehash = not self.resume and not has_change_times(folder)
+        return FileHasher(memory=self.cache.digests(folder), rehash=rehash, shown=True)
+
+
+def _read(spec: DatasetSpec, rule: SyntheticRule | None, source: _Source) -> DatasetContents:
+    data_root = source.data_root
     if rule is not None:
-        data_root = _render(_layout(spec), SyntheticSettings(**rule.settings()), cache)
-    elif synthetic:
+        data_root = _render(_layout(spec), SyntheticSettings(**rule.settings()), source.cache)
+    elif source.synthetic:
         layout = _layout(spec)
-        data_root = _render(layout, layout.run_settings(), cache)
+        data_root = _render(layout, layout.run_settings(), source.cache)
     dataset, folder = find_dataset(spec, data_root)
-    contents = dataset.read(folder)
+    contents = replace(dataset.read(folder), hasher=source.hasher(folder))
     check_official(dataset, contents)
     return contents
 

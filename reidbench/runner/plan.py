@@ -287,7 +287,11 @@ def make_plan(choice: Choice, plugins: Plugins, cache: Cache) -> Plan:
         ProtocolError: the data does not fit the protocol.
     """
     protocol, request = choice.protocol, choice.request
-    sources: dict[str, Any] = {"data_root": request.data_root, "synthetic": request.synthetic}
+    sources: dict[str, Any] = {
+        "data_root": request.data_root,
+        "synthetic": request.synthetic,
+        "resume": request.resume,
+    }
     tested = read_tested(protocol, plugins, cache, **sources)
     other = read_training(protocol, plugins, cache, **sources)
     trials = draw_trials(protocol, tested, other)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import cv2
@@ -20,6 +17,7 @@ from rich.progress import Progress
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.scene import Track
+from reidbench.datasets.worker_processes import worker_processes
 from reidbench.errors import ConfigError, DatasetError
 
 # Fewer frames take less time than the start of another process.
@@ -96,28 +94,15 @@ def render_tracks(
 
 def _render_in_processes(batches: list[_Batch], workers: int) -> Iterator[int]:
     """Yield the number of frames of each finished batch; a failure or an interrupt cancels the other batches."""
-    # Forking a process with threads can deadlock.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_init_worker)
-    try:
-        for future in as_completed([pool.submit(_render_batch, batch) for batch in batches]):
+    with worker_processes(workers) as pool:
+        for future in as_completed([pool.submit(_render_in_worker, batch) for batch in batches]):
             yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _init_worker() -> None:
-    """Use one thread, and exit when the parent process ends for any reason."""
+def _render_in_worker(batch: _Batch) -> int:
+    # One process per core.
     cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
-
-
-def _exit_with_parent(sentinel: int) -> None:
-    wait([sentinel])
-    # A normal exit would wait for work from the dead parent.
-    os._exit(1)
+    return _render_batch(batch)
 
 
 def _render_batch(batch: _Batch) -> int:
