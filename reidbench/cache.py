@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,24 +69,46 @@ class Cache:
     def lock(self, entry: Path) -> Iterator[None]:
         """Hold the lock of one cache entry; a second run waits for it and then finds the entry complete.
 
-        The kernel releases the lock when the process ends, so a killed run never blocks the next one.
+        The kernel releases the lock when the process ends, so a killed run never blocks the next one. In a cache that
+        cannot be written, an existing entry is used without a lock; this is safe, because files are published by a
+        rename.
+
+        Raises:
+            CacheError: the cache cannot be written, and the entry does not exist.
         """
         from filelock import FileLock
 
         path = self.root / "locks" / f"{entry.parent.name}-{entry.name}.lock"
+        lock = FileLock(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
             lock.acquire()
         except OSError as error:
-            raise CacheError(
-                f"cannot use the cache at {self.base}: {error.strerror or error}; "
-                f"set {ENVIRONMENT_VARIABLE} to a writable directory"
-            ) from error
+            if not entry.exists():
+                raise CacheError(
+                    f"cannot use the cache at {self.base}: {error.strerror or error}; "
+                    f"set {ENVIRONMENT_VARIABLE} to a writable directory"
+                ) from error
         try:
             yield
         finally:
+            # Does nothing if the lock is not held.
             lock.release()
+
+    def delete(self, entry: Path) -> None:
+        """Delete the folder of an entry, if it exists.
+
+        Raises:
+            CacheError: it cannot be deleted.
+        """
+        try:
+            if entry.exists():
+                shutil.rmtree(entry)
+        except OSError as error:
+            raise CacheError(
+                f"cannot delete cache entry {entry}: {error.strerror or error}; set {ENVIRONMENT_VARIABLE} to a "
+                "writable directory"
+            ) from error
 
 
 def default_base() -> Path:

@@ -48,8 +48,8 @@ def read_entry(path: Path, parse: Callable[[bytes], T]) -> T | None:
 
     Args:
         path: the entry.
-        parse: turns the payload into a value. An OSError, ValueError, KeyError, IndexError or TypeError means that
-            the entry is damaged.
+        parse: turns the payload into a value. The errors that it raises for a payload of another form, such as a
+            ValueError, mean that the entry is damaged.
 
     Returns:
         None also if the entry is damaged; it is then removed, and one warning line names it.
@@ -62,7 +62,7 @@ def read_entry(path: Path, parse: Callable[[bytes], T]) -> T | None:
         return None
     try:
         return parse(_unseal(path, contents))
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         _remove_damaged(path, error)
         return None
 

@@ -22,6 +22,8 @@ outside, `describe_error` the reason that a library gave, and `make_printable` e
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable
@@ -114,8 +116,10 @@ class WriteError(ReidbenchError):
 
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
-        # Errors of HDF5 have no error number, and a text of several sentences.
-        self.reason = error.strerror or describe_error(error)
+        # The text of an HDF5 error has several sentences, with addresses.
+        found = re.search(r"errno = ([0-9]+)", str(error))
+        number = error.errno or (int(found[1]) if found else 0)
+        self.reason = os.strerror(number) if number else describe_error(error)
         super().__init__(
             f"cannot write {path}: {self.reason}; check its permissions and the space on its disk"
         )

@@ -12,7 +12,7 @@ from typing import Any
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.evaluation import trial_figures
-from reidbench.logs import PrintableFormatter
+from reidbench.logs import LogFile
 from reidbench.plugin import Runtime
 from reidbench.plugin.config import as_plain
 from reidbench.plugin.manager import Plugins
@@ -183,9 +183,7 @@ def _notify(plugins: Plugins, hook: str, **arguments: Any) -> None:
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Append all log lines of reidbench, and of plugins that use its logger, to a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = LogFile(path)
     logger = logging.getLogger("reidbench")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +72,7 @@ class TaskContext:
     def delete_on_first_use(self, path: Path) -> None:
         """With --no-resume, delete a cache entry on first use."""
         if not self.plan.choice.request.resume and path not in self._recomputed:
-            shutil.rmtree(path, ignore_errors=True)
+            self.cache.delete(path)
             self._recomputed.add(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ from reidbench.errors import DatasetError
 def create_tree(destination: Path, digest: str) -> Iterator[Path | None]:
     """Yield a temporary folder and rename it to `destination` when the block ends without an error.
 
-    Yields None if `destination` already holds a tree with this digest. Temporary folders of killed processes are
-    removed. If two processes create the same tree, the second one waits and then uses the tree of the first.
+    Yields None if `destination` already holds a tree with this digest; its folder can then be read-only. Temporary
+    folders of killed processes are removed. If two processes create the same tree, the second one waits and then uses
+    the tree of the first.
 
     Raises:
         DatasetError: the destination holds other files, or it cannot be written.
@@ -28,6 +30,9 @@ def create_tree(destination: Path, digest: str) -> Iterator[Path | None]:
     unfinished = destination.with_name(f".{destination.name}.{uuid4().hex}.unfinished")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(destination.parent, os.W_OK) and _is_complete(destination, digest):
+            yield None
+            return
         with FileLock(destination.with_name(f".{destination.name}.lock")):
             for unfinished_folder in destination.parent.glob(f".{destination.name}.*.unfinished"):
                 shutil.rmtree(unfinished_folder, ignore_errors=True)
