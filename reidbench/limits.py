@@ -45,5 +45,5 @@ MEGAPIXELS = Limit(variable="REIDBENCH_MAX_MEGAPIXELS", default=50)
 """Pixels of a frame in millions, checked before it is decoded."""
 ARRAY_GB = Limit(variable="REIDBENCH_MAX_ARRAY_GB", default=1)
 """Size in memory of the arrays that are read from one file, in 10**9 bytes, checked before they are read."""
-READ_SECONDS = Limit(variable="REIDBENCH_MAX_READ_SECONDS", default=60)
-"""Seconds for reading one MATLAB or HDF5 file."""
+READ_SECONDS = Limit(variable="REIDBENCH_MAX_READ_SECONDS", default=8)
+"""Processor seconds for reading one MATLAB or HDF5 file, besides one second per 10 MB of the file."""

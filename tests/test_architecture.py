@@ -29,6 +29,7 @@ LAYERS = [
         "source",
         "limits",
         "interrupts",
+        "arrays",
     },
     {"plugin", "nn"},
     {"datasets"},

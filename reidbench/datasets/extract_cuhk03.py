@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import cv2
-import h5py
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock
 
+from reidbench.datasets.matlab import load_mat, open_cells
 from reidbench.errors import DatasetError
 from reidbench.progress import is_terminal, progress_bar
 
@@ -40,13 +40,10 @@ def extract(folder: Path, progress: bool | None = None) -> int:
     """
     shown = is_terminal() if progress is None else progress
     written = 0
-    with open_release(folder / RELEASE) as release:
-        for kind in KINDS:
-            destination = folder / images_folder(kind)
-            with _fill_folder(destination) as unfinished:
-                if unfinished is not None:
-                    with progress_bar(kind, _count_people(release, kind), shown=shown) as advance:
-                        written += _extract_kind(release, kind, unfinished, advance)
+    for kind in KINDS:
+        with _fill_folder(folder / images_folder(kind)) as unfinished:
+            if unfinished is not None:
+                written += _extract_kind(folder / RELEASE, kind, unfinished, shown=shown)
     return written
 
 
@@ -67,75 +64,53 @@ def read_test_sets(path: Path) -> list[list[tuple[int, int]]]:
     Raises:
         DatasetError: the release file is damaged or a set is not an array (N, 2).
     """
-    with open_release(path) as release:
-        sets = [np.asarray(cell).T for cell in _read_cells(release, release["testsets"])]
+    sets = [np.asarray(cell) for cell in load_mat(path, "testsets")["testsets"].ravel()]
     for number, rows in enumerate(sets, start=1):
-        if rows.ndim != 2 or rows.shape[1] != 2:
+        if (
+            rows.ndim != 2
+            or rows.shape[1] != 2
+            or rows.dtype.kind not in "uif"
+            or not np.isfinite(rows).all()
+        ):
             raise DatasetError(
-                f"{path}: test set {number} must be an array (people, 2), got {rows.shape}; restore the file"
+                f"{path}: test set {number} must be an array (people, 2) of numbers, got {rows.dtype} of shape "
+                f"{rows.shape}; restore the file"
             )
     return [[(int(pair), int(person)) for pair, person in rows] for rows in sets]
 
 
-@contextmanager
-def open_release(path: Path) -> Iterator[h5py.File]:
-    """Open the release file, of MATLAB version 7.3, for the time of the block.
-
-    Raises:
-        DatasetError: the file is missing, damaged or lacks a variable.
-    """
-    try:
-        with h5py.File(path, "r") as release:
-            yield release
-    # h5py raises these for damaged files.
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(f"cannot read {path}: {reason}; restore the file from the archive") from error
-
-
-def _read_cells(release: h5py.File, cell: h5py.Dataset) -> Iterator[h5py.Dataset]:
-    for reference in np.ravel(cell[()]):
-        yield release[reference]
-
-
-def _count_people(release: h5py.File, kind: str) -> int:
-    return sum(pair.shape[1] for pair in _read_pairs(release, kind))
-
-
-def _read_pairs(release: h5py.File, kind: str) -> Sequence[h5py.Dataset]:
-    """Return the cell (10, people) of each camera pair; HDF5 has MATLAB's arrays transposed."""
-    pairs = list(_read_cells(release, release[kind]))
-    for number, pair in enumerate(pairs, start=1):
-        if pair.ndim != 2 or pair.shape[0] != IMAGES_PER_PERSON:
-            raise DatasetError(
-                f"{release.filename}: '{kind}' of camera pair {number} must have {IMAGES_PER_PERSON} images each, got "
-                f"a cell of shape {pair.shape[::-1]}; restore the file"
-            )
-    return pairs
-
-
-def _extract_kind(release: h5py.File, kind: str, folder: Path, advance: Callable[[int], None]) -> int:
+def _extract_kind(release: Path, kind: str, folder: Path, *, shown: bool) -> int:
+    """Write the images of a kind of boxes; each camera pair is a cell (people, 10)."""
     written = 0
-    for number, pair in enumerate(_read_pairs(release, kind), start=1):
-        for person, references in enumerate(pair[()].T, start=1):
-            for image, reference in enumerate(references, start=1):
-                pixels = release[reference][()]
-                # MATLAB stores an empty cell as a vector.
-                if pixels.ndim < 3:
-                    continue
-                name = image_name(number, person, image)
-                (folder / name).write_bytes(_encode(pixels.T, f"{release.filename}: '{kind}' {name}"))
-                written += 1
-            advance(1)
+    with open_cells(release, kind) as (shapes, pictures):
+        for number, shape in enumerate(shapes, start=1):
+            if len(shape) != 2 or shape[1] != IMAGES_PER_PERSON:
+                raise DatasetError(
+                    f"{release}: '{kind}' of camera pair {number} must have {IMAGES_PER_PERSON} images each, got "
+                    f"a cell of shape {shape}; restore the file"
+                )
+        with progress_bar(kind, sum(people for people, _ in shapes), shown=shown) as advance:
+            for number, (people, _) in enumerate(shapes, start=1):
+                for person in range(1, people + 1):
+                    for image in range(1, IMAGES_PER_PERSON + 1):
+                        pixels = next(pictures)
+                        name = image_name(number, person, image)
+                        # MATLAB stores an empty cell as a vector.
+                        if isinstance(pixels, np.ndarray) and pixels.ndim < 3:
+                            continue
+                        (folder / name).write_bytes(_encode(pixels, f"{release}: '{kind}' {name}"))
+                        written += 1
+                    advance(1)
     return written
 
 
-def _encode(pixels: npt.NDArray[np.uint8], name: str) -> bytes:
+def _encode(pixels: Any, name: str) -> bytes:
     """Return RGB pixels (H, W, 3) as a PNG file."""
-    if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
-        raise DatasetError(
-            f"{name} must be 8-bit colour, got {pixels.dtype} of shape {pixels.shape}; restore the file"
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
+        received = (
+            f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else pixels.kind
         )
+        raise DatasetError(f"{name} must be 8-bit colour, got {received}; restore the file")
     written, data = cv2.imencode(".png", np.ascontiguousarray(pixels[:, :, ::-1]))
     if not written:
         raise DatasetError(f"cannot encode {name}; install opencv-python-headless with PNG support")

@@ -2,64 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
-from reidbench.errors import DatasetError
+from reidbench.arrays import ArrayError, ArrayReader, NotAnArray, share_reader
+from reidbench.errors import DatasetError, quote
 
 
 def load_mat(path: Path, *names: str) -> dict[str, Any]:
     """Return variables of a MATLAB file as `scipy.io.loadmat` returns them, for both versions.
 
     Numeric arrays have MATLAB's order of axes, character arrays are arrays of one text per row, and cell arrays are
-    arrays of objects.
+    arrays of objects. The file is read in a child process; all files of a dataset share one.
 
     Raises:
-        DatasetError: the file is missing, damaged, or lacks a variable.
+        DatasetError: the file is missing, damaged, too large, or lacks a variable.
     """
-    if not path.is_file():
-        raise DatasetError(f"file {path} is missing; restore it from the archive")
-    try:
-        variables = _load_7_3(path, names) if h5py.is_hdf5(path) else _load_5(path, names)
-    # The parser of a damaged file may raise anything.
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(f"cannot read {path}: {reason}; restore the file from the archive") from error
+    with _open(path) as reader:
+        variables, _ = reader.read_mat(path, names)
     if missing := [name for name in names if name not in variables]:
-        raise DatasetError(f"{path} has no variable '{missing[0]}'; restore the file from the archive")
+        raise DatasetError(f"{path} has no variable {quote(missing[0])}; restore the file from the archive")
+    for name, values in variables.items():
+        if isinstance(values, NotAnArray):
+            raise DatasetError(
+                f"cannot read {path}: variable {quote(name)} is {values.kind}, expected an array; "
+                "restore the file from the archive"
+            )
     return variables
 
 
-def _load_5(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    from scipy.io import loadmat
+@contextmanager
+def open_cells(path: Path, name: str) -> Iterator[tuple[list[tuple[int, ...]], Iterator[Any]]]:
+    """Yield the shapes of the cells in a cell of a file of version 7.3, and an iterator over their items.
 
-    variables = loadmat(path, variable_names=list(names))
-    return {name: variables[name] for name in names if name in variables}
+    The items of the cells come one after the other, each in the order of its rows, and only one is in memory.
+
+    Raises:
+        DatasetError: the file is missing or damaged, or the variable is not a cell of cells.
+    """
+    with _open(path) as reader, reader.read_cells(path, name) as cells:
+        yield cells
 
 
-def _load_7_3(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    with h5py.File(path, "r") as file:
-        return {name: _convert(file, name, file[name]) for name in names if name in file}
-
-
-def _convert(file: h5py.File, name: str, node: Any) -> Any:
-    """Return an HDF5 dataset as an array; MATLAB stores axes in reverse order, and texts as numbers."""
-    if not isinstance(node, h5py.Dataset):
-        raise TypeError(f"variable '{name}' is a structure, expected an array")
-    values = node[()]
-    if node.attrs.get("MATLAB_empty", 0):
-        # The stored values are the shape.
-        return np.empty(tuple(int(size) for size in values))
-    values = np.ascontiguousarray(np.transpose(values))
-    kind = node.attrs.get("MATLAB_class", b"")
-    if kind == b"char":
-        return np.array(["".join(map(chr, row)) for row in np.atleast_2d(values).tolist()])
-    if kind == b"cell" or h5py.check_ref_dtype(node.dtype) is not None:
-        cells = np.empty(values.shape, dtype=object)
-        for index, reference in np.ndenumerate(values):
-            cells[index] = _convert(file, name, file[reference])
-        return cells
-    return values
+@contextmanager
+def _open(path: Path) -> Iterator[ArrayReader]:
+    if not path.is_file():
+        raise DatasetError(f"file {path} is missing; restore it from the archive")
+    try:
+        with share_reader() as reader:
+            yield reader
+    except ArrayError as error:
+        raise DatasetError(f"cannot read {path}: {error}; restore the file from the archive") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from reidbench.arrays import share_reader
 from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents
@@ -70,7 +71,8 @@ class Dataset(abc.ABC):
         Raises:
             DatasetError: the tree does not follow the layout, or its marker is damaged.
         """
-        contents = self.read_layout(folder)
+        with share_reader():
+            contents = self.read_layout(folder)
         return replace(contents, marker=read_marker(folder), frame_formats=tuple(self.frame_formats))
 
     @abc.abstractmethod

@@ -22,7 +22,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from reidbench.errors import FeatureError
+from reidbench.arrays import ArrayError
+from reidbench.errors import MAX_QUOTE, FeatureError, describe_error, quote
 from reidbench.features.formats import (
     DISTANCES,
     FIELDS,
@@ -46,6 +47,7 @@ _READERS: dict[str, Callable[[Path], RawFile]] = {
 }
 # Maximum number of keys in a message.
 _MAX_KEYS = 12
+_MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,8 @@ def read_searches(path: Path) -> SearchFile:
     """
     if path.suffix.lower() not in _READERS:
         raise FeatureError(
-            f"suffix of features {path} must be one of {', '.join(_READERS)}, got '{path.suffix}'; convert the file"
+            f"suffix of features {path} must be one of {', '.join(_READERS)}, got {quote(path.suffix)}; "
+            "convert the file"
         )
     try:
         file = _READERS[path.suffix.lower()](path)
@@ -114,10 +117,13 @@ def read_searches(path: Path) -> SearchFile:
         return SearchFile(searches=searches, about=file.about)
     except FeatureError:
         raise
+    except ArrayError as error:
+        raise FeatureError(f"cannot read features {path}: {error}; write the file again") from error
     # Parsers of damaged files may raise anything.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FeatureError(f"cannot read features {path}: {reason}; write the file again") from error
+        raise FeatureError(
+            f"cannot read features {path}: {describe_error(error)}; write the file again"
+        ) from error
 
 
 def write_searches(path: Path, file: SearchFile) -> None:
@@ -173,7 +179,7 @@ def _search(path: Path, raw: RawSearch) -> Search:
 
 
 def _list_keys(keys: Sequence[str]) -> str:
-    listed = ", ".join(keys[:_MAX_KEYS]) or "no arrays"
+    listed = ", ".join(key[:MAX_QUOTE] for key in keys[:_MAX_KEYS]) or "no arrays"
     return f"{listed} and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else listed
 
 
@@ -250,9 +256,12 @@ def _as_integer(field_name: str, value: Any) -> int:
     is_whole = isinstance(value, float) and value.is_integer()
     if not (is_digits or is_whole or (isinstance(value, int) and not isinstance(value, bool))):
         raise FeatureError(
-            f"{field_name} must be an integer or a string of digits, got {value!r}; number the labels"
+            f"{field_name} must be an integer or a string of digits, got {quote(value)}; number the labels"
         )
-    number = int(value)
+    # Python refuses to convert thousands of digits.
+    number = int(value) if not isinstance(value, str) or len(value) <= _MAX_DIGITS else 2**63
     if not -(2**63) <= number < 2**63:
-        raise FeatureError(f"{field_name} must fit into 64 bits, got {number}; number the labels from 1")
+        raise FeatureError(
+            f"{field_name} must fit into 64 bits, got {quote(value)}; number the labels from 1"
+        )
     return number

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import h5py
-import numpy as np
+import msgspec
 from numpy.typing import NDArray
 
-from reidbench.errors import FeatureError
+from reidbench.arrays import NotAnArray, share_reader
+from reidbench.arrays import read_npz as read_archive
+from reidbench.errors import FeatureError, describe_error
 
 Array: TypeAlias = NDArray[Any]
 SIDES = ("query", "gallery")
 FIELDS = ("features", "pid", "camid", "tracklet_id", "lengths")
 DISTANCES = "distances"
+_TRIAL_GROUP = r"trial_[0-9]{1,6}"
 
 _HDF5_KEYS = {f"{side}/{name}": f"{side}/{name}" for side in SIDES for name in FIELDS}
 # Names of the arguments of `reidbench.evaluate`.
@@ -69,102 +69,64 @@ class RawFile:
 
 def read_hdf5(path: Path) -> RawFile:
     """Read groups `query` and `gallery`, at the root or in each of `trial_00`, `trial_01`, ..."""
-    with h5py.File(path, "r") as file:
-        trials = sorted((name for name in file if re.fullmatch(r"trial_\d+", name)), key=_trial_number)
-        searches = [_hdf5_search(path, name, file[name]) for name in trials] or [_hdf5_search(path, "", file)]
-        return RawFile(
-            searches=tuple(searches),
-            about=json.loads(file.attrs.get("about", "{}")),
-            digest=file.attrs.get("digest"),
+    keys = {**_HDF5_KEYS, DISTANCES: DISTANCES}
+    with share_reader() as reader:
+        groups, attributes = reader.read_hdf5(
+            path, list(keys), pattern=_TRIAL_GROUP, attributes=("about", "digest")
         )
+    searches = [
+        RawSearch(
+            name=group.name, arrays=_check_arrays(path, group.arrays, keys), keys=keys, stored=group.stored
+        )
+        for group in groups
+    ]
+    return RawFile(
+        searches=tuple(searches),
+        about=_parse_about(path, attributes.get("about") or "{}"),
+        digest=attributes.get("digest"),
+    )
 
 
 def read_npz(path: Path) -> RawFile:
     """Read an archive with the argument names of `reidbench.evaluate` or those of the baseline."""
-    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-        keys = _BASELINE_KEYS if "gallery_f" in file.files else _NPZ_KEYS
-        keys = {**keys, DISTANCES: DISTANCES}
-        arrays = {name: _npz_array(path, file, key) for name, key in keys.items() if key in file.files}
-        return RawFile(
-            searches=(RawSearch(name="", arrays=arrays, keys=keys, stored=tuple(sorted(file.files))),)
-        )
+    names = {*_BASELINE_KEYS.values(), *_NPZ_KEYS.values(), DISTANCES}
+    arrays, stored = read_archive(path, sorted(names))
+    keys = {**(_BASELINE_KEYS if "gallery_f" in stored else _NPZ_KEYS), DISTANCES: DISTANCES}
+    return RawFile(searches=(_make_search(path, arrays, keys, stored),))
 
 
 def read_mat(path: Path) -> RawFile:
     """Read a MATLAB file with the names of the baseline; version 7.3 is HDF5, older ones go through SciPy."""
     keys = {**_BASELINE_KEYS, DISTANCES: DISTANCES}
-    if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            stored = tuple(sorted(name for name in file if not name.startswith("#")))
-            arrays = {
-                name: _mat_array(path, key, _matlab_values(file, file[key]))
-                for name, key in keys.items()
-                if key in file
-            }
-    else:
-        from scipy.io import loadmat, whosmat
-
-        classes = {name: kind for name, _, kind in whosmat(path)}
-        stored = tuple(sorted(classes))
-        # SciPy 1.18 warns when it loads a sparse array.
-        for key in keys.values():
-            if classes.get(key) == "sparse":
-                raise _full_array_error(path, key, "a sparse one")
-        values = loadmat(path, variable_names=list(keys.values()))
-        arrays = {name: _mat_array(path, key, values[key]) for name, key in keys.items() if key in values}
-    return RawFile(searches=(RawSearch(name="", arrays=arrays, keys=keys, stored=stored),))
+    with share_reader() as reader:
+        arrays, stored = reader.read_mat(path, list(keys.values()))
+    return RawFile(searches=(_make_search(path, arrays, keys, stored),))
 
 
-def _trial_number(name: str) -> int:
-    return int(name.removeprefix("trial_"))
+def _make_search(
+    path: Path, arrays: Mapping[str, Any], keys: Mapping[str, str], stored: tuple[str, ...]
+) -> RawSearch:
+    fields = {name: arrays[key] for name, key in keys.items() if key in arrays}
+    return RawSearch(name="", arrays=_check_arrays(path, fields, keys), keys=keys, stored=stored)
 
 
-def _hdf5_search(path: Path, name: str, group: Any) -> RawSearch:
-    stored: list[str] = []
-    group.visititems(lambda key, node: stored.append(key) if isinstance(node, h5py.Dataset) else None)
-    keys = {**_HDF5_KEYS, DISTANCES: DISTANCES}
-    arrays = {key: _hdf5_array(group[key]) for key in keys if key in stored}
-    return RawSearch(name=name, arrays=arrays, keys=keys, stored=tuple(stored))
+def _check_arrays(path: Path, fields: Mapping[str, Any], keys: Mapping[str, str]) -> Mapping[str, Array]:
+    """Return the fields of a search; each must be an array."""
+    for name, values in fields.items():
+        if isinstance(values, NotAnArray):
+            raise FeatureError(
+                f"features {path}: {keys[name]} must be a full array of numbers or strings, got {values.kind}; "
+                "store a plain array"
+            )
+    return fields
 
 
-def _hdf5_array(dataset: Any) -> Array:
-    return np.empty(0) if dataset.shape is None else np.asarray(dataset[()])
-
-
-def _npz_array(path: Path, file: Any, key: str) -> Array:
+def _parse_about(path: Path, text: str) -> dict[str, Any]:
     try:
-        return np.asarray(file[key])
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
+        return msgspec.json.decode(text, type=dict[str, Any])
+    # msgspec raises a RecursionError for text that is nested too deeply.
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise FeatureError(
-            f"features {path}: {key} must be an array of numbers or strings, got Python objects; store a plain array"
+            f"features {path}: attribute 'about' must be a JSON object, but {describe_error(error)}; "
+            "write the file again"
         ) from error
-
-
-def _mat_array(path: Path, key: str, values: Any) -> Array:
-    if isinstance(values, np.ndarray):
-        return values
-    raise _full_array_error(path, key, type(values).__name__)
-
-
-def _full_array_error(path: Path, key: str, received: str) -> FeatureError:
-    return FeatureError(f"features {path}: {key} must be a full array, got {received}; store a full array")
-
-
-def _matlab_values(file: Any, node: Any) -> Any:
-    """Return the values of a variable of version 7.3 in MATLAB's order of axes, which HDF5 stores reversed."""
-    if not isinstance(node, h5py.Dataset):
-        return node
-    if node.attrs.get("MATLAB_empty", 0):
-        return np.empty(tuple(int(size) for size in node[()]))
-    kind = node.attrs.get("MATLAB_class", b"")
-    values = np.ascontiguousarray(node[()].T)
-    if kind == b"char":
-        return np.array(["".join(map(chr, row)) for row in values.tolist()])
-    if kind == b"cell":
-        cells = np.empty(values.shape, dtype=object)
-        for index, reference in np.ndenumerate(values):
-            cells[index] = _matlab_values(file, file[reference])
-        return cells
-    return values

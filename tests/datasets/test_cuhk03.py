@@ -284,9 +284,9 @@ def repeat_in_test_set(tree: Path) -> None:
     (query_before, r"different rows in 1\.\.8, got 5 of 5 different in 0\.\.7"),
     (query_twice, r"different rows in 1\.\.8, got 5 of 6 different"),
     (damage_release, r"cannot read .*cuhk-03\.mat"),
-    (lack_test_sets, r"cannot read .*cuhk-03\.mat.*testsets"),
+    (lack_test_sets, r"cuhk-03\.mat has no variable 'testsets'"),
     (query_an_unknown_person, r"test set 1 has person 49 of camera pair 5, but there is no image"),
-    (flatten_test_set, r"test set 1 must be an array \(people, 2\), got \(3,\)"),
+    (flatten_test_set, r"test set 1 must be an array \(people, 2\) of numbers, got \w+ of shape \(3,\)"),
     (repeat_in_test_set, r"test set 1 has a person twice"),
 )
 def test_first_fault_of_a_tree_is_named(tree: Path, fault: Callable[[Path], None], message: str) -> None:
@@ -352,7 +352,7 @@ def test_full_disk_is_reported_and_leaves_no_partial_folder(
 
 
 def test_missing_release_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"cannot read .*cuhk03_release/cuhk-03\.mat"):
+    with pytest.raises(DatasetError, match=r"file .*cuhk03_release/cuhk-03\.mat is missing"):
         extract(tmp_path, progress=False)
 
 

@@ -12,6 +12,14 @@ from scipy.sparse import csc_matrix
 
 from reidbench.errors import FeatureError
 from reidbench.features import Items, Search, SearchFile, read_searches, write_searches
+from tests.arrays.hostile_files import (
+    write_external_link,
+    write_external_storage,
+    write_hdf5_bomb,
+    write_mat5_bomb,
+    write_npz_bomb,
+    write_virtual,
+)
 
 RANDOM = np.random.default_rng(1)
 
@@ -162,6 +170,15 @@ def test_tracklet_ids_of_any_string_type_are_read(tmp_path: Path) -> None:
     assert names.tolist() == ["a", "b"]
 
 
+def hostile(write: Callable[[Path, str], Path]) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        suffix = ".npz" if "npz" in write.__name__ else ".mat" if "mat5" in write.__name__ else ".h5"
+        name = "query/features" if suffix == ".h5" else "query_f"
+        return write(folder / f"f{suffix}", name)
+
+    return make
+
+
 def corrupt(folder: Path) -> Path:
     path = write(folder, search())
     path.write_bytes(path.read_bytes()[:900])
@@ -185,6 +202,16 @@ def with_labels(key: str, values: Any, *, trials: int = 1) -> Callable[[Path], P
     def make(folder: Path) -> Path:
         write_searches(folder / "f.h5", SearchFile(searches=[search()] * trials))
         store(folder / "f.h5", key, values)
+        return folder / "f.h5"
+
+    return make
+
+
+def with_about(text: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        write_searches(folder / "f.h5", SearchFile(searches=[search()]))
+        with h5py.File(folder / "f.h5", "a", libver="latest") as file:
+            file.attrs["about"] = text
         return folder / "f.h5"
 
     return make
@@ -274,10 +301,10 @@ def no_archive(folder: Path) -> Path:
         ),
         (
             write_pickle,
-            "features {path}: query_features must be an array of numbers or strings, got Python objects; "
+            "features {path}: query_features must be a full array of numbers or strings, got Python objects; "
             "store a plain array",
         ),
-        (sparse_mat, "features {path}: query_f must be a full array, got a sparse one"),
+        (sparse_mat, "features {path}: query_f must be a full array of numbers or strings, got a sparse one"),
         (no_archive, "cannot read features {path}: "),
         (
             lambda folder: write(folder, search(query=items(2, pid=np.arange(1)))),
@@ -299,6 +326,25 @@ def no_archive(folder: Path) -> Path:
             "features {path}: query/features must have the shape (N, D), got (2, 5, 3); "
             "add 'distances' (query, gallery), or store one vector per tracklet",
         ),
+        *(
+            (hostile(write), f"cannot read features {{path}}: {message}")
+            for write, message in [
+                (write_hdf5_bomb, "'query/features' has the shape (750000, 1000) of float64, which are 6 GB; the"),
+                (write_npz_bomb, "'query_f' has the shape (750000, 1000) of float64, which are 6 GB; the"),
+                (write_mat5_bomb, "'query_f' has the shape (750000, 1000) of |S8, which are 6 GB; the arrays of"),
+                (write_external_link, "'query/features' is a link out of the file, to "),
+                (write_virtual, "'query/features' is a virtual dataset, which has its values in other files"),
+                (write_external_storage, "'query/features' has its values in the external file "),
+            ]
+        ),
+        (
+            with_about("[" * 100_000),
+            "features {path}: attribute 'about' must be a JSON object, but ",
+        ),
+        (
+            with_labels("gallery/pid", [b"9" * 5000] * 4),
+            "features {path}: gallery/pid row 0 must fit into 64 bits, got '99999",
+        ),
         (
             lambda folder: folder / "f.pth",
             "suffix of features {path} must be one of .h5, .hdf5, .npz, .mat, got '.pth'; convert the file",
@@ -307,7 +353,8 @@ def no_archive(folder: Path) -> Path:
     ids=[
         "truncated", "missing-key", "embed-file", "missing-mat-key", "missing-mat73-key", "word", "mat-word",
         "fraction", "uint64", "bool", "matrix", "no-rows", "objects", "sparse", "not-an-archive", "lengths",
-        "transposed-features", "transposed-distances", "sequences", "suffix",
+        "transposed-features", "transposed-distances", "sequences", "hdf5-bomb", "npz-bomb", "mat-bomb",
+        "external-link", "virtual", "external-storage", "nested-json", "long-number", "suffix",
     ],
 )  # fmt: skip
 def test_unusable_files_raise_feature_error_in_one_line(
