@@ -27,6 +27,7 @@ COMMANDS = {
     "plugins": "reidbench.cli.listings:plugins",
     "protocols": "reidbench.cli.listings:protocols",
     "run": "reidbench.cli.run:run",
+    "verify": "reidbench.cli.verify:verify",
 }
 
 

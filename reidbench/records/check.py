@@ -21,6 +21,18 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
+class Interval:
+    """The values from `low` to `high`, as the expected value of a difference."""
+
+    low: float
+    high: float
+
+    def __repr__(self) -> str:
+        """Return the interval in words."""
+        return f"in [{self.low:.6g}, {self.high:.6g}]"
+
+
+@dataclass(frozen=True)
 class Difference:
     """A value of a record that is not the recomputed one.
 
@@ -112,7 +124,7 @@ def _compare_chance(chance: float | None, parts: Sequence[Scores]) -> Iterator[D
         return
     lowest = sum(defined) / len(defined) if defined else 0.0
     if chance is None or not lowest - TOLERANCE <= chance <= 1:
-        yield Difference("chance.rank1", chance, f"in [{lowest:.6g}, 1]")
+        yield Difference("chance.rank1", chance, Interval(lowest, 1.0))
 
 
 def _lowest_chance(scores: Scores) -> float:

@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from reidbench import evaluation
 from reidbench.cache import Cache
 from reidbench.datasets import DatasetContents
-from reidbench.datasets.tracklets import IntArray
-from reidbench.errors import FeatureError
-from reidbench.evaluation import Labels, RerankSettings, make_search
-from reidbench.evaluation.inputs import as_distances, as_features
+from reidbench.evaluation import RerankSettings
 from reidbench.evaluation.version import EVALUATOR_VERSION
 from reidbench.features import Search, read_searches
 from reidbench.fingerprints import fingerprint
@@ -40,8 +35,9 @@ from reidbench.records import (
 from reidbench.runner.convention_table import convention_table
 from reidbench.runner.data import read_tested
 from reidbench.runner.label_check import check_labels
-from reidbench.runner.matching import Rules, score_trial, search_of_features
+from reidbench.runner.matching import Rules, score_trial
 from reidbench.runner.plan import choose_protocol
+from reidbench.runner.stored_search import label_arrays, make_stored_search
 
 NO_PROTOCOL = "features"
 """Protocol name in a record without a protocol."""
@@ -147,7 +143,7 @@ class _File:
         """Return the record without the fields that follow from the results."""
         request, protocol, about = self.request, self.protocol, self.about
         digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
-        labels = fingerprint([[part.tolist() for part in _label_arrays(search)] for search in self.searches])
+        labels = fingerprint([[part.tolist() for part in label_arrays(search)] for search in self.searches])
         # Features may come without images, so the contents of files are unknown.
         dataset = None if self.contents is None else self.contents.label_digests
         if protocol is None or dataset is None:
@@ -192,29 +188,7 @@ class _File:
         )
 
     def _search(self, stored: Search, settings: RerankSettings | None) -> evaluation.Search:
-        """Return a stored search, re-ranked if there are settings."""
-        source = f"features {self.request.features}{f' ({stored.name})' if stored.name else ''}"
-        try:
-            labels = Labels(*_label_arrays(stored))
-            if stored.distances is None:
-                return search_of_features(*self._features(stored), labels, settings)
-            if settings is None:
-                return make_search(labels, distances=as_distances(stored.distances).to(self.device))
-        except FeatureError as error:
-            raise FeatureError(f"{source}: {error}") from error
-        raise FeatureError(
-            f"cannot re-rank {source}: the file has distances between query and gallery only; omit --rerank, or store "
-            "features without distances"
-        )
-
-    def _features(self, search: Search) -> tuple[torch.Tensor, torch.Tensor]:
-        query, gallery = search.query.features, search.gallery.features
-        if query is None or gallery is None:
-            raise FeatureError("features and distances are both missing; add one of them")
-        return (
-            as_features("query features", query).to(self.device),
-            as_features("gallery features", gallery).to(self.device),
-        )
+        return make_stored_search(self.request.features, stored, settings, self.device)
 
     def _conventions(self) -> tuple[tuple[dict[str, Any], ...], ...]:
         """Return the table of each search, without re-ranking."""
@@ -224,8 +198,3 @@ class _File:
             scores, _ = score_trial([search], self.rules)
             tables.append(tuple(convention_table(search, scores, stored, side, self.contents)))
         return tuple(tables)
-
-
-def _label_arrays(search: Search) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    query, gallery = search.query, search.gallery
-    return query.pid, gallery.pid, query.camid, gallery.camid
