@@ -39,6 +39,7 @@ LAYERS = [
     {"records", "attention"},
     {"runner"},
     {"leaderboard"},
+    {"testing"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -18,6 +18,7 @@ from reidbench.logs import PrintableFormatter
 
 COMMANDS = {
     "cache": "reidbench.cli.cache:cache",
+    "check": "reidbench.cli.check:check",
     "data": "reidbench.cli.data:data",
     "datasets": "reidbench.cli.listings:datasets",
     "evaluate": "reidbench.cli.evaluate:evaluate",

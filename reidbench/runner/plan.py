@@ -120,7 +120,7 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
     _check_request(request, protocol)
     method_class = load_method(spec)
     source = plugins.source(spec.name)
-    preset, config = _resolve_config(request, method_class)
+    preset, config = resolve_config(method_class, request.preset, request.overrides)
     with guard_plugin(spec.name, "prepare"):
         method = method_class(config, runtime)
         method.prepare()
@@ -163,22 +163,31 @@ def _check_request(request: RunRequest, protocol: Protocol) -> None:
         raise ConfigError(f"--far must be in (0, 1), got {outside[0]}")
 
 
-def _resolve_config(request: RunRequest, method_class: type[Method]) -> tuple[str, Any]:
+def resolve_config(
+    method_class: type[Method], preset: str | None, overrides: Mapping[str, str]
+) -> tuple[str, Any]:
+    """Return the name of a preset, the first one by default, and its settings with changes.
+
+    Raises:
+        UnknownNameError: unknown preset.
+        ConfigError: a setting does not exist or is out of range.
+        PluginError: a preset has an invalid name.
+    """
     presets = method_class.presets
     for name in presets:
         check_name("preset", name, PluginError)
-    preset = request.preset or next(iter(presets))
+    preset = preset or next(iter(presets))
     if preset not in presets:
         raise UnknownNameError(
             "preset",
             preset,
             presets,
-            listed_by=f"reidbench methods {request.method}",
+            listed_by=f"reidbench methods {method_class.name}",
         )
     try:
-        return preset, apply_overrides(presets[preset], request.overrides)
+        return preset, apply_overrides(presets[preset], overrides)
     except ReidbenchError as error:
-        raise ConfigError(f"method '{request.method}': {error}") from error
+        raise ConfigError(f"method '{method_class.name}': {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def check_repeats(
     for group in filter(None, (rows[start::groups] for start in range(groups))):
         again = embed([views[row] for row in group])
         for position, row in enumerate(group):
-            difference = relative_difference(_item(embeddings, row), _item(again, position))
+            difference = relative_difference(cut_item(embeddings, row), cut_item(again, position))
             if difference > tolerance:
                 raise PluginError(
                     f"method '{method.name}' must return the same embedding of a tracklet in every call, got a "
@@ -93,7 +93,7 @@ def relative_difference(first: Tensor, second: Tensor) -> float:
     return float((first - second).norm()) / norm if norm else 0.0
 
 
-def _item(embeddings: Embeddings, row: int) -> Tensor:
+def cut_item(embeddings: Embeddings, row: int) -> Tensor:
     """Return the values of one item without padding: (D,), (T, D), (A, D) or (A, T, D)."""
     values = embeddings.values[row]
     if embeddings.views is not None:
