@@ -29,8 +29,8 @@ def check(
 ) -> None:
     """Check a method on small rendered data: what its author must hold to, and runs rely on."""
     from reidbench.plugin import Runtime
+    from reidbench.plugin.loading import load_method
     from reidbench.plugin.manager import Plugins
-    from reidbench.plugin.specs import load_method
     from reidbench.runner.device import resolve_device
     from reidbench.runner.plan import resolve_config
     from reidbench.testing import check_method

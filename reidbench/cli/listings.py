@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import click
 
 from reidbench.cli.options import convention_option, json_option, plugin_option
 from reidbench.cli.output import print_item, print_listing
+from reidbench.errors import ReidbenchError
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -18,8 +22,8 @@ from reidbench.cli.output import print_item, print_listing
 def methods(name: str | None, plugin_files: tuple[Path, ...], as_json: bool) -> None:
     """List methods, or show the settings and presets of one method."""
     from reidbench.plugin.config import describe_settings
+    from reidbench.plugin.loading import load_method
     from reidbench.plugin.manager import Plugins
-    from reidbench.plugin.specs import load_method
 
     registry = Plugins(plugin_files)
     if name is None:
@@ -59,7 +63,13 @@ def protocols(
 
     registry = Plugins(plugin_files)
     if name is None:
-        loaded = [load_protocol(file) for file in registry.protocols.values()]
+        loaded = []
+        for file in registry.protocols.values():
+            try:
+                loaded.append(load_protocol(file))
+            # One broken file removes only itself.
+            except ReidbenchError as error:
+                log.warning("left out: %s", error)
         rows = [
             {
                 "name": protocol.name,
@@ -118,7 +128,7 @@ def plugins(strict: bool, plugin_files: tuple[Path, ...], as_json: bool) -> None
     """List plugins with their hooks, and the failed ones with the reason."""
     from reidbench.plugin.manager import Plugins
 
-    registry = Plugins(plugin_files)
+    registry = Plugins(plugin_files, keep_failed_files=True)
     # The registering hooks can fail too.
     _ = registry.methods, registry.datasets, registry.protocols
     rows = [

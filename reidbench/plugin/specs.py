@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Literal
-
-from reidbench.errors import PluginError
-from reidbench.plugin.method import Method
+from typing import Literal
 
 Modality = Literal["video", "image", "both"]
 
@@ -53,34 +49,3 @@ class DatasetSpec:
     access: str
     status: Literal["open", "restricted", "withdrawn"] = "open"
     layout: str | None = None
-
-
-def load_method(spec: MethodSpec) -> type[Method]:
-    """Import the class of a method.
-
-    Raises:
-        PluginError: the class cannot be imported, is not a `Method`, or has another name than its spec.
-    """
-    method_class = load_target(spec.name, spec.target)
-    if not (isinstance(method_class, type) and issubclass(method_class, Method)):
-        raise PluginError(f"method '{spec.name}': {spec.target} must be a subclass of Method")
-    if (name := getattr(method_class, "name", None)) != spec.name:
-        raise PluginError(
-            f"method '{spec.name}': {spec.target} must have the name '{spec.name}', got '{name}'; use one name in the "
-            "class and in its MethodSpec"
-        )
-    return method_class
-
-
-def load_target(name: str, target: str) -> Any:
-    """Import the class that a spec names.
-
-    Raises:
-        PluginError: the module cannot be imported or lacks the class.
-    """
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    # The import runs any code of the plugin.
-    except Exception as error:
-        raise PluginError(f"cannot load '{name}' from {target}: {type(error).__name__}: {error}") from error

@@ -15,8 +15,8 @@ from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetNotFoundError
 from reidbench.plugin import DatasetSpec
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 from reidbench.protocols import Protocol
 from reidbench.protocols.schema import SyntheticRule
 

@@ -17,8 +17,8 @@ from reidbench.names import check_name
 from reidbench.plugin import Method, Runtime
 from reidbench.plugin.config import apply_overrides
 from reidbench.plugin.guard import guard_plugin
+from reidbench.plugin.loading import load_method
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_method
 from reidbench.protocols import Protocol, load_protocol
 from reidbench.protocols.trials import Trial, draw_trials
 from reidbench.runner.data import read_tested, read_training

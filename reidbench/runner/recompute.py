@@ -16,8 +16,8 @@ from reidbench.errors import ConfigError
 from reidbench.evaluation import Scores
 from reidbench.plugin import Method, Runtime
 from reidbench.plugin.config import as_plain
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 from reidbench.records import (
     TOLERANCE,
     Difference,

@@ -56,7 +56,7 @@ class SourceDigest:
 
 
 def compute_source_digest(
-    method: str, module: str, own: OwnCode, *, files: Sequence[str] = (), name: str | None = None
+    method: str, module: str, own: OwnCode, *, files: Sequence[str] = ()
 ) -> SourceDigest:
     """Return the source digest of a method; nothing is imported.
 
@@ -65,15 +65,17 @@ def compute_source_digest(
         module: the module of its class.
         own: the modules that belong to the plugin.
         files: declared data files, relative to the folder of the module.
-        name: what the module is called in the digest; None for its own name.
 
     Raises:
         PluginError: the module has no file, or a declared file cannot be read.
     """
     walk = _Walk(own)
     try:
-        walk.run(module)
-        parts = {name if name and part == module else part: digest for part, digest in walk.parts.items()}
+        walk.run([module] if own.file_module is None else [module, own.file_module])
+        # The name of a plugin file is not part of the method.
+        parts = {
+            "plugin file" if part == own.file_module else part: digest for part, digest in walk.parts.items()
+        }
         folder = _folder_of(walk.finder.find(module))
         parts |= {f"file {file}": _file_digest(folder / file) for file in files}
     except OSError as error:
@@ -94,8 +96,8 @@ class _Walk:
         self.parts: dict[str, str] = {}
         self._exports: dict[str, Mapping[str, tuple[str, str]]] = {}
 
-    def run(self, module: str) -> None:
-        pending, seen = [*self._targets(Import(module))], set()
+    def run(self, modules: Sequence[str]) -> None:
+        pending, seen = [target for module in modules for target in self._targets(Import(module))], set()
         while pending:
             name = pending.pop()
             if name in seen:

@@ -23,11 +23,13 @@ class OwnCode:
     Attributes:
         packages: names of top-level modules and packages.
         folder: folder of an editable project, whose modules belong to the plugin; None without one.
-        beside: folder of a `--plugin` file, where its imports are looked up first; None without one.
+        file_module: name under which a `--plugin` file is loaded; None without one.
+        beside: folder of that file, where its imports are looked up first.
     """
 
     packages: frozenset[str] = frozenset()
     folder: Path | None = None
+    file_module: str | None = None
     beside: Path | None = None
 
 
@@ -46,9 +48,16 @@ def own_code_of_distribution(distribution: Distribution, target: str) -> OwnCode
     return OwnCode(packages=packages, folder=_project_folder(distribution))
 
 
-def own_code_of_file(file: Path, module: str) -> OwnCode:
-    """Return the modules of a plugin file, which is loaded under the name `module`: the file and its folder."""
-    return OwnCode(packages=frozenset([module]), beside=file.parent.absolute())
+def own_code_of_file(file: Path, file_module: str, target: str) -> OwnCode:
+    """Return the modules of a plugin file: the file and the modules beside it.
+
+    Args:
+        file: the plugin file.
+        file_module: the name under which it is loaded.
+        target: module of the method; its top-level package belongs to the plugin in any case.
+    """
+    packages = frozenset([file_module, target.partition(".")[0]])
+    return OwnCode(packages=packages, file_module=file_module, beside=file.parent.absolute())
 
 
 def _project_folder(distribution: Distribution) -> Path | None:

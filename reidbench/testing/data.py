@@ -19,8 +19,8 @@ from reidbench.datasets import (
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
 from reidbench.plugin import DatasetSpec
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 from reidbench.runner.data import render_dataset
 
 Kind = Literal["video", "image"]

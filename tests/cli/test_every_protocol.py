@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reidbench.datasets.synthetic import SyntheticSettings
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 from reidbench.protocols import load_protocol
 
 from .conftest import Answer

@@ -83,3 +83,45 @@ def test_real_interrupt_of_a_process_exits_with_130(tmp_path: Path, small_root: 
     _, printed = process.communicate(timeout=30)
 
     assert (process.returncode, "interrupted" in printed) == (130, True), printed
+
+
+@pytest.mark.parametrize("command", ["methods", "protocols", "datasets"])
+@pytest.mark.parametrize(
+    "source", ["import sys; sys.exit(0)", "raise KeyboardInterrupt", "import nothing_at_all"]
+)
+def test_plugin_file_that_fails_to_load_exits_with_2(
+    reidbench: Run, tmp_path: Path, command: str, source: str
+) -> None:
+    (tmp_path / "failing.py").write_text(source)
+
+    answer = reidbench(command, "--plugin", "failing.py")
+
+    check_failure(answer, 2, "cannot load --plugin failing.py: ", tmp_path)
+    assert answer.out == ""
+
+
+def test_plugin_file_with_a_taken_name_exits_with_2(reidbench: Run, tmp_path: Path) -> None:
+    file = write_plugin(tmp_path, "color-lbp")
+
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--plugin", str(file))
+
+    check_failure(answer, 2, "method name 'color-lbp' is already used by plugin 'color-lbp'", tmp_path)
+
+
+def test_broken_protocol_file_removes_only_itself(reidbench: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("= no TOML")
+    file = tmp_path / "protocols_plugin.py"
+    file.write_text(
+        "from pathlib import Path\nfrom reidbench.plugin import hookimpl\n@hookimpl\ndef reidbench_protocols():\n"
+        "    return [Path(__file__).parent / 'broken.toml', Path('bad name.toml')]\n"
+    )
+
+    listing = reidbench("protocols", "--plugin", str(file))
+    asked = reidbench("protocols", "broken", "--plugin", str(file))
+
+    assert listing.code == 0
+    assert "ilids" in listing.out
+    assert [line.split(":")[0] for line in listing.err.splitlines()] == ["WARNING", "WARNING"]
+    assert "cannot read protocol 'broken'" in listing.err
+    assert "name of a protocol must be" in listing.err
+    assert asked.code == 2

@@ -17,8 +17,8 @@ from scipy.io import savemat
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets.frames import decode
 from reidbench.datasets.matlab import load_mat
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 from tests.hostile import arrays, pictures
 from tests.hostile.calls import call, run_command
 from tests.hostile.commands import format_arguments, list_commands, make_command_line

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.errors import UnknownNameError
+from reidbench.errors import ConfigError, PluginError, UnknownNameError
+from reidbench.interrupts import handle_interrupts
 from reidbench.plugin import MethodSpec, hookimpl
 from reidbench.plugin import hookspecs as hooks
 from reidbench.plugin.hookspecs import hookspec
+from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from reidbench.plugin.specs import load_target
 
 GOOD = """
 from reidbench.plugin import MethodSpec, hookimpl
@@ -194,7 +195,178 @@ def test_the_in_memory_plugin_implements_every_hook_there_is() -> None:
 
 
 def test_a_target_that_cannot_be_imported_is_a_plugin_error() -> None:
-    from reidbench.errors import PluginError
-
     with pytest.raises(PluginError, match="cannot load 'x' from nowhere:Nothing"):
         load_target("x", "nowhere:Nothing")
+
+
+OFFERS = """
+from reidbench.plugin import DatasetSpec, MethodSpec, hookimpl
+spec = dict(name="good", target="nowhere:Nothing", summary="a test")
+@hookimpl
+def reidbench_methods():
+    {statement}
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("return None", "must return a list, got None"),
+        ("return 'abc'", "must return a list, got 'abc'"),
+        ("return {'a': 1}", "must return a list"),
+        ("import numpy; return numpy.array(1.0)", "TypeError"),
+        ("import itertools; return itertools.repeat(1)", "at most 10000 items"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("return reidbench_methods()", "RecursionError"),
+    ],
+)
+def test_a_failing_hook_is_reported_and_breaks_nothing_else(
+    install: Callable[[str, str, str], None], statement: str, reason: str
+) -> None:
+    install("broken-reid", "broken", OFFERS.format(statement=statement))
+
+    with handle_interrupts():
+        plugins = Plugins()
+        assert "siamese-convgru" in plugins.methods
+    assert [failure.plugin for failure in plugins.failures] == ["broken"]
+    assert reason in str(plugins.failures[0])
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ("None", "method must be a MethodSpec, got None"),
+        ("DatasetSpec(**spec, folder='a', access='b')", "method must be a MethodSpec"),
+        ("MethodSpec(**{**spec, 'name': '../../x'})", "name of a method must be"),
+        ("MethodSpec(**{**spec, 'name': 3})", "name of a method must be"),
+        ("MethodSpec(**{**spec, 'name': 'color-lbp'})", "'color-lbp' is already used by plugin 'color-lbp'"),
+        ("MethodSpec(**{**spec, 'target': 'nowhere'})", "must have the form 'module:NAME', got 'nowhere'"),
+        ("MethodSpec(**{**spec, 'summary': None})", "summary of method 'good' must be a text, got None"),
+        ("MethodSpec(**spec, modality='sound')", "must be one of video, image, both, got 'sound'"),
+        ("MethodSpec(**spec, files='a.csv')", "must be a tuple of texts, got 'a.csv'"),
+    ],
+)
+def test_an_invalid_spec_removes_only_itself(
+    install: Callable[[str, str, str], None], item: str, reason: str
+) -> None:
+    other = "MethodSpec(**{**spec, 'name': 'other'})"
+    install("acme-reid", "acme", OFFERS.format(statement=f"return [{item}, {other}]"))
+
+    plugins = Plugins()
+
+    assert {"other", "color-lbp"} <= set(plugins.methods)
+    assert "good" not in plugins.methods
+    (failure,) = plugins.failures
+    assert reason in str(failure)
+
+
+def test_an_invalid_protocol_path_removes_only_itself(install: Callable[[str, str, str], None]) -> None:
+    offers = """
+from pathlib import Path
+from reidbench.plugin import hookimpl
+@hookimpl
+def reidbench_protocols():
+    return [Path("a b.toml"), "text.toml", None, Path("data.json"), Path("fine.toml")]
+"""
+    install("acme-reid", "acme", offers)
+
+    plugins = Plugins()
+
+    assert {"fine", "ilids"} <= set(plugins.protocols)
+    assert len(plugins.failures) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("x = (", "SyntaxError"),
+        (GOOD.format(method="color-lbp"), "method name 'color-lbp' is already used by plugin 'color-lbp'"),
+    ],
+    ids=["raises", "exits", "interrupts", "no-python", "taken-name"],
+)
+def test_a_plugin_file_that_cannot_be_used_is_an_error(tmp_path: Path, source: str, reason: str) -> None:
+    file = tmp_path / "single.py"
+    file.write_text(source)
+
+    with handle_interrupts(), pytest.raises(ConfigError) as raised:
+        Plugins([file])
+
+    assert str(raised.value).startswith(f"cannot load --plugin {file}: ")
+    assert reason in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_a_plugin_file_with_the_name_of_a_plugin_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "color-lbp.py"
+    file.write_text(GOOD.format(method="other"))
+
+    with pytest.raises(ConfigError, match="plugin name 'color-lbp' is already used by 'reidbench'"):
+        Plugins([file])
+
+
+def test_a_failing_hook_of_a_plugin_file_is_a_plugin_error(tmp_path: Path) -> None:
+    file = tmp_path / "single.py"
+    file.write_text(OFFERS.format(statement="return None"))
+
+    with pytest.raises(
+        PluginError, match=r"plugin 'single' of .* reidbench_methods must return a list, got None"
+    ):
+        Plugins([file])
+
+
+def test_a_plugin_file_is_loaded_once_and_its_name_can_have_dots(tmp_path: Path) -> None:
+    file = tmp_path / "my.own.py"
+    file.write_text(GOOD.format(method="dotted").replace('"nowhere:Nothing"', 'f"{__name__}:Nothing"'))
+
+    plugins = Plugins([file, tmp_path / "." / "my.own.py"])
+
+    assert len(plugins.source("dotted").value) == 64
+
+
+def test_a_plugin_file_can_offer_a_class_of_an_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "acme_models.py").write_text("import json\n")
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "single.py"
+    file.write_text(GOOD.format(method="acme").replace("nowhere", "acme_models"))
+
+    assert set(Plugins([file]).source("acme").parts) >= {"acme_models", "plugin file"}
+
+
+def test_life_cycle_hooks_get_copies() -> None:
+    class Greedy:
+        @hookimpl
+        def reidbench_run_end(self, record: dict[str, list[int]]) -> None:
+            record["figures"].clear()
+
+    plugins, memory, record = Plugins(), InMemory(), {"figures": [1]}
+    plugins.manager.register(memory, name="memory")
+    # The plugin that is registered last is called first.
+    plugins.manager.register(Greedy(), name="greedy")
+
+    assert plugins.notify("reidbench_run_end", record=record) == []
+
+    assert record == {"figures": [1]}
+    assert memory.seen == [("end", {"figures": [1]})]
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), ConfigError("no"), GeneratorExit()])
+def test_whatever_a_life_cycle_hook_raises_is_contained(error: BaseException) -> None:
+    class Failing:
+        @hookimpl
+        def reidbench_run_end(self) -> None:
+            raise error
+
+    plugins = Plugins()
+    plugins.manager.register(Failing(), name="failing")
+
+    with handle_interrupts():
+        (failure,) = plugins.notify("reidbench_run_end", record={})
+
+    assert f"plugin 'failing' of '?' failed: {type(error).__name__}" in str(failure)

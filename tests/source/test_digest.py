@@ -157,8 +157,8 @@ def test_a_plugin_file_covers_the_modules_beside_it(tmp_path: Path) -> None:
     )
     assert module
     try:
-        own = own_code_of_file(tmp_path / "my_file.py", "file_module")
-        parts = compute_source_digest("x", "file_module", own, name="plugin file").parts
+        own = own_code_of_file(tmp_path / "my_file.py", "file_module", "file_module")
+        parts = compute_source_digest("x", "file_module", own).parts
     finally:
         del sys.modules["file_module"]
 
