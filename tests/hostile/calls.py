@@ -69,11 +69,21 @@ def _capture(function: Callable[[], int], folder: Path) -> Answer:
             try:
                 code = function()
             # A command must end with an exit code only.
-            except BaseException:  # noqa: BLE001
-                failure = traceback.format_exc()
+            except BaseException as error:  # noqa: BLE001
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                failure = f"{frames}{_describe_error(error)}"
         os.chdir(home)
         texts = [_read(stream) for stream in (out, err)]
     return Answer(code=code, out=texts[0], err=texts[1], traceback=failure)
+
+
+def _describe_error(error: BaseException) -> str:
+    """Return type and text of an error without its notes; some errors have no text."""
+    try:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    # The error of a hostile plugin.
+    except Exception:  # noqa: BLE001
+        return type(error).__name__
 
 
 def _read(stream: BinaryIO) -> str:

@@ -168,8 +168,7 @@ def read_damaged(reader: Reader, seed: int, valid: Path, scratch: Path, memory: 
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.parent.mkdir()
     shutil.copytree(valid, folder, symlinks=True)
-    random = Random(f"{reader.name} {seed}")
-    damage = reader.damage(folder, random)
+    damage = reader.damage(folder, Random(f"{reader.name} {seed}"))
     (scratch / "damage.txt").write_text(damage, errors="replace")
     _reset_peak()
     answer = reader.read(folder)
@@ -184,7 +183,8 @@ def _judge(
     reader: Reader, folder: Path, valid: Path, answer: Answer, peak: int, memory: int
 ) -> tuple[Outcome, str]:
     text = answer.traceback or answer.err
-    if peak > memory or any(name in text for name in _REFUSED_MEMORY):
+    refused = any(name in text.replace("MemoryError: of a plugin", "") for name in _REFUSED_MEMORY)
+    if peak > memory or refused:
         return Outcome.MEMORY, f"{peak >> 20} MiB: {_last_line(text)}"
     if answer.traceback:
         return Outcome.TRACEBACK, f"{_last_line(answer.traceback)} ({_find_origin(answer.traceback)})"

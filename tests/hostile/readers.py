@@ -19,7 +19,7 @@ from reidbench.datasets.frames import decode
 from reidbench.datasets.matlab import load_mat
 from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
-from tests.hostile import arrays, pictures
+from tests.hostile import arrays, pictures, plugins
 from tests.hostile.calls import call, run_command
 from tests.hostile.commands import format_arguments, list_commands, make_command_line
 from tests.hostile.damage import BYTE_EDITS, TEXT_EDITS, Edit, damage_file
@@ -633,6 +633,14 @@ def _make_readers() -> Mapping[str, Reader]:
             prepare=prepare_plugin,
             damage=damage_files("tiny_plugin.py", None, TEXT_EDITS),
             read=read_methods,
+        ),
+        Reader(
+            name="plugin-hostile",
+            prepare=plugins.prepare_plugins,
+            damage=plugins.write_hostile,
+            read=plugins.read_hostile,
+            judge=plugins.judge_hostile,
+            share=4,
         ),
         Reader(
             name="archive",

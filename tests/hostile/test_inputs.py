@@ -11,6 +11,7 @@ from tests.hostile.readers import READERS
 
 # Readers with open failures; `benchmarks/hostile_inputs.py` lists them.
 OPEN = {
+    "plugin-hostile",
     "command",
     "features-hdf5",
     "features-npz",
