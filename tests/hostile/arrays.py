@@ -173,6 +173,24 @@ _HDF5_NODES: tuple[tuple[str, Callable[[Any, str, Path], Any]], ...] = (
 )  # fmt: skip
 
 
+def write_hdf5(path: Path, arrays: dict[str, Array]) -> None:
+    """Write arrays such as `query_features` to groups such as `query`."""
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            side, _, field = name.partition("_")
+            file[f"{side}/{field.replace('camids', 'camid')}"] = values
+
+
+def put_link(path: Path, random: Random) -> str:
+    """Replace an array by one whose values are in another file."""
+    what, put = random.choice([node for node in _HDF5_NODES if node[0].startswith(("external", "virtual"))])
+    name = random.choice(["query/features", "gallery/features", "query/pid", "gallery/camid"])
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        put(file, name, path.parent)
+    return f"{what} instead of {name}"
+
+
 def damage_npz(path: Path, random: Random) -> str:
     """Apply a structural edit to a NumPy archive."""
     with np.load(path) as file:

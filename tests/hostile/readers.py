@@ -125,6 +125,48 @@ def read_table(folder: Path) -> Answer:
     return run_command(folder, ["leaderboard", "show"])
 
 
+def prepare_verify(folder: Path) -> None:
+    """Write one record with its per-query values and its features."""
+    copy_world(folder)
+    shutil.rmtree(folder / "cache")
+    (path,) = folder.glob("runs/records/tiny/tiny-rows-*.json")
+    shutil.copy(path, folder / "original.json")
+    path.rename(path.with_name("record.json"))
+    (side,) = folder.glob("runs/records/tiny/tiny-rows-*.csv")
+    side.rename(side.with_name("record.per_query.csv"))
+    record = json.loads((folder / "original.json").read_text(encoding="utf-8"))
+    record["per_query"]["file"] = "record.per_query.csv"
+    path.with_name("record.json").write_text(json.dumps(record), encoding="utf-8")
+    write_truth(folder, read_verify(folder))
+
+
+def read_verify(folder: Path) -> Answer:
+    """Verify the record by its features."""
+    record = "runs/records/tiny/record.json"
+    return run_command(folder, ["verify", record, "--features", "tiny-rows.h5", "--device", "cpu"])
+
+
+def judge_verify(valid: Path, folder: Path, answer: Answer) -> tuple[Outcome, str]:
+    """A record or file with other figures must not be confirmed."""
+    if answer.code == 1:
+        return (Outcome.REFUSED if answer.out.strip() else Outcome.UNCLEAR), answer.out[:200]
+    paths = [root / "runs/records/tiny/record.json" for root in (valid, folder)]
+    true, damaged = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+    names = ("figures", "trials", "cmc", "chance")
+    same = all(_round_numbers(true[name]) == _round_numbers(damaged.get(name)) for name in names)
+    return (Outcome.SAME, "") if same else (Outcome.WRONG, answer.out[:200])
+
+
+def damage_verify(folder: Path, random: Random) -> str:
+    """Damage the record, its per-query values or its features."""
+    choice = random.random()
+    if choice < 0.6:
+        return damage_files("record.json", damage_json, TEXT_EDITS, 0.75)(folder, random)
+    if choice < 0.8:
+        return damage_files("record.per_query.csv", None, TEXT_EDITS)(folder, random)
+    return damage_files("tiny-rows.h5", arrays.damage_hdf5)(folder, random)
+
+
 # Caches -------------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +281,21 @@ def feature_reader(name: str, suffix: str, structure: Structure, **options: Any)
         read=partial(read_features, suffix=suffix, **settings),
         **options,
     )
+
+
+def prepare_links(folder: Path) -> None:
+    """Write features of another program, without a digest."""
+    for name, scale in (("features.h5", 1), ("other.h5", 2)):
+        arrays.write_hdf5(
+            folder / name, {key.replace("pids", "pid"): scale * v for key, v in make_search().items()}
+        )
+    write_truth(folder, read_features(folder, suffix=".h5"))
+
+
+def judge_links(valid: Path, folder: Path, answer: Answer) -> tuple[Outcome, str]:
+    """Values of other files must not be read."""
+    outcome, detail = judge_plain(valid, folder, answer)
+    return (Outcome.WRONG, detail) if outcome is Outcome.ACCEPTED and answer.code == 0 else (outcome, detail)
 
 
 # Datasets -----------------------------------------------------------------------------------------------------------
@@ -534,6 +591,13 @@ def _make_readers() -> Mapping[str, Reader]:
             read=read_board,
             judge=judge_board,
         ),
+        Reader(
+            name="verify",
+            prepare=prepare_verify,
+            damage=damage_verify,
+            read=read_verify,
+            judge=judge_verify,
+        ),
         cache_reader("cache-trial", "tiny-rows", "trials/*", structure=damage_json, edits=TEXT_EDITS),
         cache_reader(
             "cache-features", "tiny-rows", "features/*/*.h5", structure=arrays.damage_hdf5, deleted=["trials"]
@@ -550,6 +614,13 @@ def _make_readers() -> Mapping[str, Reader]:
         ),
         feature_reader("features-hdf5", ".h5", arrays.damage_hdf5, judge=judge_figures, share=2.0),
         feature_reader("features-protocol", ".h5", arrays.damage_hdf5, judge=judge_figures, protocol="tiny"),
+        Reader(
+            name="features-links",
+            prepare=prepare_links,
+            damage=damage_files("features.h5", arrays.put_link, share=1),
+            read=partial(read_features, suffix=".h5"),
+            judge=judge_links,
+        ),
         feature_reader("features-npz", ".npz", arrays.damage_npz, share=1.5),
         feature_reader("features-mat", ".mat", arrays.damage_mat),
         *(

@@ -11,6 +11,8 @@ from tests.hostile.readers import READERS
 
 # Readers with open failures; `benchmarks/hostile_inputs.py` lists them.
 OPEN = {
+    "verify",
+    "features-links",
     "plugin-hostile",
     "command",
     "features-hdf5",
