@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT,)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """The signals that end a command; everything that is finished stays in the cache."""
 
 
@@ -25,8 +26,10 @@ class _State:
 def handle_interrupts() -> Iterator[None]:
     """Turn signals into `Interrupted` while a command runs; call this in the main thread.
 
-    A signal that the parent process ignores, as nohup does, stays ignored.
+    A signal that the parent process ignores, as nohup does, stays ignored. While Python exits, all are ignored.
     """
+    atexit.unregister(_ignore_signals)
+    atexit.register(_ignore_signals)
     handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, _raise_interrupted) for number in handled}
     _State.is_handled, _State.is_received = True, False
@@ -37,6 +40,12 @@ def handle_interrupts() -> Iterator[None]:
         for number, handler in previous.items():
             # A handler of C code is None, and cannot be installed again.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _ignore_signals() -> None:
+    # The exit code is decided: a signal that arrives now would replace it.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -47,6 +48,11 @@ class LazyGroup(click.Group):
             # Otherwise Python fails once more when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
+        # Caught here, because click prints an empty line for it. A signal to the whole process group also ends worker
+        # processes, which raises other errors.
+        except BaseException as error:
+            _exit_if_interrupted(error)
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
@@ -101,8 +107,7 @@ def _run() -> None:
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt) as error:
-        if is_interrupt(error):
-            _fail("interrupted; run the same command again to resume", 130)
+        _exit_if_interrupted(error)
         _fail("a plugin raised KeyboardInterrupt; reidbench -v has the traceback", PluginError.exit_code)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
@@ -111,6 +116,13 @@ def _run() -> None:
         )
 
 
+def _exit_if_interrupted(error: BaseException) -> None:
+    if is_interrupt(error):
+        _fail("interrupted; run the same command again to resume", 130)
+
+
 def _fail(message: str, code: int) -> None:
-    echo(f"error: {' '.join(message.split())}", err=True)
+    # The terminal may be closed.
+    with suppress(OSError):
+        echo(f"error: {' '.join(message.split())}", err=True)
     sys.exit(code)
