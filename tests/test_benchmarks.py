@@ -88,12 +88,28 @@ def test_network_claims_prints_a_table_of_a_protocol(tmp_path: Path) -> None:
     assert "| color-lbp" in finished.stdout
 
 
-@pytest.mark.slow
-def test_interrupted_runs_resume_to_the_same_figures(tmp_path: Path) -> None:
+def test_hostile_inputs_prints_a_table_of_outcomes() -> None:
     finished = run_script(
-        "interruptions.py", "--kills", "1", "--epochs", "1", "--protocol", "tiny",
-        "--plugin", str(write_plugin(tmp_path)),
-    )  # fmt: skip
+        "hostile_inputs.py",
+        "--inputs",
+        "4",
+        "--reader",
+        "frame",
+        "splits",
+        "--workers",
+        "1",
+        "--timeout",
+        "60",
+    )
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "1 of 1 resumed" in finished.stdout
+    assert "| same result | accepted | refused |" in finished.stdout
+    assert "0 failures in 4 inputs" in finished.stdout
+
+
+@pytest.mark.slow
+def test_interrupted_runs_resume_to_the_same_figures() -> None:
+    finished = run_script("interruptions.py", "--kills", "2", "--moments", "train", "extract")
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "2 of 2 ended like the uninterrupted one" in finished.stdout
