@@ -37,6 +37,10 @@ MAX_REASON = 240
 
 # Longer numbers are not written in digits: Python refuses to convert them above 4,300 digits.
 _MAX_BITS = 256
+# A quotation mark inside a word is an apostrophe. A slash ends a word, so that paths stay.
+_LONG_VALUE = re.compile(
+    rf"(?<!\w)(['\"])(?:(?!\1)[^\n]){{{MAX_QUOTE + 1},}}\1(?!\w)|[^\s/\\]{{{2 * MAX_QUOTE + 1},}}"
+)
 
 
 class ReidbenchError(Exception):
@@ -154,6 +158,14 @@ def describe_error(error: BaseException) -> str:
     """Return the message of an error of a library in one line of limited length; its class if it has no message."""
     text = make_printable(" ".join(str(error).split()) or type(error).__name__)
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
+
+
+def shorten_quotes(message: str) -> str:
+    """Return a message in which quoted values have at most 80 characters, and other words at most 160.
+
+    For messages of libraries, and for values that were not written with `quote`.
+    """
+    return _LONG_VALUE.sub(lambda match: f"{match[0][: MAX_QUOTE - 3]}...{match[1] or ''}", message)
 
 
 def make_printable(text: str) -> str:

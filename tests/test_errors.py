@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from reidbench.errors import MAX_QUOTE, DatasetError, describe_error, make_printable, quote
+from reidbench.errors import MAX_QUOTE, DatasetError, describe_error, make_printable, quote, shorten_quotes
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31m\u202ec\ud800\rd\x00"
 
@@ -60,6 +60,13 @@ def test_quote_keeps_80_characters_whole() -> None:
 def test_long_reason_of_a_library_is_cut() -> None:
     assert len(describe_error(ValueError("a\n" * 10_000))) == 240
     assert describe_error(KeyError()) == "KeyError"
+
+
+def test_quotes_of_libraries_are_shortened() -> None:
+    message = f"the dataset's file '{'x' * 90}' isn't one of 'a', {'y' * 200} or {'z' * 70}/{'z' * 70}"
+
+    expected = f"the dataset's file '{'x' * 76}...' isn't one of 'a', {'y' * 77}... or {'z' * 70}/{'z' * 70}"
+    assert shorten_quotes(message) == expected
 
 
 def test_control_characters_are_escaped() -> None:

@@ -13,7 +13,7 @@ import click
 
 from reidbench import __version__
 from reidbench.cli.output import echo
-from reidbench.errors import PluginError, ReidbenchError
+from reidbench.errors import PluginError, ReidbenchError, shorten_quotes
 from reidbench.interrupts import handle_interrupts, is_interrupt
 from reidbench.logs import PrintableFormatter
 
@@ -102,7 +102,7 @@ def _run() -> None:
     except click.UsageError as error:
         shown = io.StringIO()
         error.show(shown)
-        echo(shown.getvalue().rstrip(), err=True)
+        echo(shorten_quotes(shown.getvalue().rstrip()), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
@@ -124,5 +124,5 @@ def _exit_if_interrupted(error: BaseException) -> None:
 def _fail(message: str, code: int) -> None:
     # The terminal may be closed.
     with suppress(OSError):
-        echo(f"error: {' '.join(message.split())}", err=True)
+        echo(f"error: {shorten_quotes(' '.join(message.split()))}", err=True)
     sys.exit(code)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from filelock import FileLock
 
-from reidbench.datasets.matlab import load_mat, open_cells
+from reidbench.datasets.matlab import check_integers, load_mat, open_cells
 from reidbench.errors import DatasetError
 from reidbench.progress import is_terminal, progress_bar
 
@@ -64,17 +64,14 @@ def read_test_sets(path: Path) -> list[list[tuple[int, int]]]:
     Raises:
         DatasetError: the release file is damaged or a set is not an array (N, 2).
     """
-    sets = [np.asarray(cell) for cell in load_mat(path, "testsets")["testsets"].ravel()]
+    cells = load_mat(path, "testsets")["testsets"].ravel()
+    sets = [
+        check_integers(path, f"testsets of set {number}", cell) for number, cell in enumerate(cells, start=1)
+    ]
     for number, rows in enumerate(sets, start=1):
-        if (
-            rows.ndim != 2
-            or rows.shape[1] != 2
-            or rows.dtype.kind not in "uif"
-            or not np.isfinite(rows).all()
-        ):
+        if rows.ndim != 2 or rows.shape[1] != 2:
             raise DatasetError(
-                f"{path}: test set {number} must be an array (people, 2) of numbers, got {rows.dtype} of shape "
-                f"{rows.shape}; restore the file"
+                f"{path}: test set {number} must be an array (people, 2), got {rows.shape}; restore the file"
             )
     return [[(int(pair), int(person)) for pair, person in rows] for rows in sets]
 

@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reidbench.arrays import ArrayError, ArrayReader, NotAnArray, share_reader
+from reidbench.datasets.tracklets import IntArray
 from reidbench.errors import DatasetError, quote
+
+_MAX_INTEGER = 10.0**15
 
 
 def load_mat(path: Path, *names: str) -> dict[str, Any]:
@@ -31,6 +36,34 @@ def load_mat(path: Path, *names: str) -> dict[str, Any]:
                 "restore the file from the archive"
             )
     return variables
+
+
+def load_integers(path: Path, *names: str) -> dict[str, IntArray]:
+    """Return variables of a MATLAB file that hold whole numbers of at most 15 digits; errors as in `load_mat`."""
+    return {name: check_integers(path, name, values) for name, values in load_mat(path, *names).items()}
+
+
+def check_integers(path: Path, name: str, values: Any) -> IntArray:
+    """Return an array of whole numbers as int64.
+
+    Raises:
+        DatasetError: the values are of another type, not finite, not whole, or have more than 15 digits.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "uif":
+        raise DatasetError(
+            f"{path}: {quote(name)} must have whole numbers, got an array {array.shape} of {array.dtype}; "
+            "restore it from the archive"
+        )
+    # A comparison with NaN is false.
+    is_good = (np.abs(array.astype(np.float64)) <= _MAX_INTEGER) & (array == np.floor(array))
+    if not is_good.all():
+        wrong = array[np.unravel_index(int(np.argmin(is_good)), array.shape)]
+        raise DatasetError(
+            f"{path}: {quote(name)} must have whole numbers of at most 15 digits, got {quote(wrong)}; "
+            "restore it from the archive"
+        )
+    return array.astype(np.int64)
 
 
 @contextmanager

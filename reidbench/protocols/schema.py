@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from reidbench.datasets.digests import Digests
-from reidbench.errors import ProtocolError
+from reidbench.errors import ProtocolError, quote
 from reidbench.fingerprints import fingerprint
 from reidbench.protocols.validation import convert_table
 
 Side = Literal["first", "last", "all"]
+# Larger numbers are mistakes, and would fill the memory or take for ever.
+TrialCount = Annotated[int, msgspec.Meta(le=10_000)]
+PeopleCount = Annotated[int, msgspec.Meta(le=1_000_000)]
+FrameCount = Annotated[int, msgspec.Meta(le=1_000_000)]
+Number = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+SplitNumber = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 # Fields that change no figure.
 PROSE = ("title", "sources")
 
@@ -26,7 +33,7 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     unit: Literal["positions", "people"]
-    rows: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[SplitNumber, ...], ...]
 
 
 class TrialRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,12 +50,12 @@ class TrialRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         seed: None = a real dataset without its split file is an error.
     """
 
-    count: int = 1
-    people: int | None = None
-    test_people: int | None = None
+    count: TrialCount = 1
+    people: PeopleCount | None = None
+    test_people: PeopleCount | None = None
     splits: Literal["official", "seeded"] = "seeded"
     table: str | None = None
-    seed: int | None = None
+    seed: Seed | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -71,12 +78,12 @@ class SyntheticRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         masks: also write a mask of each frame; frames are the same with and without.
     """
 
-    people: int
-    seed: int
-    frames: int | None = None
-    min_frames: int | None = None
-    max_frames: int | None = None
-    mean_frames: int | None = None
+    people: PeopleCount
+    seed: Seed
+    frames: FrameCount | None = None
+    min_frames: FrameCount | None = None
+    max_frames: FrameCount | None = None
+    mean_frames: FrameCount | None = None
     masks: bool = False
 
     def settings(self) -> dict[str, Any]:
@@ -111,7 +118,7 @@ class SideRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     part: str | None = None
-    camera: int | None = None
+    camera: Number | None = None
     pooled_from: str | None = None
 
 
@@ -141,7 +148,7 @@ class FrameRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     query: Side = "all"
     gallery: Side = "all"
-    limit: int | None = None
+    limit: FrameCount | None = None
 
     def __post_init__(self) -> None:
         if self.limit is None and (self.query, self.gallery) != ("all", "all"):
@@ -163,7 +170,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     name: str
     title: str
     dataset: str
-    version: int
+    version: Number
     query: SideRule
     gallery: SideRule
     trials: TrialRule = TrialRule()
@@ -207,7 +214,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in conventions:
             if name not in current:
                 listed = ", ".join(current) or "none"
-                raise ProtocolError(f"protocol '{self.name}' has no convention '{name}'; it has {listed}")
+                raise ProtocolError(
+                    f"protocol '{self.name}' has no convention {quote(name)}; it has {listed}"
+                )
         changed = convert_table(Conventions, {**current, **conventions}, "conventions")
         others = [f"{name} = {value}" for name, value in conventions.items() if value != current[name]]
         return msgspec.structs.replace(self, conventions=changed, title="; ".join([self.title, *others]))

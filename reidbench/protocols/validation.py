@@ -9,11 +9,13 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from reidbench.errors import ProtocolError
+from reidbench.errors import MAX_QUOTE, ProtocolError, describe_error, make_printable, quote
 
 S = TypeVar("S", bound=msgspec.Struct)
 _TYPES = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false"}
 _ERROR = re.compile(r"(?P<reason>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
+_BOUND = re.compile(r"Expected `int` (?P<sign>[<>]=?) (?P<number>-?\d+)")
+_BOUNDS = {">=": "at least", ">": "greater than", "<=": "at most", "<": "less than"}
 _NAMED_FIELD = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>[^`]*)`")
 
 
@@ -33,6 +35,8 @@ def convert_table(kind: type[S], table: Any, path: str = "", *, hidden: Sequence
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         raise ProtocolError(_explain(str(error), kind, table, path, hidden)) from None
+    except RecursionError as error:
+        raise ProtocolError(f"{path or 'the file'} is nested too deeply: {describe_error(error)}") from None
 
 
 def _explain(message: str, kind: type[msgspec.Struct], table: Any, path: str, hidden: Sequence[str]) -> str:
@@ -46,20 +50,22 @@ def _explain(message: str, kind: type[msgspec.Struct], table: Any, path: str, hi
     if field := _NAMED_FIELD.match(reason):
         name = _join_keys(path, *keys, field["name"])
         if field["kind"] == "missing required":
-            return f"key '{name}' is missing"
+            return f"key {quote(name)} is missing"
         known = sorted(set(_find_struct(hint).__struct_fields__) - set(hidden))
         near = difflib.get_close_matches(field["name"], known, n=1)
         guess = f"; did you mean '{_join_keys(path, *keys, near[0])}'?" if near else ""
-        return f"unknown key '{name}'{guess}; the keys are {', '.join(known)}"
-    name = _join_keys(path, *keys)
+        return f"unknown key {quote(name)}{guess}; the keys are {', '.join(known)}"
+    name = make_printable(_join_keys(path, *keys))[:MAX_QUOTE]
     if choices := list_literals(hint):
-        return f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}"
+        return f"{name} must be one of {', '.join(map(repr, choices))}, got {quote(value)}"
     if reason.startswith("Expected `object"):
-        return f"[{name}] must be a table, got {value!r}"
+        return f"[{name}] must be a table, got {quote(value)}"
+    if bound := _BOUND.fullmatch(reason):
+        return f"{name} must be {_BOUNDS[bound['sign']]} {bound['number']}, got {quote(value)}"
     expected = re.match(r"Expected `(\w+)", reason)
     if expected is None:
-        return f"{name}: {reason}, got {value!r}"
-    return f"{name} must be {_TYPES.get(expected[1], expected[1])}, got {value!r}"
+        return f"{name}: {reason}, got {quote(value)}"
+    return f"{name} must be {_TYPES.get(expected[1], expected[1])}, got {quote(value)}"
 
 
 def _join_keys(*keys: str) -> str:

@@ -27,6 +27,7 @@ class Renamed(ColorLbp):
 def reidbench_methods():
     return [MethodSpec(name={name!r}, target=f"{{__name__}}:Renamed", summary={summary!r})]
 """
+LONG = "xx " * 1700
 TITLE = "\x1b]0;owned\x07 \x9b31m red \u202e"
 
 
@@ -115,12 +116,28 @@ def test_control_characters_do_not_reach_messages(
     assert answer.err.replace("\n", "").isprintable()
 
 
-def test_message_quotes_at_most_80_characters_of_a_name(reidbench: Callable[..., Answer]) -> None:
-    answer = reidbench("run", "-m", "x" * 5000, "-p", "demo")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "-m", LONG, "-p", "demo"),
+        ("run", "-m", "color-lbp", "-p", "demo", "--seed", LONG),
+        ("run", "-m", "color-lbp", "-p", "demo", "--lengths", LONG),
+        ("run", "-m", "color-lbp", "-p", "demo", "--set", LONG),
+        ("run", "-m", "color-lbp", "-p", "demo", "--set", f"bins={LONG}"),
+        ("run", "-m", "color-lbp", "-p", "demo", f"--{LONG}"),
+        ("data", "extract", LONG),
+        ("leaderboard", "show", "--format", LONG),
+        (LONG,),
+    ],
+    ids=["method", "seed", "lengths", "assignment", "setting", "option", "dataset", "choice", "command"],
+)
+def test_message_quotes_at_most_80_characters_of_a_value(
+    reidbench: Callable[..., Answer], arguments: tuple[str, ...]
+) -> None:
+    answer = reidbench(*arguments)
 
     assert answer.code == 2
-    assert "x" * 76 in answer.err
-    assert "x" * 81 not in answer.err
+    assert "x" * 80 not in answer.err.replace(" ", "")
 
 
 def test_log_lines_have_no_control_characters() -> None:

@@ -204,7 +204,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "query twice": (put_queries(2, 2), r"different lines in 1\.\.4"),
     "no query": (put_queries(), r"got 0 values"),
     "other dataset": (put_hdf5(rows=[1]), r"info_test\.mat has no variable 'query'"),
-    "text": (put_hdf5(query="one"), r"'query' must have row numbers, got "),
+    "text": (put_hdf5(query="one"), r"'query' must have whole numbers, got "),
     "not HDF5": (
         lambda tree: (tree / "LS-VID/test/data/info_test.mat").write_bytes(b"MATLAB 5.0 MAT-file"),
         r"cannot read .*info_test\.mat: ",

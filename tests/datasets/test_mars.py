@@ -154,7 +154,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "other variable": (put_index(track_info=[[1, 3, 1, 1]]), r"no variable 'track_train_info'"),
     "three columns": (put_index(track_train_info=[[1, 3, 1]]), r"four columns.*got an array \(1, 3\)"),
     "empty index": (put_index(track_train_info=np.zeros((0, 4))), r"four columns.*got an array \(0, 4\)"),
-    "text for index": (put_index(track_train_info="nothing"), r"four columns.*<U7"),
+    "text for index": (
+        put_index(track_train_info="nothing"),
+        r"'track_train_info' must have whole numbers, got an array \(1,\) of <U7",
+    ),
     "list too short": (
         edit_names("0002C4T0003F002.jpg\r\n", ""),
         r"has 8 frames, but tracks_test_info\.mat has 9",

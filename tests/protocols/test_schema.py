@@ -131,6 +131,53 @@ def test_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
         load_protocol(tmp_path / "broken.toml")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title = " + "[" * 60_000,
+        "[" + "a." * 30_000 + "a]",
+        "version = " + "9" * 5000,
+        "title = '\x1b[31m'",
+        "title = '" + "x" * 100_000 + "'",
+    ],
+    ids=["nested", "dotted", "long-number", "control-character", "long-file"],
+)
+def test_hostile_toml_is_an_error_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "hostile.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(ProtocolError, match="protocol 'hostile'") as caught:
+        load_protocol(tmp_path / "hostile.toml")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("trials.count", 10**9, "trials.count must be at most 10000, got 1000000000"),
+        ("trials.people", 10**40, "trials.people must be at most 1000000, got 1000"),
+        ("trials.seed", -1, "trials.seed must be at least 0, got -1"),
+        (
+            "query.camera",
+            10**5000,
+            "query.camera must be at most 2147483647, got a number of about 5,001 digits",
+        ),
+        ("frames.limit", 2**62, "frames.limit must be at most 1000000, got 46"),
+        ("version", 2**70, "version must be "),
+        ("unmatched", "x" * 5000, "unmatched must be one of .*, got 'x{76}...'"),
+        ("x" * 5000, 1, "unknown key 'x{76}...'"),
+        ("\x1b[31m", 1, r"unknown key '\\x1b\[31m'"),
+        ("sources.gallery", [["a"] * 1000] * 1000, "sources.gallery must be text, got "),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else "",
+)
+def test_hostile_values_are_errors_with_at_most_80_characters(path: str, value: Any, message: str) -> None:
+    with pytest.raises(ProtocolError, match=f"protocol 'x': {message}") as caught:
+        parse_protocol("x", with_change(path, value))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
 def test_seeded_splits_need_a_seed() -> None:
     table = with_change("trials.splits", "seeded")
     del table["trials"]["seed"]
@@ -145,7 +192,10 @@ def test_seeded_splits_need_a_seed() -> None:
         ("1,2,3\n", "must have one line '# unit"),
         ("# unit: people\n1,2\n1,3\n", "must have rows that order the same people"),
         ("# unit: people\n1,1\n", "must have each person once per row"),
-        ("# unit: people\n1,two\n", ": invalid literal"),
+        ("# unit: people\n1,two\n", ": Expected `int`, got `str`"),
+        ("# unit: people\n1," + "2" * 5000, ": Integer value out of range"),
+        ("# unit: people\n1,-2\n", ": Expected `int` >= 0"),
+        ("# unit: people\n" + "1," * 600_000 + "1", ": it has more than 1.05 MB"),
         (None, ": .*No such file"),
     ],
 )

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.datasets.extract_cuhk03 import KINDS, RELEASE, images_folder, read_test_sets
-from reidbench.datasets.matlab import load_mat
+from reidbench.datasets.matlab import check_integers, load_mat
 from reidbench.datasets.reader import Counts, Dataset, match_files
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
-from reidbench.errors import DatasetError
+from reidbench.errors import DatasetError, quote
 
 IMAGE = re.compile(r"(?P<pair>[1-5])_(?P<person>\d{3})_(?P<view>[12])_(?P<image>\d{2})\.png")
 PARTS = ("train", "query", "gallery")
@@ -123,17 +123,19 @@ def read_config(path: Path) -> Config | None:
         return None
     indices = [f"{part}_idx" for part in PARTS]
     variables = load_mat(path, "filelist", "labels", *indices)
-    columns = {name: np.asarray(array).ravel() for name, array in variables.items()}
-    names = tuple(str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in columns["filelist"])
+    names = tuple(
+        str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in variables.pop("filelist").ravel()
+    )
+    columns = {name: check_integers(path, name, array).ravel() for name, array in variables.items()}
     if wrong := [name for name in names if not IMAGE.fullmatch(name)]:
         raise DatasetError(
-            f"{path}: names of images must have the form 1_001_1_01.png, got '{wrong[0]}'; restore the file"
+            f"{path}: names of images must have the form 1_001_1_01.png, got {quote(wrong[0])}; restore the file"
         )
     if len(columns["labels"]) != len(names):
         raise DatasetError(
             f"{path}: {len(columns['labels'])} labels for {len(names)} images; restore the file from its repository"
         )
-    values = np.concatenate([columns[name].astype(np.int64) for name in indices])
+    values = np.concatenate([columns[name] for name in indices])
     if (
         len(np.unique(values)) != len(values)
         or values.min(initial=1) < 1
@@ -145,8 +147,8 @@ def read_config(path: Path) -> Config | None:
         )
     return Config(
         names=names,
-        labels=columns["labels"].astype(np.int64),
-        parts={part: np.sort(columns[f"{part}_idx"].astype(np.int64)) - 1 for part in PARTS},
+        labels=columns["labels"],
+        parts={part: np.sort(columns[f"{part}_idx"]) - 1 for part in PARTS},
     )
 
 

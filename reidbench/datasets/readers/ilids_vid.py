@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.matlab import load_mat
+from reidbench.datasets.matlab import load_integers
 from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
-PERSON = re.compile(r"person(\d+)")
+PERSON = re.compile(r"person(\d{1,9})")
 FRAME = re.compile(r"cam(?P<camera>\d)_person(?P<person>\d+)_(?P<frame>\d+)\.png")
 SEQUENCES = "i-LIDS-VID/sequences"
 SPLIT_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
@@ -82,9 +82,13 @@ def read_splits(file: Path, people: int) -> IntArray | None:
     """
     if not file.exists():
         return None
-    positions = np.asarray(load_mat(file, "ls_set")["ls_set"]).astype(np.int64)
+    positions = load_integers(file, "ls_set")["ls_set"]
     expected = np.arange(1, people + 1)
-    if positions.ndim != 2 or any(not np.array_equal(np.sort(row), expected) for row in positions):
+    if (
+        positions.ndim != 2
+        or not positions.size
+        or any(not np.array_equal(np.sort(row), expected) for row in positions)
+    ):
         raise DatasetError(
             f"split file {file}: rows must be permutations of 1..{people} (the number of person folders), "
             f"got an array {positions.shape} with values up to {positions.max(initial=0)}; restore file and folders"

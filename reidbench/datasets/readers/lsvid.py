@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.matlab import load_mat
+from reidbench.datasets.matlab import load_integers
 from reidbench.datasets.reader import Counts, Dataset
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
-from reidbench.errors import DatasetError
+from reidbench.errors import DatasetError, describe_error, quote
+from reidbench.limits import MAX_LABEL_FILE, read_limited
 
 # The third token is the camera, the last number the frame.
 FRAME = re.compile(r"[^_]+_[^_]+_c?(?P<camera>\d+)_(?:.*?)(?P<frame>\d+)\.(?:jpe?g|png)")
@@ -89,12 +90,7 @@ def read_queries(file: Path, tracks: int) -> IntArray:
     Raises:
         DatasetError: the file is damaged or lacks the variable, or a query is not a row or is repeated.
     """
-    values = np.asarray(load_mat(file, "query")["query"])
-    if not np.issubdtype(values.dtype, np.number):
-        raise DatasetError(
-            f"{file}: 'query' must have row numbers, got {values.dtype}; restore it from the archive"
-        )
-    rows = np.sort(values.ravel().astype(np.int64)) - 1
+    rows = np.sort(load_integers(file, "query")["query"].ravel()) - 1
     if not len(rows) or rows[0] < 0 or rows[-1] >= tracks or (np.diff(rows) == 0).any():
         values_range = f" in {rows[0] + 1}..{rows[-1] + 1}" if len(rows) else ""
         raise DatasetError(
@@ -156,9 +152,11 @@ def _find_existing(root: Path, names: Sequence[str]) -> Path:
 
 def _read_list(file: Path) -> list[Track]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_limited(file, MAX_LABEL_FILE).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {file}: {error}; restore it from the archive") from error
+        raise DatasetError(
+            f"cannot read {file}: {describe_error(error)}; restore it from the archive"
+        ) from error
     tracks = [_parse_track(file, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not tracks:
         raise DatasetError(f"{file} is empty; restore it from the archive")
@@ -169,9 +167,9 @@ def _parse_track(file: Path, number: int, line: str) -> Track:
     prefix, _, person = line.strip().rpartition(" ")
     folder, _, prefix = prefix.strip().lstrip("/").rpartition("/")
     path = PurePosixPath(folder)
-    if not folder + prefix or ".." in path.parts or not person.isdecimal():
+    if not folder + prefix or ".." in path.parts or not re.fullmatch(r"[0-9]{1,9}", person):
         raise DatasetError(
-            f"{file}, line {number} must be a prefix of file names, a space and the number of a person, got {line!r}; "
-            "restore it from the archive"
+            f"{file}, line {number} must be a prefix of file names, a space and the number of a person, got "
+            f"{quote(line)}; restore it from the archive"
         )
     return Track(path, prefix, int(person))

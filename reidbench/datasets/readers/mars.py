@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.datasets.matlab import load_mat
+from reidbench.datasets.matlab import load_integers
 from reidbench.datasets.reader import Counts, Dataset
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
-from reidbench.errors import DatasetError
+from reidbench.errors import MAX_QUOTE, DatasetError, describe_error, quote
+from reidbench.limits import MAX_LABEL_FILE, read_limited
 
 # Matches all names of a list at once: a million single matches would take seconds.
-_NAMES = re.compile(r"(?:(?:(?:00-1|\d{4})/)?(?:00-1|\d{4})C\dT\d{4}F\d+\.jpg\s+)*+")
+_NAMES = re.compile(r"(?:(?:(?:00-1|\d{4})/)?(?:00-1|\d{4})C\dT\d{4}F\d{1,9}\.jpg\s+)*+")
 CAMERAS = 6
 QUERY_FILE = "query_IDX.mat"
 INFO_FILES = (
@@ -91,14 +92,12 @@ def read_tracks(file: Path, variable: str) -> IntArray:
     Raises:
         DatasetError: the file is missing or damaged, or there are gaps between its rows.
     """
-    rows = np.asarray(load_mat(file, variable)[variable])
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows) or not np.issubdtype(rows.dtype, np.number):
+    rows = load_integers(file, variable)[variable]
+    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         raise DatasetError(
             f"{file}: '{variable}' must have four columns (start, end, pid, camera), got an array {rows.shape} "
             f"of {rows.dtype}; restore it from the archive"
         )
-    # The small integer types of the file would overflow.
-    rows = rows.astype(np.int64)
     start, end, pid, camera = rows.T
     expected = np.append(1, end[:-1] + 1)
     wrong = (start != expected) | (end < start) | (pid < -1) | (camera < 1) | (camera > CAMERAS)
@@ -121,13 +120,13 @@ def read_queries(file: Path, pids: IntArray) -> IntArray:
     Raises:
         DatasetError: the file is missing or damaged, or a query is not a row, repeated, junk or a distractor.
     """
-    values = np.asarray(load_mat(file, "query_IDX")["query_IDX"])
-    if not values.size or not np.issubdtype(values.dtype, np.number):
+    values = load_integers(file, "query_IDX")["query_IDX"]
+    if not values.size:
         raise DatasetError(
             f"{file}: 'query_IDX' must have row numbers, got an array {values.shape} of {values.dtype}; "
             "restore it from the archive"
         )
-    rows = np.sort(values.ravel().astype(np.int64)) - 1
+    rows = np.sort(values.ravel()) - 1
     if rows[0] < 0 or rows[-1] >= len(pids) or (np.diff(rows) == 0).any():
         raise DatasetError(
             f"{file}: queries must be different rows in 1..{len(pids)} of the test index, got {len(rows)} values in "
@@ -176,15 +175,17 @@ def _read_half(folder: Path, half: str) -> list[_Row]:
 def _read_names(file: Path) -> list[str]:
     """Return the file names of a list; a line may have the person's folder, as in 0002/0002C1T0001F001.jpg."""
     try:
-        text = file.read_text(encoding="ascii") + "\n"
+        text = read_limited(file, MAX_LABEL_FILE).decode("ascii") + "\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {file}: {error}; restore it from the archive") from error
+        raise DatasetError(
+            f"cannot read {file}: {describe_error(error)}; restore it from the archive"
+        ) from error
     good = _NAMES.match(text)
     end = good.end() if good else 0
     if end != len(text):
         raise DatasetError(
             f"{file}, line {text.count(chr(10), 0, end) + 1} must be a name like '0002C1T0001F001.jpg', got "
-            f"{text[end:].splitlines()[0]!r}; restore it from the archive"
+            f"{quote(text[end : end + 2 * MAX_QUOTE].splitlines()[0])}; restore it from the archive"
         )
     names = text.split()
     if "/" not in text:
@@ -193,7 +194,8 @@ def _read_names(file: Path) -> list[str]:
         folder, _, file_name = name.rpartition("/")
         if folder and not file_name.startswith(folder):
             raise DatasetError(
-                f"{file}, line {number} must have the folder of its person, got {name!r}; restore it from the archive"
+                f"{file}, line {number} must have the folder of its person, got {quote(name)}; "
+                "restore it from the archive"
             )
     return [name.rpartition("/")[2] for name in names]
 
@@ -208,7 +210,7 @@ def _make_rows(name_file: Path, names: list[str], tracks: IntArray) -> Iterator[
             if not name.startswith(prefix):
                 raise DatasetError(
                     f"{name_file}, line {names.index(name) + 1} must start with '{prefix}' as in "
-                    f"tracks_{half}_info.mat, got '{name}'; restore both files"
+                    f"tracks_{half}_info.mat, got {quote(name)}; restore both files"
                 )
         yield pid, camera, f"bbox_{half}/{person}", _sort_by_time(frames)
 

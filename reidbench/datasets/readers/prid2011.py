@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
-from reidbench.errors import DatasetError
+from reidbench.errors import DatasetError, describe_error, quote
+from reidbench.limits import MAX_LABEL_FILE, read_limited
 
-PERSON = re.compile(r"person_(\d+)")
+PERSON = re.compile(r"person_(\d{1,9})")
 FRAME = re.compile(r"(?P<frame>\d+)\.png")
 SEQUENCES = "prid_2011/multi_shot"
 SPLIT_FILE = "splits_prid2011.json"
@@ -22,6 +23,13 @@ CAMERAS = ("cam_a", "cam_b")
 SHARED_PEOPLE = 200
 # Added to the higher numbers of camera b, since camera a has the same numbers for other people.
 OFFSET_OF_B = 1_000
+
+
+class _Split(msgspec.Struct):
+    """A trial of the split file: names of folders."""
+
+    test: list[str]
+    train: list[str]
 
 
 class Prid2011(Dataset):
@@ -77,14 +85,16 @@ def read_splits(file: Path, people: Sequence[int]) -> IntArray | None:
     if not file.exists():
         return None
     try:
-        trials = json.loads(file.read_text(encoding="utf-8"))
+        trials = msgspec.json.decode(read_limited(file, MAX_LABEL_FILE), type=list[_Split])
         halves = [
-            [[_parse_number(name) for name in trial[half]] for half in ("test", "train")] for trial in trials
+            [[_parse_number(name) for name in names] for names in (trial.test, trial.train)]
+            for trial in trials
         ]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = f"{type(error).__name__}: {error}"
+    # msgspec raises a RecursionError for text that is nested too deeply.
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(
-            f"split file {file} must be a list of objects with 'train' and 'test' folders, but {reason}; restore it"
+            f"split file {file} must be a list of objects with 'train' and 'test' folders, but "
+            f"{describe_error(error)}; restore it"
         ) from error
     for trial, (test, train) in enumerate(halves, start=1):
         _check_split(file, trial, test, train, people)
@@ -114,7 +124,7 @@ def _check_split(file: Path, trial: int, test: list[int], train: list[int], peop
 def _parse_number(name: str) -> int:
     match = PERSON.fullmatch(name)
     if match is None:
-        raise ValueError(f"'{name}' is not a folder name like person_0001")
+        raise ValueError(f"{quote(name)} is not a folder name like person_0001")
     return int(match[1])
 
 

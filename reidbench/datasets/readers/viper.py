@@ -12,7 +12,7 @@ from reidbench.errors import DatasetError
 
 ARCHIVE = "VIPeR"
 CAMERAS = ("cam_a", "cam_b")
-IMAGE = re.compile(r"(?P<person>\d+)_(?P<angle>\d+)\.bmp")
+IMAGE = re.compile(r"(?P<person>\d{1,9})_(?P<angle>\d+)\.bmp")
 
 
 class Viper(Dataset):

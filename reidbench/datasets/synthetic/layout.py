@@ -15,6 +15,7 @@ from reidbench.datasets.synthetic.rendering import TrackJob, render_tracks
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.datasets.synthetic.tree_folder import create_tree
 from reidbench.errors import ConfigError, DatasetError
+from reidbench.limits import MAX_LABEL_FILE, read_limited
 
 # Replaces the header text of scipy, which contains the current time.
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by reidbench".ljust(116)
@@ -153,10 +154,10 @@ def read_label_file(path: Path) -> bytes:
         DatasetError: the file cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_limited(path, MAX_LABEL_FILE)
     except OSError as error:
         raise DatasetError(
-            f"cannot read label file {path}: {error.strerror}. Set labels to the directory that contains it."
+            f"cannot read label file {path}: {error.strerror or error}. Set labels to the directory that contains it."
         ) from error
 
 
