@@ -127,7 +127,7 @@ def _range(bounds: Mapping[str, Any]) -> str:
 
 
 def as_plain(config: Any, stages: Iterable[Stage] = ("fit", "embed", "match")) -> dict[str, Any]:
-    """Return the settings of the given stages as JSON types."""
+    """Return the settings of the given stages as JSON types; `check_values` has checked them."""
     included = set(stages)
     values = {
         field.name: getattr(config, field.name)
@@ -136,6 +136,22 @@ def as_plain(config: Any, stages: Iterable[Stage] = ("fit", "embed", "match")) -
     }
     plain: dict[str, Any] = json.loads(json.dumps(values))
     return plain
+
+
+def check_values(config: Any) -> None:
+    """Check that settings can be part of keys and records: texts, finite numbers, true, false, none and lists of these.
+
+    Raises:
+        ConfigError: a value is something else; the message names the field.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{field.name} must be text, a finite number, true, false, none or a list of these, got {quote(value)}"
+            ) from error
 
 
 def describe_settings(config: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, get_args, get_type_hints
 
-from reidbench.errors import PluginError, quote
-from reidbench.names import check_name, is_name
-from reidbench.plugin.config import as_plain
+from reidbench.errors import ConfigError, PluginError, quote
+from reidbench.names import check_name
+from reidbench.plugin.config import Stage, check_values
 from reidbench.plugin.method import Method
 from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality
 
@@ -120,16 +120,21 @@ def _check_presets(prefix: str, method_class: type[Method]) -> None:
     if not isinstance(presets, Mapping) or not presets:
         raise PluginError(f"{prefix} must have presets, a mapping of names to settings, got {quote(presets)}")
     for name, preset in presets.items():
-        if not is_name(name):
-            check_name("preset", name, PluginError)
+        check_name("preset", name, PluginError)
         if not isinstance(preset, config_class):
             raise PluginError(
                 f"{prefix}: preset '{name}' must be a {config_class.__name__}, got {quote(preset)}"
             )
         try:
-            as_plain(preset)
-        except (TypeError, ValueError) as error:
+            check_values(preset)
+        except ConfigError as error:
+            raise PluginError(f"{prefix}: preset '{name}': {error}") from error
+    for field in dataclasses.fields(config_class):
+        # A setting of an unknown stage would be part of no key.
+        if (stage := field.metadata.get("stage", "fit")) not in get_args(Stage):
             raise PluginError(
-                f"{prefix}: settings of preset '{name}' must be texts, finite numbers, true, false, none or lists of "
-                f"these: {error}"
-            ) from error
+                f"{prefix}: stage of setting '{field.name}' must be one of {', '.join(get_args(Stage))}, "
+                f"got {quote(stage)}"
+            )
+        if not isinstance(text := field.metadata.get("help", ""), str):
+            raise PluginError(f"{prefix}: help of setting '{field.name}' must be a text, got {quote(text)}")

@@ -19,12 +19,13 @@ from reidbench.attention.shares import (
 from reidbench.datasets import FrameWindow, TrackletView, make_views
 from reidbench.datasets.masks import has_masks, read_mask
 from reidbench.entries import read_json_entry, write_json_entry
-from reidbench.errors import ConfigError, PluginError
+from reidbench.errors import ConfigError, PluginError, quote
 from reidbench.fingerprints import fingerprint
 from reidbench.plugin import Attention, Method
 from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
 from reidbench.records.record import AttentionFigures
+from reidbench.runner.calls import call_attention
 from reidbench.runner.plan import TrialTask
 from reidbench.runner.trial import TaskContext, fit_method
 
@@ -155,14 +156,11 @@ def attention_of(method: Method, tracklets: Sequence[TestedTracklet]) -> list[At
         ConfigError: the method has no attention with its settings.
         PluginError: the method failed or returned invalid attention.
     """
-    with guard_plugin(method.name, "attention"):
-        attentions = list(method.attention([tracklet.view for tracklet in tracklets]))
-    if len(attentions) != len(tracklets):
-        raise PluginError(
-            f"method '{method.name}' must return attention for {len(tracklets)} tracklets, got {len(attentions)}"
-        )
+    attentions = call_attention(method, [tracklet.view for tracklet in tracklets])
     for attention, tracklet in zip(attentions, tracklets, strict=True):
-        if fault := _find_fault(attention, len(tracklet.files)):
+        with guard_plugin(method.name, "attention"):
+            fault = _find_fault(attention, len(tracklet.files))
+        if fault:
             raise PluginError(f"method '{method.name}' returned invalid attention: {fault}")
     return attentions
 
@@ -219,8 +217,11 @@ def _measure_tracklets(
 def _find_fault(attention: Attention, length: int) -> str | None:
     """Return what is invalid in the attention on a tracklet of some length; None if it is valid."""
     frames, spatial, temporal = attention.frames, attention.spatial, attention.temporal
-    if frames.ndim != 1 or not len(frames) or not bool(((frames >= 0) & (frames < length)).all()):
-        return f"frames must be indices less than {length}, got {frames.tolist()}"
+    is_integer = not (frames.is_floating_point() or frames.is_complex() or frames.dtype == torch.bool)
+    if not is_integer or frames.ndim != 1 or not len(frames):
+        return f"frames must be a list of integers, got shape {tuple(frames.shape)} of {frames.dtype}"
+    if not bool(((frames >= 0) & (frames < length)).all()):
+        return f"frames must be indices less than {length}, got {quote(frames.tolist())}"
     if spatial is None and temporal is None:
         return "maps and weights are both missing"
     if spatial is not None:

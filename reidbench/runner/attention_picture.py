@@ -8,12 +8,12 @@ from pathlib import Path
 from reidbench.attention.picture import Alignment, Panel, draw_figure
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
-from reidbench.errors import ConfigError, PluginError
+from reidbench.errors import ConfigError
 from reidbench.files import replacing
 from reidbench.plugin import Attention, Method, Runtime
-from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.manager import Plugins
 from reidbench.runner.attention import TestedTracklet, attention_of, sample_tracklets, view_tracklet
+from reidbench.runner.calls import call_alignment
 from reidbench.runner.plan import RunRequest, TrialTask, choose, make_plan
 from reidbench.runner.session import check_writable
 from reidbench.runner.trial import TaskContext, fit_method
@@ -92,12 +92,7 @@ def _alignment(context: TaskContext, task: TrialTask, method: Method) -> Alignme
                 continue
             query = view_tracklet(task, context, row, windows.query)
             match = view_tracklet(task, context, int(matches[0]), windows.gallery)
-            with guard_plugin(method.name, "alignment"):
-                weights = method.alignment(query.view, match.view)
-            if weights.ndim != 2:
-                raise PluginError(
-                    f"alignment of method '{method.name}' must have the shape (S, T), got {tuple(weights.shape)}"
-                )
+            weights = call_alignment(method, query.view, match.view)
             cameras = f"camera {table.camids[row]} (rows) and {table.camids[match.row]} (columns)"
             title = f"alignment of person {table.pids[row]}, {cameras}"
             return Alignment(title=title, weights=weights.detach().cpu().double().numpy())

@@ -15,11 +15,10 @@ from torch import Tensor
 from reidbench.datasets import TrackletView, make_views
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import FrameWindow
-from reidbench.errors import PluginError
 from reidbench.features import Block, FeatureStore
 from reidbench.plugin import Embeddings, Method
-from reidbench.plugin.guard import guard_plugin
 from reidbench.progress import progress_bar
+from reidbench.runner.calls import call_embed
 from reidbench.runner.stability import RepeatCount, check_repeats
 
 if TYPE_CHECKING:
@@ -181,47 +180,6 @@ def _embed_block(
             None if lengths is None else lengths[rows],
         )
         stores[key].write(block)
-
-
-def call_embed(method: Method, views: Sequence[TrackletView]) -> Embeddings:
-    """Return the embeddings of views, checked.
-
-    Raises:
-        PluginError: the method failed, or its values do not have the documented shape, type and range.
-    """
-    with guard_plugin(method.name, "embed"):
-        embeddings = method.embed(views)
-    _check_embeddings(method.name, embeddings, len(views))
-    return embeddings
-
-
-def _check_embeddings(name: str, embeddings: Embeddings, count: int) -> None:
-    """Raise a PluginError if embeddings do not have the documented shape, type and range."""
-    values = embeddings.values
-    axes = 2 + (embeddings.views is not None) + (embeddings.lengths is not None)
-    if values.ndim != axes or len(values) != count or not values.is_floating_point():
-        raise PluginError(
-            f"method '{name}' must embed {count} tracklets as floating-point values with {axes} axes, "
-            f"got shape {tuple(values.shape)} of {values.dtype}"
-        )
-    for numbers, limit, what in (
-        (embeddings.views, values.shape[1], "views"),
-        (embeddings.lengths, values.shape[-2], "vectors"),
-    ):
-        if numbers is not None and (
-            numbers.shape != (count,) or not bool(((numbers >= 1) & (numbers <= limit)).all())
-        ):
-            raise PluginError(
-                f"method '{name}' must return between 1 and {limit} {what} per tracklet, got {numbers.tolist()}"
-            )
-    # The store keeps float32; larger float64 values would become infinite.
-    for kept, requirement in ((values, "finite embeddings"), (values.float(), "embeddings that fit float32")):
-        rows = (~torch.isfinite(kept).flatten(1).all(1)).nonzero()
-        if len(rows):
-            row = int(rows[0])
-            raise PluginError(
-                f"method '{name}' must return {requirement}, got {float(values[row].abs().max()):.3g} in row {row}"
-            )
 
 
 def _read(store: FeatureStore, digests: Sequence[str], device: str) -> Embeddings:

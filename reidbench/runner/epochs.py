@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.entries import read_json_entry, write_json_entry
-from reidbench.errors import PluginError
+from reidbench.errors import PluginError, quote
+from reidbench.names import check_name
 
 FILE = "epochs.json"
+MAX_EPOCH = 10**9
 
 
 class EpochLog:
@@ -44,12 +46,17 @@ class EpochLog:
         """Store the values of an epoch; values of the same epoch are replaced.
 
         Raises:
-            PluginError: a value is not finite.
+            PluginError: the epoch is not a number of at least 0, a name is not allowed, or a value is not finite.
         """
+        if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch <= MAX_EPOCH:
+            raise PluginError(
+                f"method '{self.method}': epoch must be a whole number in [0, {MAX_EPOCH}], got {quote(epoch)}"
+            )
         for name, value in values.items():
-            if not math.isfinite(value):
+            check_name(f"value that method '{self.method}' reports", name, PluginError)
+            if not isinstance(value, float) or not math.isfinite(value):
                 raise PluginError(
-                    f"method '{self.method}' must report finite values, got {name} = {value} in epoch {epoch}"
+                    f"method '{self.method}' must report finite values, got {name} = {quote(value)} in epoch {epoch}"
                 )
         self.values[epoch] = dict(values)
         write_json_entry(self.path, {"epochs": self.rows()})

@@ -13,7 +13,6 @@ from torch.nn.functional import pad
 
 from reidbench.evaluation import (
     Labels,
-    PairScorer,
     RerankSettings,
     Scores,
     Search,
@@ -27,7 +26,7 @@ from reidbench.evaluation import (
     tar_at_far,
 )
 from reidbench.plugin import Embeddings, Method
-from reidbench.plugin.guard import guard_plugin
+from reidbench.runner.calls import has_own_distance, make_scorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +66,13 @@ def search_of_embeddings(
 ) -> Search:
     """Return the search by a method's distance, re-ranked if there are settings."""
     is_plain = all(side.views is None and side.lengths is None for side in (query, gallery))
-    if is_plain and type(method).distance is Method.distance:
+    if is_plain and not has_own_distance(method):
         return search_of_features(query.values, gallery.values, labels, settings)
     if settings is None:
-        return make_search(labels, scorer=_guard_scorer(method, query, gallery))
+        return make_search(labels, scorer=make_scorer(method, query, gallery))
     items = _concat_embeddings(query, gallery)
-    scorer = _guard_scorer(method, items, items)
+    scorer = make_scorer(method, items, items)
     return make_search(labels, scorer=rerank_pairs(scorer, len(query), len(gallery), settings))
-
-
-def _guard_scorer(method: Method, query: Embeddings, gallery: Embeddings) -> PairScorer:
-    with guard_plugin(method.name, "pair_scorer"):
-        scorer = method.pair_scorer(query, gallery)
-
-    def score(rows: slice, columns: slice) -> Tensor:
-        with guard_plugin(method.name, "distance"):
-            return scorer(rows, columns)
-
-    return score
 
 
 def _concat_embeddings(first: Embeddings, second: Embeddings) -> Embeddings:

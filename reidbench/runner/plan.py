@@ -13,14 +13,14 @@ from reidbench.datasets import DatasetContents
 from reidbench.datasets.views import FrameWindow
 from reidbench.errors import ConfigError, PluginError, ReidbenchError, UnknownNameError
 from reidbench.evaluation import RerankSettings
-from reidbench.names import check_name
 from reidbench.plugin import Method, Runtime
-from reidbench.plugin.config import apply_overrides
+from reidbench.plugin.config import apply_overrides, check_values
 from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.loading import load_method
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol, load_protocol
 from reidbench.protocols.trials import Trial, draw_trials
+from reidbench.runner.calls import create_method, prepare_method
 from reidbench.runner.data import read_tested, read_training
 from reidbench.runner.keys import RunKeys, TaskKeys, Windows
 from reidbench.source import SourceDigest
@@ -121,10 +121,7 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
     method_class = load_method(spec)
     source = plugins.source(spec.name)
     preset, config = resolve_config(method_class, request.preset, request.overrides)
-    with guard_plugin(spec.name, "prepare"):
-        method = method_class(config, runtime)
-        method.prepare()
-        weights = method.weights_digest()
+    weights = prepare_method(create_method(method_class, config, runtime))
     return Choice(request, method_class, preset, config, protocol, weights, source)
 
 
@@ -171,11 +168,9 @@ def resolve_config(
     Raises:
         UnknownNameError: unknown preset.
         ConfigError: a setting does not exist or is out of range.
-        PluginError: a preset has an invalid name.
+        PluginError: the code of the settings failed.
     """
     presets = method_class.presets
-    for name in presets:
-        check_name("preset", name, PluginError)
     preset = preset or next(iter(presets))
     if preset not in presets:
         raise UnknownNameError(
@@ -185,7 +180,12 @@ def resolve_config(
             listed_by=f"reidbench methods {method_class.name}",
         )
     try:
-        return preset, apply_overrides(presets[preset], overrides)
+        with guard_plugin(method_class.name, "its settings"):
+            config = apply_overrides(presets[preset], overrides)
+            check_values(config)
+            return preset, config
+    except PluginError:
+        raise
     except ReidbenchError as error:
         raise ConfigError(f"method '{method_class.name}': {error}") from error
 

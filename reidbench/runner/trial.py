@@ -19,7 +19,6 @@ from reidbench.errors import ConfigError, PluginError
 from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.fingerprints import derive_seed
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
-from reidbench.plugin.guard import guard_plugin
 from reidbench.protocols.trials import Sides
 from reidbench.records import (
     Environment,
@@ -28,6 +27,13 @@ from reidbench.records import (
     list_distinct,
     read_result,
     write_result,
+)
+from reidbench.runner.calls import (
+    create_method,
+    fit_once,
+    needs_fit_to_match,
+    read_state,
+    restore_method,
 )
 from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
@@ -110,7 +116,7 @@ class _TrialWork:
         self.task, self.context, self.plan, self.trial = task, context, context.plan, task.trial
         choice = context.plan.choice
         self.name = choice.method_class.name
-        self.method: Method = choice.method_class(choice.config, context.runtime)
+        self.method = create_method(choice.method_class, choice.config, context.runtime)
         self.fit_seconds: dict[str, float] = {}
         self.embed_seconds: dict[str, float] = {}
         self.item_bytes: dict[str, float] = {}
@@ -164,8 +170,7 @@ class _TrialWork:
             if saved is None:
                 saved = self._fit(workspace)
             else:
-                with guard_plugin(self.name, "restore"):
-                    self.method.restore(saved["state"])
+                restore_method(self.method, saved["state"])
         self.fit_seconds[key] = saved["seconds"]
         self.fit_environments.append(msgspec.convert(saved["environment"], Environment))
         if saved["epochs"]:
@@ -191,10 +196,9 @@ class _TrialWork:
             workspace, self.name, lambda epoch, values: self.context.on_epoch(self.task, epoch, values)
         )
         started = time.monotonic()
-        with guard_plugin(self.name, "fit"):
-            job = FitJob(seed=seed, workspace=workspace, fingerprint=key, on_epoch=epochs.add)
-            reported = self.method.fit(train, job)
-            state = dict(self.method.state())
+        job = FitJob(seed=seed, workspace=workspace, fingerprint=key, on_epoch=epochs.add)
+        reported = fit_once(self.method, train, job)
+        state = read_state(self.method)
         seconds = time.monotonic() - started if reported is None else reported
         environment = msgspec.to_builtins(self._environment)
         saved = {
@@ -233,7 +237,7 @@ class _TrialWork:
         self.item_bytes.update(embedded.item_bytes)
         if embedded.is_computed:
             self.computed.add("embed")
-        if self.method.needs_fit_to_match() or not self.fit_seconds:
+        if needs_fit_to_match(self.method) or not self.fit_seconds:
             self.restore_or_fit()
         pairs = zip(sides, embedded.parts[::2], embedded.parts[1::2], strict=True)
         return [

@@ -17,9 +17,16 @@ from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets import FrameLoader, TrackletView
 from reidbench.errors import PluginError, ReidbenchError
 from reidbench.plugin import Embeddings, FitJob, Method, Runtime
-from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.manager import Plugins
-from reidbench.runner.embedding import call_embed
+from reidbench.runner.calls import (
+    call_embed,
+    create_method,
+    fit_once,
+    make_scorer,
+    prepare_method,
+    read_state,
+    restore_method,
+)
 from reidbench.runner.stability import cut_item, relative_difference, tolerance_of
 from reidbench.testing.data import Kind, SmallData, render_small_data
 
@@ -76,9 +83,8 @@ class MethodCase:
 
     def create(self) -> Method:
         """Return a new object of the method."""
-        with guard_plugin(self.name, "prepare"):
-            method = self.method_class(self.config, self.runtime)
-            method.prepare()
+        method = create_method(self.method_class, self.config, self.runtime)
+        prepare_method(method)
         return method
 
     def fit(self) -> Method:
@@ -86,25 +92,19 @@ class MethodCase:
         method = self.create()
         workspace = self.folder / f"fit-{next(self._fits)}"
         workspace.mkdir()
-        with guard_plugin(self.name, "fit"):
-            method.fit(
-                self.data.training_set(self.loader),
-                FitJob(seed=_SEED, workspace=workspace, fingerprint="check"),
-            )
+        job = FitJob(seed=_SEED, workspace=workspace, fingerprint="check")
+        fit_once(method, self.data.training_set(self.loader), job)
         return method
 
     def save_and_restore(self) -> Method:
         """Return a new object with the state of the fitted one, after it was written to a file."""
         path = self.folder / "fitted.pt"
-        with guard_plugin(self.name, "state"):
-            state = dict(self.method.state())
-        save_checkpoint(path, "check", {"state": state})
+        save_checkpoint(path, "check", {"state": read_state(self.method)})
         saved = load_checkpoint(path, "check")
         if saved is None:
             raise PluginError(f"method '{self.name}' must return a state that can be read back")
         method = self.create()
-        with guard_plugin(self.name, "restore"):
-            method.restore(saved["state"])
+        restore_method(method, saved["state"])
         return method
 
     def make_views(self, *, key: str = "embed") -> list[TrackletView]:
@@ -141,34 +141,17 @@ class MethodCase:
 
     def measure(self, query: Embeddings, gallery: Embeddings, *, block: int) -> Tensor:
         """Return all distances (Q, G), computed in blocks of rows and columns as a run does."""
-        with guard_plugin(self.name, "distance"):
-            scorer = self.method.pair_scorer(query, gallery)
-            rows = [
-                torch.cat(
-                    [_score(self.name, scorer, row, column) for column in _slices(len(gallery), block)], 1
-                )
-                for row in _slices(len(query), block)
-            ]
+        scorer = make_scorer(self.method, query, gallery)
+        columns = _slices(len(gallery), block)
+        rows = [
+            torch.cat([scorer(row, column).detach().cpu().double() for column in columns], 1)
+            for row in _slices(len(query), block)
+        ]
         return torch.cat(rows)
 
 
 def _slices(length: int, block: int) -> list[slice]:
     return [slice(start, min(start + block, length)) for start in range(0, length, block)]
-
-
-def _score(name: str, scorer: Callable[[slice, slice], Tensor], rows: slice, columns: slice) -> Tensor:
-    found = scorer(rows, columns)
-    expected = (rows.stop - rows.start, columns.stop - columns.start)
-    if not isinstance(found, Tensor) or found.shape != expected or not found.is_floating_point():
-        kind = (
-            f"shape {tuple(found.shape)} of {found.dtype}"
-            if isinstance(found, Tensor)
-            else type(found).__name__
-        )
-        raise PluginError(f"method '{name}' must return distances of shape {expected}, got {kind}")
-    if not bool(torch.isfinite(found).all()):
-        raise PluginError(f"method '{name}' must return finite distances")
-    return found.detach().cpu().double()
 
 
 def _check_fit(case: MethodCase) -> None:

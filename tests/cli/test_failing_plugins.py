@@ -125,3 +125,134 @@ def test_broken_protocol_file_removes_only_itself(reidbench: Run, tmp_path: Path
     assert "cannot read protocol 'broken'" in listing.err
     assert "name of a protocol must be" in listing.err
     assert asked.code == 2
+
+
+def write_method(function: str, statement: str) -> str:
+    return f"def {function}(self, *given):\n    {statement}"
+
+
+# A method that learns the mean of its training data.
+LEARN = """
+def fit(self, train, job):
+    {fit}
+def state(self):
+    {state}
+def restore(self, state):
+    pass
+"""
+WRONG_RETURNS = {
+    "None": "return None",
+    "array": "import numpy; return numpy.zeros((2, 2))",
+    "list": "return [[1.0, 2.0]]",
+    "sparse": "return torch.eye(3).to_sparse()",
+    "text": "return 'abc'",
+    "object": "return object()",
+    "stop": "raise StopIteration",
+    "exit": "import sys; sys.exit(0)",
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (function, name)
+        for function in ("distance", "pair_scorer", "weights_digest", "needs_fit_to_match")
+        for name in WRONG_RETURNS
+        # A digest is a text or None.
+        if function != "weights_digest" or name not in ("None", "text")
+    ],
+)
+def test_wrong_return_of_a_method_exits_with_3(
+    run_file: RunFile, tmp_path: Path, function: str, name: str
+) -> None:
+    further = write_method(function, WRONG_RETURNS[name])
+
+    answer = run_file(write_plugin(tmp_path, "failing", further=further))
+
+    check_failure(answer, 3, "method 'failing'", tmp_path)
+    assert function in answer.err
+
+
+@pytest.mark.parametrize(
+    "name", [*WRONG_RETURNS, "sparse-values", "meta-values", "no-columns", "array-values"]
+)
+def test_wrong_return_of_embed_exits_with_3(run_file: RunFile, tmp_path: Path, name: str) -> None:
+    values = {
+        "sparse-values": "torch.ones(len(tracklets), 2).to_sparse()",
+        "meta-values": "torch.ones(len(tracklets), 2, device='meta')",
+        "no-columns": "torch.ones(len(tracklets), 0)",
+        "array-values": "torch.ones(len(tracklets), 2).numpy()",
+    }
+    statement = WRONG_RETURNS.get(name) or f"return Embeddings(values={values[name]})"
+
+    check_failure(run_file(write_plugin(tmp_path, "failing", statement)), 3, "method 'failing'", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fit", "state", "reason"),
+    [
+        ("return 'soon'", "return {}", "must return the seconds as a number of at least 0, or None from fit"),
+        ("return torch.ones(1)", "return {}", "must return the seconds"),
+        ("return float('nan')", "return {}", "must return the seconds"),
+        ("return None", "return [1, 2]", "must return a mapping from state"),
+        ("return None", "import sys; sys.exit(0)", "failed in state: SystemExit: 0"),
+        (
+            "job.log('first', loss=1.0)",
+            "return {}",
+            "epoch must be a whole number in [0, 1000000000], got 'first'",
+        ),
+        ("job.log(0, loss=float('inf'))", "return {}", "must report finite values"),
+        ("job.log(0, **{'a b': 1.0})", "return {}", "name of a value that method 'failing' reports must be"),
+        ("job.on_epoch(0, None)", "return {}", "failed in fit: AttributeError"),
+    ],
+)
+def test_wrong_return_of_fit_or_state_exits_with_3(
+    run_file: RunFile, tmp_path: Path, fit: str, state: str, reason: str
+) -> None:
+    further = LEARN.format(fit=fit, state=state)
+
+    answer = run_file(write_plugin(tmp_path, "failing", base="Method", further=further))
+
+    check_failure(answer, 3, reason, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"1", Config', "1, Config", "must have a version, a text of 1 to 64 characters, got 1"),
+        ('{"paper": Config()}', "{}", "must have presets, a mapping of names to settings, got {}"),
+        ('{"paper": Config()}', "7", "must have presets, a mapping of names to settings, got 7"),
+        ('{"paper": Config()}', '{"paper": 7}', "preset 'paper' must be a Config, got 7"),
+        ("    pass", "    size: object = object()", "size must be text, a finite number"),
+        ("    pass", "    size: float = float('nan')", "size must be text, a finite number"),
+        (
+            "    pass",
+            "    size: int = field(default=1, metadata={'stage': 'emebd'})",
+            "must be one of fit, embed, match",
+        ),
+        ("    pass", "    def __post_init__(self): raise SystemExit(0)", "cannot load --plugin"),
+        ("def embed", "def embedd", "must implement embed"),
+        ("(FixedMethod)", "", "must be a subclass of Method"),
+    ],
+)
+def test_incomplete_class_is_refused(
+    run_file: RunFile, tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    file = write_plugin(tmp_path, "failing")
+    file.write_text(file.read_text().replace(old, new))
+
+    answer = run_file(file)
+
+    check_failure(answer, 2 if "--plugin" in reason else 3, reason, tmp_path)
+
+
+def test_settings_that_fail_when_they_are_changed_exit_with_3(reidbench: Run, tmp_path: Path) -> None:
+    file = write_plugin(tmp_path, "failing")
+    settings = (
+        "    size: int = 1\n    def __post_init__(self):\n        if self.size != 1: raise SystemExit(0)"
+    )
+    file.write_text(file.read_text().replace("    pass", settings))
+
+    answer = reidbench("run", "-m", "failing", "-p", "demo", "--set", "size=2", "--plugin", str(file))
+
+    check_failure(answer, 3, "method 'failing' failed in its settings: SystemExit: 0", tmp_path)
