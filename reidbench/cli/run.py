@@ -64,6 +64,11 @@ from reidbench.cli.output import echo, print_listing
     show_default=True,
     help="Use cached results, or recompute everything.",
 )
+@click.option(
+    "--isolate",
+    is_flag=True,
+    help="Run each fit and each trial's embedding in a process without labels of tested tracklets.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the planned runs and exit.")
 @plugin_option
 @json_option

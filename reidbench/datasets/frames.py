@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import threading
 import warnings
@@ -48,7 +49,11 @@ _MODES_OF_8_BITS = (
 
 
 def decode(
-    path: Path, size: tuple[int, int] | None = None, *, formats: Collection[str] = FRAME_FORMATS
+    path: Path,
+    size: tuple[int, int] | None = None,
+    *,
+    formats: Collection[str] = FRAME_FORMATS,
+    contents: bytes | None = None,
 ) -> Frames:
     """Return one frame as RGB (H, W, 3), resized to (height, width) if a size is given.
 
@@ -58,24 +63,29 @@ def decode(
         path: of the frame.
         size: height and width; None = unchanged.
         formats: allowed formats, by Pillow's names. The contents of the file decide, not its name.
+        contents: bytes of the file if they were read before; the path is then used in messages only.
 
     Raises:
         FrameError: the file is missing, truncated, corrupt, not a picture of an allowed format, has too many pixels,
             or pixels that are not 8-bit or 16-bit numbers.
     """
-    frame = read_picture(path, "RGB", formats=formats)
+    frame = read_picture(path, "RGB", formats=formats, contents=contents)
     return frame if size is None else _resize(frame, size)
 
 
 def read_picture(
-    path: Path, mode: Literal["RGB", "L"], *, formats: Collection[str] = FRAME_FORMATS
+    path: Path,
+    mode: Literal["RGB", "L"],
+    *,
+    formats: Collection[str] = FRAME_FORMATS,
+    contents: bytes | None = None,
 ) -> Frames:
     """Return the pixels of a picture, (H, W, 3) for "RGB" and (H, W) for "L"; arguments and errors as in `decode`."""
     try:
         # Opening a pipe would wait for its other end.
-        if not stat.S_ISREG(path.stat().st_mode):
+        if contents is None and not stat.S_ISREG(path.stat().st_mode):
             raise FrameError(path, "it is not a file")
-        with _open(path, formats) as image:
+        with _open(path if contents is None else io.BytesIO(contents), formats) as image:
             _check_pixels(path, image.size)
             return _to_8_bits(path, image, mode)
     except ReidbenchError:
@@ -89,13 +99,13 @@ def read_picture(
         raise FrameError(path, describe_error(error)) from error
 
 
-def _open(path: Path, formats: Collection[str]) -> Image.Image:
+def _open(source: Path | io.BytesIO, formats: Collection[str]) -> Image.Image:
     """Open a picture without decoding it; other formats are not tried, since some of them start other programs."""
     limit = int(MEGAPIXELS.read() * 1e6)
     if Image.MAX_IMAGE_PIXELS is not None and limit > Image.MAX_IMAGE_PIXELS:
         # Pillow has a limit of its own.
         Image.MAX_IMAGE_PIXELS = limit
-    return Image.open(path, formats=tuple(formats))
+    return Image.open(source, formats=tuple(formats))
 
 
 def _check_pixels(path: Path, size: tuple[int, int]) -> None:
@@ -144,14 +154,18 @@ class FrameLoader:
 
     def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
         self.memory = memory
-        self._formats = frozenset(FRAME_FORMATS)
+        self.formats = frozenset(FRAME_FORMATS)
         self._arrays: OrderedDict[tuple[tuple[Path, ...], Size | None, str], Frames] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def allow(self, formats: Collection[str]) -> None:
         """Add formats that the reader of a dataset declares to the allowed ones."""
-        self._formats |= frozenset(formats)
+        self.formats |= frozenset(formats)
+
+    def decode(self, file: Path, size: Size | None) -> Frames:
+        """Return one frame; see the function `decode`."""
+        return decode(file, size, formats=self.formats)
 
     def load(self, files: tuple[Path, ...], size: Size | None, *, enlarge: bool = True) -> Frames:
         """Return the frames (T, H, W, 3), uint8 RGB, read-only.
@@ -164,10 +178,11 @@ class FrameLoader:
         if size is None or enlarge:
             return self._load_cached(
                 (files, size, ""),
-                lambda: _stack(files, [decode(file, size, formats=self._formats) for file in files]),
+                lambda: _stack(files, [self.decode(file, size) for file in files]),
             )
         return self._load_cached(
-            (files, size, "not enlarged"), lambda: _load_small(files, size, self._formats)
+            (files, size, "not enlarged"),
+            lambda: _shrink([self.decode(file, None) for file in files], size),
         )
 
     def derive(
@@ -202,9 +217,8 @@ class FrameLoader:
         return array
 
 
-def _load_small(files: tuple[Path, ...], size: Size, formats: Collection[str]) -> Frames:
+def _shrink(frames: list[Frames], size: Size) -> Frames:
     """Return the frames unchanged if they have one size and are not larger than `size`, else resized to it."""
-    frames = [decode(file, formats=formats) for file in files]
     shapes = {frame.shape[:2] for frame in frames}
     if len(shapes) > 1 or frames[0][..., 0].size > size[0] * size[1]:
         frames = [_resize(frame, size) for frame in frames]

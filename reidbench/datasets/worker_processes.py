@@ -16,10 +16,10 @@ from multiprocessing.connection import wait
 @contextmanager
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool; when the block ends, also by an error or an interrupt, waiting tasks are cancelled."""
-    _start_tracker()
+    start_tracker()
     # Forking a process with threads can deadlock.
     pool = ProcessPoolExecutor(
-        count, mp_context=multiprocessing.get_context("spawn"), initializer=_init_worker
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=init_worker
     )
     try:
         yield pool
@@ -27,7 +27,7 @@ def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _start_tracker() -> None:
+def start_tracker() -> None:
     """Start the process in which multiprocessing tracks semaphores, so that it outlives a hangup of the terminal.
 
     It ignores SIGINT and SIGTERM only. If a hangup ends it before the parent, multiprocessing prints tracebacks.
@@ -41,7 +41,7 @@ def _start_tracker() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _init_worker() -> None:
+def init_worker() -> None:
     """Leave interrupts to the parent process, and exit when it ends for any reason."""
     # SIGTERM ends a worker, because the pool uses it to end workers.
     for name in ("SIGINT", "SIGHUP"):

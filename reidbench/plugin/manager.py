@@ -125,6 +125,11 @@ class Plugins:
         self.failures.append(failure)
         return failure
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of single-file plugins."""
+        return tuple(self._files.values())
+
     @cached_property
     def methods(self) -> Mapping[str, MethodSpec]:
         """Methods by name."""

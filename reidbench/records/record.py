@@ -228,6 +228,7 @@ class Record:
         synthetic: whether the tested frames were rendered.
         partial: whether only some trials of the protocol were run.
         transductive: whether the figures use other queries (re-ranking).
+        isolated: whether each fit and each trial's embedding ran in a process without labels of tested tracklets.
         source: digest of the method's source code.
         tested_on: the tested dataset.
         trained_on: the datasets that provide the training data, which a method that learns nothing ignores; empty for
@@ -266,6 +267,7 @@ class Record:
     trained_on: tuple[DataSource, ...]
     fingerprints: Fingerprints
     schema: Count = SCHEMA
+    isolated: bool = False
     source: Text | None = None
     figures: Mapping[Text, Summary] = field(default_factory=dict)
     chance: Chance = Chance(rank1=None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from reidbench.features import Block, FeatureStore
 from reidbench.plugin import Embeddings, Method
 from reidbench.progress import progress_bar
 from reidbench.runner.calls import call_embed
+from reidbench.runner.isolation import start_isolated_embedding
 from reidbench.runner.stability import RepeatCount, check_repeats
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 # Items per call of `embed`; a kill during embedding loses at most one block.
 BLOCK = 32
+EmbedFunction = Callable[[Sequence[TrackletView]], Embeddings]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class _Item:
 
     key: str
     digest: str
+    row: int
+    window: FrameWindow
     view: TrackletView
 
 
@@ -69,6 +74,7 @@ def embed_parts(
     *,
     seed: int,
     fit: str,
+    fitted: Path,
     get_method: Callable[[], Method],
 ) -> Embedded:
     """Embed the parts of a trial; items in the cache are not embedded again.
@@ -78,6 +84,7 @@ def embed_parts(
         context: what all tasks of the run share.
         seed: the run's seed, for random test windows.
         fit: fit key.
+        fitted: file of the fitted method.
         get_method: returns the fitted method; called only if an item is missing.
 
     Raises:
@@ -94,7 +101,7 @@ def embed_parts(
             context.delete_on_first_use(folder)
             stores[key] = FeatureStore(folder, {"feature_key": key, "method": name, "fit": fit})
         items = _list_items(parts, context, seed)
-        is_computed = _embed_missing(items, stores, context, get_method, fit=fit)
+        is_computed = _embed_missing(items, stores, context, get_method, fit=fit, fitted=fitted)
     found: list[Embeddings] = []
     seconds: dict[str, float] = {}
     item_bytes: dict[str, float] = {}
@@ -125,7 +132,7 @@ def _list_items(parts: Sequence[Part], context: TaskContext, seed: int) -> list[
             seed=seed,
         )
         for row, view in zip(part.rows.tolist(), views, strict=True):
-            items[view.id] = _Item(part.key, contents.row_digests[row], view)
+            items[view.id] = _Item(part.key, contents.row_digests[row], row, part.window, view)
     return [items[identifier] for identifier in sorted(items)]
 
 
@@ -136,6 +143,7 @@ def _embed_missing(
     get_method: Callable[[], Method],
     *,
     fit: str,
+    fitted: Path,
 ) -> bool:
     """Embed the items that no store has; return whether there were any."""
     digests: dict[str, list[str]] = {key: [] for key in stores}
@@ -147,27 +155,50 @@ def _embed_missing(
     # Training has its own progress bar, so it comes before the bar of the embedding.
     method = get_method()
     repeats = context.repeats_of(fit)
-    with progress_bar("embed", len(items), shown=context.runtime.progress) as advance:
+    with (
+        _start_embed(method, items, context, (fitted, fit)) as embed,
+        progress_bar("embed", len(items), shown=context.runtime.progress) as advance,
+    ):
         for start in range(0, len(items), BLOCK):
             # Blocks are cut from the full list, so an interrupted run resumes with the same blocks.
             block = items[start : start + BLOCK]
             chosen = [item for item in block if (item.key, item.digest) in missing]
             if chosen:
-                _embed_block(method, chosen, stores, repeats)
+                _embed_block(method, embed, chosen, stores, repeats)
             advance(len(block))
     return True
 
 
+@contextmanager
+def _start_embed(
+    method: Method, items: Sequence[_Item], context: TaskContext, fitted: tuple[Path, str]
+) -> Iterator[EmbedFunction]:
+    """Yield the function that embeds views in one call: of the method, or of a process of its own."""
+    if not context.plan.choice.request.isolate:
+        yield lambda views: call_embed(method, views)
+        return
+    table = context.plan.contents.table
+    files = {item.view.id: item.window.of(table.files(item.row)) for item in items}
+    with start_isolated_embedding(
+        context, [item.view for item in items], files, fitted if method.learns else None
+    ) as isolated:
+        yield isolated.embed
+
+
 def _embed_block(
-    method: Method, items: Sequence[_Item], stores: Mapping[str, FeatureStore], repeats: RepeatCount
+    method: Method,
+    embed: EmbedFunction,
+    items: Sequence[_Item],
+    stores: Mapping[str, FeatureStore],
+    repeats: RepeatCount,
 ) -> None:
     """Embed items in one call and write them to the stores of their feature keys."""
     views = [item.view for item in items]
     started = time.monotonic()
-    embeddings = call_embed(method, views)
+    embeddings = embed(views)
     seconds = time.monotonic() - started
     # Before the block is written, so the cache never has embeddings that failed.
-    check_repeats(method, views, embeddings, repeats.take(len(items)), lambda some: call_embed(method, some))
+    check_repeats(method, views, embeddings, repeats.take(len(items)), embed)
     values = embeddings.values.detach().cpu().float().numpy()
     counts, lengths = _to_int64(embeddings.views), _to_int64(embeddings.lengths)
     for key in sorted({item.key for item in items}):

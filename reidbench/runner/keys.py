@@ -62,6 +62,8 @@ class RunKeys:
         training: the training dataset; the same object if the tested dataset is trained on.
         rerank: settings of the re-ranking, if any.
         fars: false accept rates.
+        isolate: whether fits and embeddings are computed in processes of their own. The run has the same fingerprint,
+            since its figures must be the same, but other cache entries, so that the mark in a record is true.
     """
 
     method: type[Method[Any]]
@@ -73,6 +75,7 @@ class RunKeys:
     training: DatasetContents
     rerank: RerankSettings | None
     fars: tuple[float, ...]
+    isolate: bool = False
 
     @cached_property
     def tested_digests(self) -> Digests:
@@ -115,6 +118,8 @@ class RunKeys:
     def _fit(self, trial: Trial, seed: int) -> str:
         """Return the key of a fit. The protocol is not part of it, so a shared training table is fitted once."""
         identity = {**self._method_identity, "config": as_plain(self.config, ["fit"]), "version": FIT_VERSION}
+        if self.isolate:
+            identity["isolate"] = True
         if not self.method.learns:
             return fingerprint(identity)
         training = {

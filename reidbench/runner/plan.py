@@ -45,6 +45,7 @@ class RunRequest:
         lengths: numbers of frames of queries and gallery tracklets for a sequence-length study.
         fars: false accept rates for which true accept rates are computed.
         save_features: file that receives the embeddings.
+        isolate: run each fit and each trial's embedding in a process without labels of tested tracklets.
     """
 
     method: str
@@ -63,6 +64,7 @@ class RunRequest:
     lengths: tuple[int, ...] = ()
     fars: tuple[float, ...] = ()
     save_features: Path | None = None
+    isolate: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Choice:
     Attributes:
         weights: digest or name of pretrained weights; None without pretrained weights.
         source: source digest of the method.
+        plugin_files: single-file plugins of the command.
     """
 
     request: RunRequest
@@ -81,6 +84,7 @@ class Choice:
     protocol: Protocol
     weights: str | None
     source: SourceDigest
+    plugin_files: tuple[Path, ...] = ()
 
     @property
     def settings(self) -> str:
@@ -122,7 +126,7 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
     source = plugins.source(spec.name)
     preset, config = resolve_config(method_class, request.preset, request.overrides)
     weights = prepare_method(create_method(method_class, config, runtime))
-    return Choice(request, method_class, preset, config, protocol, weights, source)
+    return Choice(request, method_class, preset, config, protocol, weights, source, plugins.files)
 
 
 def choose_protocol(
@@ -237,6 +241,7 @@ class Plan:
             self.training,
             choice.rerank,
             choice.request.fars,
+            isolate=choice.request.isolate,
         )
 
     @cached_property

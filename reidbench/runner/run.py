@@ -144,6 +144,7 @@ def draft_record(plan: Plan) -> Record:
         synthetic=tested.synthetic,
         partial=plan.is_partial,
         transductive=choice.rerank is not None,
+        isolated=choice.request.isolate,
         tested_on=tested,
         trained_on=(training,),
         fingerprints=Fingerprints(

@@ -37,6 +37,7 @@ from reidbench.runner.calls import (
 )
 from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
+from reidbench.runner.isolation import fit_isolated
 from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, TrialTask
 from reidbench.runner.stability import RepeatCount
@@ -197,8 +198,13 @@ class _TrialWork:
         )
         started = time.monotonic()
         job = FitJob(seed=seed, workspace=workspace, fingerprint=key, on_epoch=epochs.add)
-        reported = fit_once(self.method, train, job)
-        state = read_state(self.method)
+        if self.plan.choice.request.isolate:
+            files = [self.plan.training.table.files(row) for row in self.trial.train.tolist()]
+            reported, state = fit_isolated(self.context, train, job, files)
+            restore_method(self.method, state)
+        else:
+            reported = fit_once(self.method, train, job)
+            state = read_state(self.method)
         seconds = time.monotonic() - started if reported is None else reported
         environment = msgspec.to_builtins(self._environment)
         saved = {
@@ -231,6 +237,7 @@ class _TrialWork:
             self.context,
             seed=self.task.seed,
             fit=keys.fit,
+            fitted=self.context.cache.fit(keys.fit) / FITTED,
             get_method=self.restore_or_fit,
         )
         self.embed_seconds.update(embedded.seconds)

@@ -138,3 +138,9 @@ def copy_sample(path: Path, folder: Path) -> Path:
     for file in (path, path.with_name(json.loads(path.read_text())["per_query"]["file"])):
         (folder / file.name).write_bytes(file.read_bytes())
     return folder / path.name
+
+
+@pytest.mark.parametrize("path", V1, ids=lambda path: path.name[:24])
+def test_record_without_the_mark_is_not_isolated(path: Path) -> None:
+    assert "isolated" not in json.loads(path.read_text())
+    assert read_record(path).isolated is False
