@@ -14,7 +14,8 @@ from reidbench.arrays import share_reader
 from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents
-from reidbench.errors import DatasetError
+from reidbench.errors import DatasetError, PluginError, quote
+from reidbench.plugin.guard import guard_plugin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +71,16 @@ class Dataset(abc.ABC):
 
         Raises:
             DatasetError: the tree does not follow the layout, or its marker is damaged.
+            PluginError: the reader failed.
         """
-        with share_reader():
+        name = str(getattr(self, "name", type(self).__name__))
+        # A missing permission is no failure of the reader.
+        with share_reader(), guard_plugin(name, "read_layout", kind="dataset", passes=(OSError,)):
             contents = self.read_layout(folder)
+            if not isinstance(contents, DatasetContents):
+                raise PluginError(
+                    f"dataset '{name}' must return DatasetContents from read_layout, got {quote(contents)}"
+                )
         return replace(contents, marker=read_marker(folder), frame_formats=tuple(self.frame_formats))
 
     @abc.abstractmethod

@@ -13,7 +13,9 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def guard_plugin(name: str, action: str, *, kind: str = "method") -> Iterator[None]:
+def guard_plugin(
+    name: str, action: str, *, kind: str = "method", passes: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Turn everything that plugin code raises into a PluginError; the traceback goes to the log.
 
     This includes SystemExit and a KeyboardInterrupt that the code raises itself. The errors of reidbench pass
@@ -23,6 +25,7 @@ def guard_plugin(name: str, action: str, *, kind: str = "method") -> Iterator[No
         name: of the method, dataset or plugin.
         action: what was called, for example "embed".
         kind: what the name is of, for the message.
+        passes: further errors that pass unchanged.
 
     Raises:
         PluginError: the code failed; the message names it.
@@ -34,7 +37,7 @@ def guard_plugin(name: str, action: str, *, kind: str = "method") -> Iterator[No
     except BaseException as error:
         if is_interrupt(error):
             raise Interrupted from error
-        if type(error).__module__ == ReidbenchError.__module__:
+        if type(error).__module__ == ReidbenchError.__module__ or isinstance(error, passes):
             raise
         log.info("%s '%s' failed in %s", kind, name, action, exc_info=error)
         raise PluginError(

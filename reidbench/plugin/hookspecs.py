@@ -44,7 +44,7 @@ def reidbench_protocols() -> Sequence[Traversable]:  # type: ignore[empty-body]
 
 @hookspec
 def reidbench_run_start(method: str, protocol: str, fingerprint: str, config: Mapping[str, Any]) -> None:
-    """Called when a run starts.
+    """Called when a run or the evaluation of a feature file starts.
 
     Args:
         method: name of the method.
@@ -72,23 +72,28 @@ def reidbench_epoch_end(
 
 
 @hookspec
-def reidbench_trial_end(fingerprint: str, trial: int, figures: Mapping[str, float | None], seed: int) -> None:
+def reidbench_trial_end(
+    fingerprint: str, trial: int, figures: Mapping[str, float | None], seed: int, cached: bool
+) -> None:
     """Called when a trial is finished, for each training seed.
+
+    `reidbench evaluate` calls it for each trial in the file.
 
     Args:
         fingerprint: fingerprint of the run.
         trial: 0-based number of the trial.
         figures: rank1, rank5, ..., minp in [0, 1]; None if undefined.
         seed: training seed.
+        cached: whether the figures came from the cache; otherwise this run computed at least a part of the trial.
     """
 
 
 @hookspec
 def reidbench_run_end(record: Mapping[str, Any]) -> None:
-    """Called when a run is finished and its record is written.
+    """Called when a run or the evaluation of a feature file is finished and its record is written.
 
-    A failure in a life-cycle hook is reported on stderr and does not end the run.
+    The arguments of life-cycle hooks are copies. A failure in one of them is reported on stderr and ends nothing.
 
     Args:
-        record: the record as JSON types.
+        record: the record as JSON types; its field `cached` names the parts that came from the cache.
     """

@@ -13,8 +13,9 @@ from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.hashing import FileHasher, has_change_times
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
-from reidbench.errors import ConfigError, DatasetNotFoundError
+from reidbench.errors import ConfigError, DatasetNotFoundError, PluginError, quote
 from reidbench.plugin import DatasetSpec
+from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol
@@ -32,7 +33,11 @@ def find_dataset(spec: DatasetSpec, data_root: Path | None) -> tuple[Dataset, Pa
     folder = (data_root or Path(os.environ.get(ENVIRONMENT_VARIABLE, "data")).expanduser()) / spec.folder
     if not folder.is_dir():
         raise DatasetNotFoundError(spec.name, folder, access=f"{spec.access} ({spec.status})")
-    reader: Dataset = load_target(spec.name, spec.target)()
+    reader_class = load_target(spec.name, spec.target)
+    with guard_plugin(spec.name, "its reader", kind="dataset"):
+        reader = reader_class()
+        if not isinstance(reader, Dataset):
+            raise PluginError(f"dataset '{spec.name}': {spec.target} must be a subclass of Dataset")
     return reader, folder
 
 
@@ -51,7 +56,9 @@ def render_dataset(
         ConfigError: the dataset cannot be rendered, or a setting is out of range.
         DatasetError: another tree is already there, or a label file cannot be read.
     """
-    return _layout(spec).synthesize(data_root, SyntheticSettings(**settings), workers=workers)
+    layout = _layout(spec)
+    with guard_plugin(spec.name, "its layout", kind="dataset", passes=(OSError,)):
+        return layout.synthesize(data_root, SyntheticSettings(**settings), workers=workers)
 
 
 def read_tested(
@@ -140,10 +147,10 @@ class _Source:
 def _read(spec: DatasetSpec, rule: SyntheticRule | None, source: _Source) -> DatasetContents:
     data_root = source.data_root
     if rule is not None:
-        data_root = _render(_layout(spec), SyntheticSettings(**rule.settings()), source.cache)
+        data_root = _render(spec, _layout(spec), SyntheticSettings(**rule.settings()), source.cache)
     elif source.synthetic:
         layout = _layout(spec)
-        data_root = _render(layout, layout.run_settings(), source.cache)
+        data_root = _render(spec, layout, layout.run_settings(), source.cache)
     dataset, folder = find_dataset(spec, data_root)
     contents = replace(dataset.read(folder), hasher=source.hasher(folder))
     check_official(dataset, contents)
@@ -156,12 +163,14 @@ def _layout(spec: DatasetSpec) -> Layout:
             f"dataset '{spec.name}' cannot be rendered: it has no writer of synthetic trees; `reidbench datasets` "
             "lists the datasets that have one"
         )
-    layout: Layout = load_target(spec.name, spec.layout)
+    layout = load_target(spec.name, spec.layout)
+    if not isinstance(layout, Layout):
+        raise PluginError(f"dataset '{spec.name}': {spec.layout} must be a Layout, got {quote(layout)}")
     return layout
 
 
-def _render(layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:
+def _render(spec: DatasetSpec, layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:
     root = cache.tree(layout.digest(settings))
-    with cache.lock(root):
+    with cache.lock(root), guard_plugin(spec.name, "its layout", kind="dataset", passes=(OSError,)):
         layout.synthesize(root, settings)
     return root

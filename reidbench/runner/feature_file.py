@@ -38,6 +38,7 @@ from reidbench.runner.label_check import check_labels
 from reidbench.runner.matching import Rules, score_trial
 from reidbench.runner.plan import choose_protocol
 from reidbench.runner.stored_search import label_arrays, make_stored_search
+from reidbench.runner.trackers import notify_end, notify_start, notify_trial
 
 NO_PROTOCOL = "features"
 """Protocol name in a record without a protocol."""
@@ -79,12 +80,14 @@ def evaluate_file(
     """
     file = _File(request, plugins, device, cache)
     draft = file.draft_record()
-    results = [
-        RunResult(trial=index, seed=draft.seed, lengths=None, result=file.result(trial))
-        for index, trial in enumerate(file.trials)
-    ]
-    record, side = with_results(draft, results)
-    return write_record(record, side, output)
+    notify_start(plugins, draft)
+    results = []
+    for index, trial in enumerate(file.trials):
+        results.append(RunResult(trial=index, seed=draft.seed, lengths=None, result=file.result(trial)))
+        notify_trial(plugins, draft.fingerprints.run, results[-1])
+    record, path = write_record(*with_results(draft, results), output)
+    notify_end(plugins, record)
+    return record, path
 
 
 class _File:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
@@ -29,6 +28,7 @@ from reidbench.records import (
 from reidbench.runner.attention import measure_attention
 from reidbench.runner.plan import Choice, Plan, TrialTask, make_plan
 from reidbench.runner.saved_features import save_features
+from reidbench.runner.trackers import notify, notify_end, notify_start, notify_trial
 from reidbench.runner.trial import EpochListener, TaskContext, execute_task
 
 log = logging.getLogger(__name__)
@@ -41,14 +41,7 @@ def run(
     plan = make_plan(choice, plugins, cache)
     with _log_to(output / "logs" / f"{choice.method_class.name}-{plan.fingerprint}.log"):
         log.info("source %s: %s", choice.source.value, dict(choice.source.parts))
-        _notify(
-            plugins,
-            "reidbench_run_start",
-            method=choice.method_class.name,
-            protocol=choice.protocol.name,
-            fingerprint=plan.fingerprint,
-            config=as_plain(choice.config),
-        )
+        notify_start(plugins, draft_record(plan))
         context = TaskContext(plan, cache, runtime, loader, on_epoch=_epoch_listener(plan, plugins))
         results = [_execute(task, context, plugins) for task in plan.tasks]
         if choice.request.save_features is not None:
@@ -57,7 +50,7 @@ def run(
         draft = replace(draft_record(plan), attention=attention, cost=_cost(plan, results))
         record, side = with_results(draft, results)
         record, path = write_record(record, side, output)
-        _notify(plugins, "reidbench_run_end", record=record.to_plain())
+        notify_end(plugins, record)
     return record, path
 
 
@@ -70,19 +63,11 @@ def _execute(task: TrialTask, context: TaskContext, plugins: Plugins) -> RunResu
     except Exception as error:
         error.add_note(f"in {name} of protocol '{context.plan.choice.protocol.name}'")
         raise
-    figures = trial_figures(result.scores)
-    log.info("%s: %s", name, figures)
-    index = task.trial.index
+    log.info("%s: %s", name, trial_figures(result.scores))
+    item = RunResult(trial=task.trial.index, seed=task.seed, lengths=task.lengths, result=result)
     if task.lengths is None:
-        _notify(
-            plugins,
-            "reidbench_trial_end",
-            fingerprint=context.plan.fingerprint,
-            trial=index,
-            figures=figures,
-            seed=task.seed,
-        )
-    return RunResult(trial=index, seed=task.seed, lengths=task.lengths, result=result)
+        notify_trial(plugins, context.plan.fingerprint, item)
+    return item
 
 
 def _describe_task(task: TrialTask, plan: Plan) -> str:
@@ -100,7 +85,7 @@ def _epoch_listener(plan: Plan, plugins: Plugins) -> EpochListener:
     def report(task: TrialTask, epoch: int, values: Mapping[str, float]) -> None:
         text = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
         log.info("%s, epoch %d: %s", _describe_task(task, plan), epoch, text)
-        _notify(
+        notify(
             plugins,
             "reidbench_epoch_end",
             fingerprint=plan.fingerprint,
@@ -174,11 +159,6 @@ def _cost(plan: Plan, results: list[RunResult]) -> Cost:
                 frames += sum(window.length_of(int(lengths[row])) for row in new)
     total = sum(len(items) * item_bytes[key] for key, items in rows.items())
     return Cost(frames=frames, embedding_bytes=round(total))
-
-
-def _notify(plugins: Plugins, hook: str, **arguments: Any) -> None:
-    for failure in plugins.notify(hook, **arguments):
-        log.warning("%s", failure)
 
 
 @contextmanager

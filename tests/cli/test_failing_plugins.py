@@ -256,3 +256,42 @@ def test_settings_that_fail_when_they_are_changed_exit_with_3(reidbench: Run, tm
     answer = reidbench("run", "-m", "failing", "-p", "demo", "--set", "size=2", "--plugin", str(file))
 
     check_failure(answer, 3, "method 'failing' failed in its settings: SystemExit: 0", tmp_path)
+
+
+READER = """
+from reidbench.datasets import Dataset
+from reidbench.plugin import DatasetSpec, hookimpl
+
+class Reader(Dataset):
+    name = "ilids-copy"
+    def read_layout(self, folder):
+        {statement}
+
+@hookimpl
+def reidbench_datasets():
+    spec = dict(name="ilids-copy", summary="a copy", folder="ilids-vid", access="none")
+    return [DatasetSpec(target=f"{{__name__}}:{reader}", **spec)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "reader", "code", "reason"),
+    [
+        ("import sys; sys.exit(0)", "Reader", 3, "dataset 'ilids-copy' failed in read_layout: SystemExit: 0"),
+        ("raise KeyboardInterrupt", "Reader", 3, "failed in read_layout: KeyboardInterrupt"),
+        ("return None", "Reader", 3, "must return DatasetContents from read_layout, got None"),
+        ("return open('gone')", "Reader", 2, "gone: No such file or directory"),
+        ("pass", "DatasetSpec", 3, "dataset 'ilids-copy' failed in its reader: TypeError"),
+        ("pass", "Gone", 3, "cannot load 'ilids-copy'"),
+    ],
+)
+def test_failing_reader_of_a_dataset_ends_in_one_line(
+    reidbench: Run, small_root: Path, tmp_path: Path, statement: str, reader: str, code: int, reason: str
+) -> None:
+    (tmp_path / "failing.py").write_text(READER.format(statement=statement, reader=reader))
+
+    answer = reidbench(
+        "data", "verify", "ilids-copy", "--data-root", str(small_root), "--plugin", "failing.py"
+    )
+
+    check_failure(answer, code, reason, tmp_path)

@@ -180,7 +180,9 @@ def test_life_cycle_hooks_hear_what_they_ask_for_and_their_failures_are_containe
 
     plugins.notify("reidbench_run_start", method="m", protocol="p", fingerprint="f", config={})
     plugins.notify("reidbench_epoch_end", fingerprint="f", trial=3, seed=0, epoch=7, values={"loss": 0.5})
-    failures = plugins.notify("reidbench_trial_end", fingerprint="f", trial=3, figures={}, seed=0)
+    failures = plugins.notify(
+        "reidbench_trial_end", fingerprint="f", trial=3, figures={}, seed=0, cached=False
+    )
     plugins.notify("reidbench_run_end", record={"a": 1})
 
     assert memory.seen == [("start", "m", "f"), ("epoch", 7, {"loss": 0.5}), ("trial", 3), ("end", {"a": 1})]
