@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reidbench.arrays.budget import ArrayError, Budget
 from reidbench.arrays.messages import NotAnArray
+from reidbench.errors import describe_error, quote
 
 _HEADERS: dict[tuple[int, int], Callable[..., Any]] = {
     (1, 0): npy.read_array_header_1_0,
@@ -36,18 +37,20 @@ def read_npz(source: Path | IO[bytes], names: Iterable[str]) -> tuple[dict[str, 
             arrays = {name: _read(archive, members[name], name, budget) for name in names if name in members}
             return arrays, tuple(sorted(members))
     except zipfile.BadZipFile as error:
-        raise ArrayError(f"it is not a complete NumPy archive: {error}") from error
+        raise ArrayError(f"it is not a complete NumPy archive: {describe_error(error)}") from error
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, budget: Budget) -> Any:
     if member.compress_type not in _METHODS:
         raise ArrayError(
-            f"compression of '{name}' must be deflate or none, got method {member.compress_type}"
+            f"compression of {quote(name)} must be deflate or none, got method {member.compress_type}"
         )
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         if version not in _HEADERS:
-            raise ArrayError(f"format of '{name}' must be version 1.0 or 2.0, got {version[0]}.{version[1]}")
+            raise ArrayError(
+                f"format of {quote(name)} must be version 1.0 or 2.0, got {version[0]}.{version[1]}"
+            )
         shape, _, dtype = _HEADERS[version](stream)
         if dtype.hasobject:
             return NotAnArray("Python objects")

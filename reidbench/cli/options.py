@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import click
 
+from reidbench.errors import quote
+
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -18,7 +20,7 @@ def parse_assignments(
     pairs = [value.partition("=") for value in values]
     invalid = [value for value, (name, sign, _) in zip(values, pairs, strict=True) if not (name and sign)]
     if invalid:
-        raise click.BadParameter(f"must have the form NAME=VALUE, got '{invalid[0]}'")
+        raise click.BadParameter(f"must have the form NAME=VALUE, got {quote(invalid[0])}")
     return {name.strip(): text for name, _, text in pairs}
 
 
@@ -27,7 +29,9 @@ def parse_lengths(context: click.Context, parameter: click.Parameter, value: str
     try:
         return tuple(int(part) for part in value.split(",")) if value else ()
     except ValueError:
-        raise click.BadParameter(f"must be a list of whole numbers such as 1,2,4,8, got '{value}'") from None
+        raise click.BadParameter(
+            f"must be a list of whole numbers such as 1,2,4,8, got {quote(value)}"
+        ) from None
 
 
 def combine(*options: Decorator) -> Decorator:

@@ -26,6 +26,9 @@ Size = tuple[int, int]
 DEFAULT_MEMORY = 3 << 30
 FRAME_FORMATS = ("JPEG", "PNG", "BMP")
 """Formats of frames, by Pillow's names; a reader may declare more."""
+# Encoders write about 10 scans.
+_MAX_SCANS = 100
+_START_OF_SCAN = b"\xff\xda"
 # Pictures above Pillow's own limit are errors, not warnings.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 # 16-bit values are scaled to 8 bits: 65535 = 255 * 257. Pillow takes the high byte of each 16-bit colour itself.
@@ -87,6 +90,7 @@ def read_picture(
             raise FrameError(path, "it is not a file")
         with _open(path if contents is None else io.BytesIO(contents), formats) as image:
             _check_pixels(path, image.size)
+            _check_scans(path, image)
             return _to_8_bits(path, image, mode)
     except ReidbenchError:
         raise
@@ -112,6 +116,12 @@ def _check_pixels(path: Path, size: tuple[int, int]) -> None:
     limit = MEGAPIXELS.read()
     if size[0] * size[1] > limit * 1e6:
         raise FrameError(path, f"it has {size[0]:,} x {size[1]:,} pixels, {_describe_limit(limit)}")
+
+
+def _check_scans(path: Path, image: Image.Image) -> None:
+    """Check the number of scans of a progressive JPEG file; each of them takes the time of a complete picture."""
+    if image.info.get("progressive") and (scans := path.read_bytes().count(_START_OF_SCAN)) > _MAX_SCANS:
+        raise FrameError(path, f"a progressive JPEG file must have at most {_MAX_SCANS} scans, got {scans}")
 
 
 def _describe_limit(limit: float) -> str:

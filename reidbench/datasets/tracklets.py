@@ -15,7 +15,7 @@ import pandas as pd
 from reidbench.datasets.digests import Digests, digest_item
 from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.hashing import FileHasher
-from reidbench.errors import DatasetError
+from reidbench.errors import DatasetError, quote
 from reidbench.fingerprints import fingerprint
 
 COLUMNS = ("pid", "camid", "folder", "frames")
@@ -128,7 +128,7 @@ class DatasetContents:
         """
         if name not in self.parts:
             raise DatasetError(
-                f"the dataset at {self.table.root} has no part '{name}'; it has {', '.join(self.parts) or 'none'}"
+                f"the dataset at {self.table.root} has no part {quote(name)}; it has {', '.join(self.parts) or 'none'}"
             )
         return self.parts[name]
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reidbench.errors import FeatureError
+from reidbench.errors import FeatureError, describe_error
 
 Values: TypeAlias = ArrayLike | Tensor
 """Numbers in any usual form: a NumPy array, a (nested) sequence, or a torch tensor on any device."""
@@ -128,7 +128,7 @@ def _as_array(name: str, values: ArrayLike) -> NDArray[np.generic]:
         return np.asarray(values)
     # Rows of different lengths.
     except ValueError as error:
-        raise FeatureError(f"{name} must be an array of numbers: {error}") from error
+        raise FeatureError(f"{name} must be an array of numbers: {describe_error(error)}") from error
 
 
 def _as_tensor(name: str, values: ArrayLike) -> Tensor:

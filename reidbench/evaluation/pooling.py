@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reidbench.errors import ConfigError, FeatureError
+from reidbench.errors import ConfigError, FeatureError, quote
 from reidbench.evaluation.inputs import Values, as_features, as_labels
 
 How: TypeAlias = Literal["mean", "max"]
@@ -105,7 +105,7 @@ def pool_queries(
 
 def _pool(values: Tensor, labels: Integers, keys: Integers, how: How, *, normalize: bool) -> Tensor:
     if how not in get_args(How):
-        raise ConfigError(f"how must be one of {', '.join(get_args(How))}, got {how!r}")
+        raise ConfigError(f"how must be one of {', '.join(get_args(How))}, got {quote(how)}")
     order = np.argsort(labels, kind="stable")
     first = np.searchsorted(labels[order], keys, side="left")
     lengths = np.searchsorted(labels[order], keys, side="right") - first

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reidbench.errors import ConfigError, FeatureError
+from reidbench.errors import ConfigError, FeatureError, quote
 from reidbench.evaluation import precision
 from reidbench.evaluation.exact import rank_blocks
 from reidbench.evaluation.inputs import Values
@@ -161,7 +161,7 @@ class Scores:
         rank = _RANK_FIGURE.fullmatch(name)
         if rank is None and name not in _VALUE_COLUMNS:
             raise ConfigError(
-                f"unknown figure '{name}'; choose rank1, rank2, ... or one of {', '.join(_VALUE_COLUMNS)}"
+                f"unknown figure {quote(name)}; choose rank1, rank2, ... or one of {', '.join(_VALUE_COLUMNS)}"
             )
         if rank is None:
             values = self.per_query[_VALUE_COLUMNS[name]].to_numpy(dtype=np.float64)
@@ -264,5 +264,7 @@ def check_unmatched(unmatched: Unmatched) -> Unmatched:
         FeatureError: neither `exclude` nor `miss`.
     """
     if unmatched not in get_args(Unmatched):
-        raise FeatureError(f"unmatched must be one of {', '.join(get_args(Unmatched))}, got {unmatched!r}")
+        raise FeatureError(
+            f"unmatched must be one of {', '.join(get_args(Unmatched))}, got {quote(unmatched)}"
+        )
     return unmatched

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reidbench.errors import ConfigError, FeatureError
+from reidbench.errors import ConfigError, FeatureError, quote
 from reidbench.evaluation import precision
 from reidbench.evaluation.exact.tally import Rows
 from reidbench.evaluation.labels import DISTRACTOR, Labels
@@ -309,7 +309,7 @@ def _check_hits(hits: NDArray[np.float64], is_matched: NDArray[np.bool_]) -> Non
 
 def _check_options(pool: Pool, ranks: int, unmatched: Unmatched) -> None:
     if pool not in get_args(Pool):
-        raise ConfigError(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}")
+        raise ConfigError(f"pool must be one of {', '.join(get_args(Pool))}, got {quote(pool)}")
     if ranks < 1:
         raise ConfigError(f"ranks must be at least 1, got {ranks}")
     check_unmatched(unmatched)

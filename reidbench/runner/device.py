@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from reidbench.errors import ConfigError
+from reidbench.errors import ConfigError, quote
 
 
 def resolve_device(name: str) -> str:
@@ -22,10 +22,10 @@ def resolve_device(name: str) -> str:
         return name
     match = re.fullmatch(r"cuda(?::(\d+))?", name)
     if match is None:
-        raise ConfigError(f"--device must be auto, cpu, cuda or cuda:N, got '{name}'")
+        raise ConfigError(f"--device must be auto, cpu, cuda or cuda:N, got {quote(name)}")
     number = int(match[1] or 0)
     if number >= available:
         raise ConfigError(
-            f"--device must be auto, cpu or one of {available} CUDA devices of this machine, got '{name}'"
+            f"--device must be auto, cpu or one of {available} CUDA devices of this machine, got {quote(name)}"
         )
     return f"cuda:{number}"

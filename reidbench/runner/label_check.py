@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from reidbench.datasets.tracklets import IntArray, TrackletTable
-from reidbench.errors import FeatureError
+from reidbench.errors import FeatureError, quote
 from reidbench.evaluation.inputs import as_labels
 from reidbench.features import Items, Search
 from reidbench.protocols.trials import JUNK, Sides
@@ -178,7 +178,7 @@ def _rows_by_name(search: Search, pairs: Mapping[str, Pairs], count: int | None)
     ]
     if len(rows_of) < len(gallery):
         name = Counter(gallery).most_common(1)[0][0]
-        problem = f"tracklet_id '{name}' is not unique in the gallery"
+        problem = f"tracklet_id {quote(name)} is not unique in the gallery"
     elif wrong:
         problem = f"tracklet_id '{wrong[0]}' has other labels in query than in gallery"
     elif count is not None and (rows >= 0).sum() != count:

@@ -122,6 +122,18 @@ def test_frames_of_floats_and_32_bit_numbers_are_refused(tmp_path: Path, dtype: 
         decode(tmp_path / "a.tif", formats=("TIFF",))
 
 
+def test_progressive_jpeg_with_many_scans_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (16, 16)).save(path, progressive=True)
+    assert decode(path).shape == (16, 16, 3)
+    contents = path.read_bytes()
+    last_scan = contents[contents.rindex(b"\xff\xda") : -2]
+
+    path.write_bytes(contents[:-2] + 200 * last_scan + contents[-2:])
+    with pytest.raises(FrameError, match="a progressive JPEG file must have at most 100 scans, got 2"):
+        decode(path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")

@@ -12,19 +12,8 @@ from tests.hostile.readers import READERS
 # Readers with open failures; `benchmarks/hostile_inputs.py` lists them.
 OPEN = {
     "verify",
-    "features-links",
     "plugin-hostile",
-    "command",
-    "features-hdf5",
-    "features-npz",
-    "features-protocol",
     "marker",
-    "protocol",
-    "tree-cuhk03",
-    "tree-ilids-vid",
-    "tree-lsvid",
-    "tree-mars",
-    "tree-prid2011",
     "tree-rendered",
 }
 SUBSET = [reader for name, reader in READERS.items() if name not in OPEN]

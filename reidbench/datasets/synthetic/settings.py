@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reidbench.errors import ConfigError
+from reidbench.errors import ConfigError, quote
 
 # Folder numbers and label files of every layout can hold this many people.
 MAX_PEOPLE = 10_000
@@ -53,5 +53,5 @@ def check_integer(name: str, value: int, low: int, high: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(
-            f"synthetic setting {name} must be a whole number in [{low}, {high}], got {value!r}"
+            f"synthetic setting {name} must be a whole number in [{low}, {high}], got {quote(value)}"
         )
