@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,14 @@ open("started", "w").close()
 time.sleep(60)
 """
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+
+
+@pytest.fixture(autouse=True)
+def _default_hangup() -> Iterator[None]:
+    """Let child processes receive a hangup, also if nohup started the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def start(folder: Path, *command: str) -> subprocess.Popen[str]:
@@ -103,11 +111,8 @@ def test_a_closed_terminal_ends_a_run_with_130(tmp_path: Path, waiting_run: tupl
 
 
 def test_an_ignored_hangup_stays_ignored(tmp_path: Path, waiting_run: tuple[str, ...]) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = start(tmp_path, *waiting_run)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process = start(tmp_path, *waiting_run)
     wait_until((tmp_path / "started").exists, process)
 
     process.send_signal(signal.SIGHUP)
