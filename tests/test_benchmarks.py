@@ -64,9 +64,10 @@ def write_plugin(folder: Path) -> Path:
             "--queries 30 --gallery 90 --dimensions 8 --threads 1 --without-reference",
             "reidbench",
         ),
+        ("hashing_speed.py", "--files 200 --size 100", "one file replaced"),
         ("siamese_speed.py", "--set batch_pairs=1 --set clip_len=2 --repeats 2", "pair"),
     ],
-    ids=["duatm_pairs", "evaluation_speed", "reranking_speed", "siamese_speed"],
+    ids=["duatm_pairs", "evaluation_speed", "reranking_speed", "hashing_speed", "siamese_speed"],
 )
 def test_benchmark_runs_at_a_tiny_size(name: str, arguments: str, printed: str) -> None:
     finished = run_script(name, *arguments.split())
