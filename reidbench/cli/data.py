@@ -63,27 +63,42 @@ def synthesize(
 @data.command()
 @click.argument("dataset")
 @data_root_option
-@click.option("--deep", is_flag=True, help="Also decode every frame and hash all contents.")
+@click.option(
+    "--deep", is_flag=True, help="Also decode every frame, hash all files and compare their digests."
+)
+@click.option(
+    "--update", is_flag=True, help="With --deep: store the digests of a real tree for later comparisons."
+)
 @plugin_option
 @json_option
 def verify(
-    dataset: str, data_root: Path | None, deep: bool, plugin_files: tuple[Path, ...], as_json: bool
+    dataset: str,
+    data_root: Path | None,
+    deep: bool,
+    update: bool,
+    plugin_files: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Compare a tree with the published DATASET, or a rendered tree with its marker; exit 1 if it differs."""
     from dataclasses import asdict
 
+    from reidbench.cache import Cache
     from reidbench.datasets.verify import verify as compare
     from reidbench.plugin.manager import Plugins
     from reidbench.runner.data import find_dataset
 
+    if update and not deep:
+        raise click.UsageError("--update needs --deep, which hashes the files")
     reader, folder = find_dataset(Plugins(plugin_files).dataset(dataset), data_root)
-    verification = compare(reader, folder, deep=deep)
+    verification = compare(reader, folder, deep=deep, update=update, memory=Cache().digests(folder))
+    digests = verification.digests
     facts = {
         "dataset": dataset,
         "folder": str(folder),
         "synthetic": verification.is_synthetic,
         "holds": verification.holds,
-        "contents_digest": verification.contents_digest,
+        "labels_digest": None if digests is None else digests.labels,
+        "contents_digest": None if digests is None else digests.contents,
         "findings": [asdict(finding) for finding in verification.findings],
         "counts": [
             {"part": part or "all", **_counts(counts)} for part, counts in verification.counts.items()

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import cv2
 import numpy as np
 from filelock import FileLock
 
+from reidbench.datasets.frame_mark import HEAD_BYTES, has_matlab_mark
+from reidbench.datasets.image_files import encode_image
 from reidbench.datasets.matlab import check_integers, load_mat, open_cells
 from reidbench.errors import DatasetError
 from reidbench.progress import is_terminal, progress_bar
@@ -80,6 +81,8 @@ def _extract_kind(release: Path, kind: str, folder: Path, *, shown: bool) -> int
     """Write the images of a kind of boxes; each camera pair is a cell (people, 10)."""
     written = 0
     with open_cells(release, kind) as (shapes, pictures):
+        with release.open("rb") as file:
+            is_rendered = has_matlab_mark(file.read(HEAD_BYTES))
         for number, shape in enumerate(shapes, start=1):
             if len(shape) != 2 or shape[1] != IMAGES_PER_PERSON:
                 raise DatasetError(
@@ -95,23 +98,22 @@ def _extract_kind(release: Path, kind: str, folder: Path, *, shown: bool) -> int
                         # MATLAB stores an empty cell as a vector.
                         if isinstance(pixels, np.ndarray) and pixels.ndim < 3:
                             continue
-                        (folder / name).write_bytes(_encode(pixels, f"{release}: '{kind}' {name}"))
+                        (folder / name).write_bytes(
+                            _encode(pixels, f"{release}: '{kind}' {name}", is_rendered=is_rendered)
+                        )
                         written += 1
                     advance(1)
     return written
 
 
-def _encode(pixels: Any, name: str) -> bytes:
+def _encode(pixels: Any, name: str, *, is_rendered: bool) -> bytes:
     """Return RGB pixels (H, W, 3) as a PNG file."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
         received = (
             f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else pixels.kind
         )
         raise DatasetError(f"{name} must be 8-bit colour, got {received}; restore the file")
-    written, data = cv2.imencode(".png", np.ascontiguousarray(pixels[:, :, ::-1]))
-    if not written:
-        raise DatasetError(f"cannot encode {name}; install opencv-python-headless with PNG support")
-    return data.tobytes()
+    return encode_image(np.ascontiguousarray(pixels), ".png", is_rendered=is_rendered)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from reidbench.datasets.digest_memory import DigestMemory
+from reidbench.datasets.frame_mark import HEAD_BYTES
 from reidbench.datasets.worker_processes import worker_processes
 from reidbench.errors import DatasetError
 from reidbench.progress import progress_bar
@@ -32,13 +33,12 @@ _FOLDERS = 64
 _SAVE_SECONDS = 30.0
 # Larger files are read in pieces of this size.
 _PIECE = 1 << 20
-# First bytes of a file that are checked.
-_HEAD = 128
 _STATE = struct.Struct("<QqqQ")
 log = logging.getLogger(__name__)
 
 Group = tuple[str, Sequence[str]]
 """A folder, relative to the root, and the names of files in it; a name may contain folders."""
+FileCheck = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class FileHasher:
     rehash: bool = False
     shown: bool = False
 
-    def hash_groups(
-        self, root: Path, groups: Sequence[Group], check: Callable[[str, bytes], None] | None = None
-    ) -> list[bytes]:
+    def hash_groups(self, root: Path, groups: Sequence[Group], check: FileCheck | None = None) -> list[bytes]:
         """Return a digest (32 bytes) for each group: SHA-256 of the SHA-256 of its files, in their order.
 
         Files that changed within two seconds before they were listed are not remembered.
@@ -78,7 +76,7 @@ class FileHasher:
                 root,
             )
         started = time.time_ns()
-        keys = list_keys(root, groups)
+        keys = list_keys(root, groups, salt=_find_salt(check))
         remembered = DigestMemory(self.memory)
         if self.rehash:
             remembered.clear()
@@ -94,7 +92,7 @@ class FileHasher:
         keys: Sequence[bytes],
         missing: Sequence[int],
         remembered: DigestMemory,
-        check: Callable[[str, bytes], None] | None,
+        check: FileCheck | None,
         settled: int,
     ) -> None:
         """Hash the missing groups; groups with files that changed after the time `settled` are not remembered."""
@@ -148,18 +146,18 @@ def _hash_batch(
     batch: Sequence[tuple[str, Sequence[str], bytes]],
     *,
     settled: int,
-    check: Callable[[str, bytes], None] | None,
+    check: FileCheck | None,
 ) -> list[tuple[bytes, bool]]:
     """Return the digest of each group (folder, names, key), and whether it can be remembered."""
     hashed = []
     for folder, names, key in batch:
         paths = [f"{root}/{folder}/{name}" if folder else f"{root}/{name}" for name in names]
         digest = hashlib.sha256(b"".join(_hash_file(path, check) for path in paths)).digest()
-        hashed.append((digest, _is_unchanged(folder, names, paths, key, settled)))
+        hashed.append((digest, _is_unchanged(_find_salt(check), folder, names, paths, key, settled)))
     return hashed
 
 
-def list_keys(root: Path, groups: Sequence[Group]) -> list[bytes]:
+def list_keys(root: Path, groups: Sequence[Group], *, salt: str = "") -> list[bytes]:
     """Return a key (16 bytes) for each group: it depends on path, size, times of change and inode of each file.
 
     Raises:
@@ -185,7 +183,7 @@ def list_keys(root: Path, groups: Sequence[Group]) -> list[bytes]:
                     f"frame {root / inner / file} is missing; restore it from the dataset's archive"
                 )
             states.append(state)
-        keys.append(_make_key(folder, names, states))
+        keys.append(_make_key(salt, folder, names, states))
     return keys
 
 
@@ -205,14 +203,23 @@ def _list_folder(folder: Path) -> dict[str, bytes]:
         ) from error
 
 
-def _is_unchanged(folder: str, names: Sequence[str], paths: Sequence[str], key: bytes, settled: int) -> bool:
+def _find_salt(check: FileCheck | None) -> str:
+    """Return a part of the keys: files that were not checked are read again when they are to be checked."""
+    return "" if check is None else "checked"
+
+
+def _is_unchanged(
+    salt: str, folder: str, names: Sequence[str], paths: Sequence[str], key: bytes, settled: int
+) -> bool:
     """Return whether files still have their key and did not change after the time `settled`."""
     try:
         states = [os.stat(path) for path in paths]  # noqa: PTH116
     except OSError:
         return False
     newest = max((max(state.st_mtime_ns, state.st_ctime_ns) for state in states), default=0)
-    return newest < settled and _make_key(folder, names, [_pack_state(state) for state in states]) == key
+    return (
+        newest < settled and _make_key(salt, folder, names, [_pack_state(state) for state in states]) == key
+    )
 
 
 def _pack_state(state: os.stat_result) -> bytes:
@@ -221,12 +228,12 @@ def _pack_state(state: os.stat_result) -> bytes:
     return _STATE.pack(state.st_size, state.st_mtime_ns, state.st_ctime_ns, inode)
 
 
-def _make_key(folder: str, names: Sequence[str], states: Sequence[bytes]) -> bytes:
-    text = "\0".join((folder, *names)).encode()
+def _make_key(salt: str, folder: str, names: Sequence[str], states: Sequence[bytes]) -> bytes:
+    text = "\0".join((salt, folder, *names)).encode()
     return hashlib.blake2b(b"".join((text, b"\0", *states)), digest_size=16).digest()
 
 
-def _hash_file(path: str, check: Callable[[str, bytes], None] | None) -> bytes:
+def _hash_file(path: str, check: FileCheck | None) -> bytes:
     try:
         # Unbuffered, and small files at once: a dataset has a million of them.
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123
@@ -240,5 +247,5 @@ def _hash_file(path: str, check: Callable[[str, bytes], None] | None) -> bytes:
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}; restore it from the archive") from error
     if check is not None:
-        check(path, first[:_HEAD])
+        check(path, first[:HEAD_BYTES])
     return digest.digest()

@@ -5,81 +5,148 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from reidbench.errors import DatasetError
+import msgspec
+
+from reidbench.errors import DatasetError, describe_error
+from reidbench.fingerprints import fingerprint
 
 # Changes whenever a seed gives other pictures than before.
 RENDERER_VERSION = "1"
 MARKER_NAME = "reidbench-synthetic.json"
-# One line per file of the tree: size in bytes, a tab, and the path relative to the dataset folder.
+# One line per file of the tree, separated by tabs: size in bytes, SHA-256 of its bytes, SHA-256 of the pixels of an
+# image or "-", and the path relative to the dataset folder.
 FILE_LIST_NAME = "reidbench-synthetic-files.txt"
+_MAX_BYTES = 1 << 16
+_LINE = re.compile(r"(\d{1,15})\t([0-9a-f]{64})\t([0-9a-f]{64}|-)\t([^\t\n]{1,1000})")
+
+Hexadecimal = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+Number = int | float | bool | None
 
 
-def marker_digest(description: dict[str, Any]) -> str:
-    """Return the digest in the marker of a tree with this description: SHA-256 in hexadecimal."""
-    return _digest({"renderer": RENDERER_VERSION, **description})
+class FileList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The list of the files of a tree: their number and the SHA-256 of the list."""
+
+    count: Annotated[int, msgspec.Meta(ge=0)]
+    digest: Hexadecimal
 
 
-def read_marker(dataset_folder: Path) -> dict[str, Any] | None:
-    """Return the contents of the marker of a dataset folder, or None if there is no marker.
+class Marker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The contents of a marker.
+
+    Attributes:
+        renderer: version of the renderer.
+        layout: name of the dataset.
+        parameters: settings of the renderer; label files by their digest.
+        digest: of renderer, layout and parameters: it is known before the tree is rendered.
+        contents: digest of the pixels of all images before they were encoded.
+        files: the list of files.
+    """
+
+    renderer: Name
+    layout: Name
+    parameters: dict[Name, Number | Hexadecimal] = {}
+    digest: Hexadecimal
+    contents: Hexadecimal
+    files: FileList
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of a rendered tree.
+
+    Attributes:
+        size: in bytes.
+        digest: SHA-256 of the bytes, in hexadecimal.
+        pixels: SHA-256 of the pixels before encoding; None for files that are not images.
+    """
+
+    size: int
+    digest: str
+    pixels: str | None = None
+
+
+def marker_digest(layout: str, parameters: Mapping[str, Number | str]) -> str:
+    """Return the digest in the marker of a tree with these settings: SHA-256 in hexadecimal."""
+    return fingerprint({"renderer": RENDERER_VERSION, "layout": layout, "parameters": dict(parameters)})
+
+
+def read_marker(dataset_folder: Path) -> Marker | None:
+    """Return the marker of a dataset folder, or None if there is no marker.
 
     Raises:
-        DatasetError: the marker is not a JSON object, or its digest does not match its description.
+        DatasetError: the marker is damaged, is of an older version, or its digest does not match its settings.
     """
     path = dataset_folder / MARKER_NAME
     try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(_MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read marker {path}: {error}; render the tree again") from error
-    if not isinstance(marker, dict):
+    except OSError as error:
+        raise DatasetError(f"cannot read marker {path}: {error.strerror}; render the tree again") from error
+    if len(text) > _MAX_BYTES:
         raise DatasetError(
-            f"marker {path} must be a JSON object, got {type(marker).__name__}; render the tree again"
+            f"marker {path} is damaged: it is larger than {_MAX_BYTES} bytes; render the tree again"
         )
-    # The list of files has a digest of its own.
-    description = {name: value for name, value in marker.items() if name not in ("digest", "files")}
-    if marker.get("digest") != _digest(description):
+    try:
+        marker = msgspec.json.decode(text, type=Marker)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(
-            f"marker {path} is damaged: its digest {marker.get('digest')} does not match its contents; "
-            "render the tree again"
+            f"marker {path} is damaged or of an older version: {describe_error(error)}; render the tree again"
+        ) from error
+    settings = {"renderer": marker.renderer, "layout": marker.layout, "parameters": marker.parameters}
+    if marker.digest != fingerprint(settings):
+        raise DatasetError(
+            f"marker {path} is damaged: its digest is not the one of its settings; render the tree again"
         )
     return marker
 
 
-def write_marker(dataset_folder: Path, description: dict[str, Any]) -> None:
-    """Write marker and file list of a complete tree: the renderer's version, the description and their digest."""
-    sizes = sorted(_list_files(dataset_folder))
-    files = "".join(f"{size}\t{path}\n" for path, size in sizes)
-    (dataset_folder / FILE_LIST_NAME).write_text(files, encoding="utf-8", newline="\n")
-    marker = {
-        "renderer": RENDERER_VERSION,
-        **description,
-        "digest": marker_digest(description),
-        "files": {"count": len(sizes), "digest": hashlib.sha256(files.encode()).hexdigest()},
-    }
-    text = json.dumps(marker, indent=2, sort_keys=True) + "\n"
-    (dataset_folder / MARKER_NAME).write_text(text, encoding="utf-8")
+def write_marker(
+    dataset_folder: Path, layout: str, parameters: Mapping[str, Number | str], files: Mapping[str, ListedFile]
+) -> None:
+    """Write the marker and the file list of a complete tree.
+
+    Args:
+        dataset_folder: of the tree.
+        layout: name of the dataset.
+        parameters: settings of the renderer.
+        files: all files of the tree, by path relative to the dataset folder.
+    """
+    lines = [
+        f"{file.size}\t{file.digest}\t{file.pixels or '-'}\t{path}\n" for path, file in sorted(files.items())
+    ]
+    text = "".join(lines).encode()
+    (dataset_folder / FILE_LIST_NAME).write_bytes(text)
+    marker = Marker(
+        renderer=RENDERER_VERSION,
+        layout=layout,
+        parameters=dict(parameters),
+        digest=marker_digest(layout, parameters),
+        contents=digest_pixels(files),
+        files=FileList(count=len(files), digest=hashlib.sha256(text).hexdigest()),
+    )
+    plain = json.dumps(msgspec.to_builtins(marker), indent=2, sort_keys=True)
+    (dataset_folder / MARKER_NAME).write_text(plain + "\n", encoding="utf-8", newline="\n")
 
 
-def read_file_list(dataset_folder: Path, marker: dict[str, Any]) -> dict[str, int] | None:
-    """Return the size of each file of a tree when it was rendered, by path relative to the dataset folder.
+def read_file_list(dataset_folder: Path, marker: Marker) -> dict[str, ListedFile]:
+    """Return the files of a tree when it was rendered, by path relative to the dataset folder.
 
     Args:
         dataset_folder: of the tree.
         marker: its marker.
 
-    Returns:
-        None for trees of older versions, whose marker has no file list.
-
     Raises:
         DatasetError: the file list is missing or was changed.
     """
-    if "files" not in marker:
-        return None
     path = dataset_folder / FILE_LIST_NAME
     try:
         text = path.read_bytes()
@@ -87,38 +154,53 @@ def read_file_list(dataset_folder: Path, marker: dict[str, Any]) -> dict[str, in
         raise DatasetError(
             f"cannot read file list {path}: {error.strerror}; render the tree again"
         ) from error
-    if hashlib.sha256(text).hexdigest() != marker["files"]["digest"]:
+    if hashlib.sha256(text).hexdigest() != marker.files.digest:
         raise DatasetError(
             f"file list {path} is damaged: its digest is not the one in the marker; render the tree again"
         )
-    lines = (line.partition("\t") for line in text.decode().splitlines())
-    return {file: int(size) for size, _, file in lines}
+    try:
+        files = dict(_parse_line(line) for line in text.decode().splitlines())
+    except ValueError as error:
+        raise DatasetError(
+            f"file list {path} is damaged: {describe_error(error)}; render the tree again"
+        ) from error
+    if len(files) != marker.files.count or digest_pixels(files) != marker.contents:
+        raise DatasetError(
+            f"marker {dataset_folder / MARKER_NAME} is damaged: it does not match its file list; render the tree again"
+        )
+    return files
 
 
-def compare_files(dataset_folder: Path, expected: dict[str, int]) -> tuple[list[str], list[str], list[str]]:
-    """Return the missing files of a tree, its additional files, and those of another size, each sorted.
-
-    Args:
-        dataset_folder: of the tree.
-        expected: the size of each file, from `read_file_list`.
-    """
-    sizes = dict(_list_files(dataset_folder))
-    missing = sorted(expected.keys() - sizes.keys())
-    additional = sorted(sizes.keys() - expected.keys())
-    changed = sorted(file for file, size in expected.items() if sizes.get(file, size) != size)
-    return missing, additional, changed
-
-
-def _list_files(dataset_folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield the relative path and the size of each file of a tree, without marker and file list."""
+def list_sizes(dataset_folder: Path) -> dict[str, int]:
+    """Return the size of each file of a tree by relative path, without marker and file list."""
+    sizes = {}
     for parent, _, names in os.walk(dataset_folder):
         for name in names:
             path = Path(parent) / name
             relative = path.relative_to(dataset_folder).as_posix()
-            if relative not in (MARKER_NAME, FILE_LIST_NAME):
-                yield relative, path.stat().st_size
+            if relative not in (MARKER_NAME, FILE_LIST_NAME) and path.is_file():
+                sizes[relative] = path.stat().st_size
+    return sizes
 
 
-def _digest(description: dict[str, Any]) -> str:
-    canonical = json.dumps(description, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def list_file(path: Path) -> ListedFile:
+    """Return the entry of a file that is not an image."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return ListedFile(path.stat().st_size, digest)
+
+
+def digest_pixels(files: Mapping[str, ListedFile]) -> str:
+    """Return the digest of the pixels of all images: SHA-256 over their paths and digests, sorted by path."""
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        if file.pixels is not None:
+            digest.update(f"{file.pixels}\t{path}\n".encode())
+    return digest.hexdigest()
+
+
+def _parse_line(line: str) -> tuple[str, ListedFile]:
+    match = _LINE.fullmatch(line)
+    if match is None or match[4].startswith("/") or ".." in match[4].split("/"):
+        raise ValueError("a line is not size, two digests and a path inside the tree")
+    return match[4], ListedFile(int(match[1]), match[2], None if match[3] == "-" else match[3])

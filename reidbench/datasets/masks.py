@@ -32,8 +32,7 @@ def mask_files(frames: Iterable[str]) -> tuple[str, ...]:
 
 def has_masks(contents: DatasetContents) -> bool:
     """Return whether a dataset is a rendered tree whose frames have masks."""
-    parameters = (contents.marker or {}).get("parameters")
-    is_set = isinstance(parameters, dict) and bool(parameters.get("masks"))
+    is_set = contents.marker is not None and contents.marker.parameters.get("masks") is True
     return is_set and (contents.table.root / FOLDER).is_dir()
 
 

@@ -14,6 +14,7 @@ from reidbench.arrays import share_reader
 from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.marker import read_marker
 from reidbench.datasets.tracklets import DatasetContents
+from reidbench.datasets.tree_check import check_unmarked
 from reidbench.errors import DatasetError, PluginError, quote
 from reidbench.plugin.guard import guard_plugin
 
@@ -70,7 +71,8 @@ class Dataset(abc.ABC):
         """Read the tree in `folder`, and its marker if it is a rendered one.
 
         Raises:
-            DatasetError: the tree does not follow the layout, or its marker is damaged.
+            DatasetError: the tree does not follow the layout, its marker is damaged, or it was rendered and has no
+                marker.
             PluginError: the reader failed.
         """
         name = str(getattr(self, "name", type(self).__name__))
@@ -81,7 +83,10 @@ class Dataset(abc.ABC):
                 raise PluginError(
                     f"dataset '{name}' must return DatasetContents from read_layout, got {quote(contents)}"
                 )
-        return replace(contents, marker=read_marker(folder), frame_formats=tuple(self.frame_formats))
+        marker = read_marker(folder)
+        if marker is None:
+            check_unmarked(folder, contents.table.groups)
+        return replace(contents, marker=marker, frame_formats=tuple(self.frame_formats))
 
     @abc.abstractmethod
     def read_layout(self, folder: Path) -> DatasetContents:
@@ -117,6 +122,24 @@ def list_subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DatasetError(f"folder {folder} is missing; unpack the dataset's archive again")
     return sorted(entry for entry in folder.iterdir() if entry.is_dir())
+
+
+def find_person_folders(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+    """Return the folders whose names match the pattern by the number in its first group, sorted by name.
+
+    Raises:
+        DatasetError: the folder is missing, or two names have the same number.
+    """
+    people: dict[int, Path] = {}
+    for path in list_subfolders(folder):
+        if match := pattern.fullmatch(path.name):
+            other = people.setdefault(int(match[1]), path)
+            if other is not path:
+                raise DatasetError(
+                    f"{folder} has two folders of person {int(match[1])}, {other.name} and {path.name}; keep the one "
+                    "that is in the archive"
+                )
+    return people
 
 
 def match_files(folder: Path, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,8 @@ import pandas as pd
 from reidbench.datasets.digests import Digests, digest_item
 from reidbench.datasets.frames import FRAME_FORMATS
 from reidbench.datasets.hashing import FileHasher
+from reidbench.datasets.marker import Marker
+from reidbench.datasets.tree_check import hash_items
 from reidbench.errors import DatasetError, quote
 from reidbench.fingerprints import fingerprint
 
@@ -102,7 +103,7 @@ class DatasetContents:
         people: the people that trials may split, in the order of their numbers in official split files.
         splits: (trials, P) person ids from the dataset's split file, each row an order of the same P people; None
             without such a file.
-        marker: the contents of the marker file of a rendered tree; None for a real one.
+        marker: the marker of a rendered tree; None for a real one.
         frame_formats: formats of the frames, by Pillow's names, as the reader declares them.
         hasher: hashes the files when a digest of their contents is first needed.
     """
@@ -111,7 +112,7 @@ class DatasetContents:
     parts: Mapping[str, IntArray] = field(default_factory=dict)
     people: tuple[int, ...] = ()
     splits: IntArray | None = None
-    marker: dict[str, Any] | None = None
+    marker: Marker | None = None
     frame_formats: tuple[str, ...] = FRAME_FORMATS
     hasher: FileHasher = field(default_factory=FileHasher, compare=False, repr=False)
 
@@ -135,7 +136,8 @@ class DatasetContents:
     @cached_property
     def digests(self) -> Digests:
         """All digests of the dataset; the files are hashed on first use."""
-        return replace(self.label_digests, contents=fingerprint(self.row_digests))
+        contents = fingerprint(self.row_digests)
+        return replace(self.label_digests, contents=contents if self.marker is None else self.marker.contents)
 
     @cached_property
     def label_digests(self) -> Digests:
@@ -146,7 +148,7 @@ class DatasetContents:
             "people": list(self.people),
             "splits": None if self.splits is None else self.splits.tolist(),
         }
-        marker = None if self.marker is None else str(self.marker["digest"])
+        marker = None if self.marker is None else self.marker.digest
         return Digests(labels=fingerprint(labels), marker=marker)
 
     @cached_property
@@ -154,9 +156,10 @@ class DatasetContents:
         """The digest of each row: of the item's public name and the contents of its files.
 
         Raises:
-            DatasetError: a file is missing or cannot be read.
+            DatasetError: a file is missing or cannot be read, a rendered tree differs from its marker, or a frame of a
+                tree without a marker was rendered.
         """
-        hashed = self.hasher.hash_groups(self.table.root, self.table.groups)
+        hashed = hash_items(self.table.root, self.table.groups, self.marker, self.hasher)
         return [digest_item(name, files) for name, files in zip(self.table.names, hashed, strict=True)]
 
     def digest_rows(self, rows: Sequence[int] | IntArray) -> str:

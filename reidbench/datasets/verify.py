@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,11 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from reidbench.datasets.digests import Digests
 from reidbench.datasets.frames import decode
-from reidbench.datasets.marker import compare_files, read_file_list, read_marker
+from reidbench.datasets.hashing import FileHasher
+from reidbench.datasets.marker import Marker, read_file_list, read_marker
 from reidbench.datasets.reader import Counts, Dataset
+from reidbench.datasets.references import compare_with_reference, compare_with_stored, store_contents
 from reidbench.datasets.tracklets import DatasetContents, IntArray
+from reidbench.datasets.tree_check import compare_files
 from reidbench.errors import DatasetError, FrameError
+from reidbench.progress import progress_bar
 
 # A finding names at most this many files.
 NAMED = 5
@@ -47,14 +51,14 @@ class Verification:
     Attributes:
         findings: the differences; empty if the tree agrees with all known numbers.
         counts: the numbers of the tree, by part.
-        contents_digest: SHA-256 over the contents of all frames, if they were read.
+        digests: of the tree; `contents` only if all files were read. None if the tree cannot be read.
         marker: the marker of a rendered tree; None for a real one.
     """
 
     findings: Sequence[Finding]
     counts: dict[str, Counts]
-    contents_digest: str | None = None
-    marker: dict[str, Any] | None = None
+    digests: Digests | None = None
+    marker: Marker | None = None
 
     @property
     def holds(self) -> bool:
@@ -70,24 +74,38 @@ class Verification:
         """Return how a rendered tree was rendered, in one table; None for a real tree."""
         if self.marker is None:
             return None
-        facts = {**self.marker, **self.marker.get("parameters", {})}
-        facts["files"] = self.marker.get("files", {}).get("count")
-        return {name: value for name, value in facts.items() if name != "parameters" and value is not None}
+        facts = {
+            "renderer": self.marker.renderer,
+            "layout": self.marker.layout,
+            **self.marker.parameters,
+            "digest": self.marker.digest,
+            "contents": self.marker.contents,
+            "files": self.marker.files.count,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
 
-def verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> Verification:
+def verify(
+    dataset: Dataset, folder: Path, *, deep: bool = False, update: bool = False, memory: Path | None = None
+) -> Verification:
     """Compare a tree with the published dataset, or a rendered tree with its marker.
 
     Args:
         dataset: the reader.
         folder: of the dataset.
-        deep: also read and decode every frame, and hash all contents.
+        deep: also read and decode every frame, and compare its contents: those of a real tree with the stored digests,
+            those of a rendered one with its marker and with the reference of this package.
+        update: store the digests of a real tree; the differences from the stored ones are then not certain.
+        memory: file that receives the digests, so that the next run does not hash the files again.
+
+    Raises:
+        DatasetError: the digests cannot be stored.
     """
     try:
         marker = read_marker(folder)
     except DatasetError as error:
         return Verification(findings=[Finding(where="marker", what=str(error))], counts={})
-    rendered = [] if marker is None else list(_compare_with_marker(dataset, folder, marker))
+    rendered = [] if marker is None else list(_compare_with_marker(dataset, folder, marker, deep=deep))
     try:
         contents = dataset.read(folder)
     except DatasetError as error:
@@ -102,13 +120,36 @@ def verify(dataset: Dataset, folder: Path, *, deep: bool = False) -> Verificatio
         ]
     else:
         findings = rendered
-    digest = None
+    digests = contents.label_digests
     if deep and not missing:
-        digest, damaged = _read_all_frames(contents)
-        findings += [Finding(where="frames", what=str(error)) for error in damaged]
-    return Verification(
-        findings=findings, counts=count_parts(contents), contents_digest=digest, marker=marker
-    )
+        contents = replace(contents, hasher=FileHasher(memory=memory, rehash=True, shown=True))
+        findings += [Finding(where="frames", what=str(error)) for error in _decode_all_frames(contents)]
+        try:
+            digests = contents.digests
+        except DatasetError as error:
+            findings += [] if rendered else [Finding(where="files", what=str(error))]
+        else:
+            findings += _compare_contents(contents, update=update)
+    return Verification(findings=findings, counts=count_parts(contents), digests=digests, marker=marker)
+
+
+def _compare_contents(contents: DatasetContents, *, update: bool) -> Iterator[Finding]:
+    """Yield the differences from the reference of this package or from the stored digests, and store the digests."""
+    if contents.marker is not None:
+        if difference := compare_with_reference(contents.digests):
+            yield Finding(where="contents", what=difference)
+        return
+    table, digests = contents.table, contents.row_digests
+    stored = (table.root, str(contents.digests.labels), table.names, digests)
+    try:
+        for kind, names in compare_with_stored(*stored):
+            what = "the labels differ from the stored ones" if kind == "labels" else None
+            for text in [what] if what else [finding.what for finding in _name_files(kind, names)]:
+                yield Finding(where="contents", what=text, is_certain=not update)
+    except DatasetError as error:
+        yield Finding(where="contents", what=str(error), is_certain=not update)
+    if update:
+        store_contents(*stored)
 
 
 def count_parts(contents: DatasetContents) -> dict[str, Counts]:
@@ -174,25 +215,19 @@ def _describe_difference(name: str, number: int, expected: int) -> str:
     return f"{name}: {number:,} found, {expected:,} published"
 
 
-def _compare_with_marker(dataset: Dataset, folder: Path, marker: dict[str, Any]) -> Iterator[Finding]:
+def _compare_with_marker(dataset: Dataset, folder: Path, marker: Marker, *, deep: bool) -> Iterator[Finding]:
     """Yield the differences between the files of a rendered tree and the list in its marker."""
     try:
-        expected = read_file_list(folder, marker)
+        differences = compare_files(folder, read_file_list(folder, marker), deep=deep)
     except DatasetError as error:
         yield Finding(where="marker", what=str(error))
         return
-    if expected is None:
-        what = (
-            "an older version rendered the tree without a file list, so missing files cannot be detected; "
-            "render the tree again"
-        )
-        yield Finding(where="marker", what=what, is_certain=False)
-        return
-    missing, additional, changed = compare_files(folder, expected)
-    unexpected = [file for file in additional if not _is_ignored(dataset, file.rpartition("/")[2])]
-    yield from _name_files("missing", missing)
+    unexpected = [
+        file for file in differences.additional if not _is_ignored(dataset, file.rpartition("/")[2])
+    ]
+    yield from _name_files("missing", differences.missing)
     yield from _name_files("unexpected", unexpected)
-    yield from _name_files("changed", changed)
+    yield from _name_files("changed", differences.changed)
 
 
 def _find_missing_frames(contents: DatasetContents) -> Iterator[str]:
@@ -228,24 +263,23 @@ def _name_files(kind: str, files: Sequence[str]) -> list[Finding]:
     return [Finding(where="files", what=f"{len(files):,} {kind} {noun}: {listed}")]
 
 
-def _read_all_frames(contents: DatasetContents) -> tuple[str, list[FrameError]]:
-    """Return the digest of all files in the order of the table, and the frames that cannot be decoded."""
+def _decode_all_frames(contents: DatasetContents) -> list[FrameError]:
+    """Return the errors of the frames that cannot be decoded."""
     files = list(chain.from_iterable(contents.table.files(row) for row in range(len(contents.table))))
-    digest, damaged = hashlib.sha256(), []
-    read_frame = partial(_read_frame, formats=contents.frame_formats)
-    with ThreadPoolExecutor() as pool:
+    damaged: list[FrameError] = []
+    find_damage = partial(_find_damage, formats=contents.frame_formats)
+    with ThreadPoolExecutor() as pool, progress_bar("decode", len(files), shown=True) as advance:
         # Limits the number of pending results.
         for start in range(0, len(files), 1024):
-            for hashed, error in pool.map(read_frame, files[start : start + 1024]):
-                digest.update(hashed)
-                damaged += [error] if error else []
-    return digest.hexdigest(), damaged
+            step = files[start : start + 1024]
+            damaged += [error for error in pool.map(find_damage, step) if error is not None]
+            advance(len(step))
+    return damaged
 
 
-def _read_frame(path: Path, formats: Sequence[str]) -> tuple[bytes, FrameError | None]:
+def _find_damage(path: Path, formats: Sequence[str]) -> FrameError | None:
     try:
-        hashed = hashlib.sha256(path.read_bytes()).digest()
         decode(path, formats=formats)
     except FrameError as error:
-        return hashed, error
-    return hashed, None
+        return error
+    return None

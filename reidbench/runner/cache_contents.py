@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reidbench.cache import CACHE_VERSION, Cache
-from reidbench.datasets.marker import compare_files, read_file_list, read_marker
+from reidbench.datasets.marker import read_file_list, read_marker
+from reidbench.datasets.tree_check import compare_files
 from reidbench.entries import find_damage
 from reidbench.errors import DatasetError
 
@@ -151,13 +152,16 @@ def _list_entries(folder: Path) -> list[Path]:
 def _find_tree_damage(folder: Path) -> str | None:
     try:
         marker = read_marker(folder)
-        files = None if marker is None else read_file_list(folder, marker)
+        if marker is None:
+            return "it has no marker"
+        differences = compare_files(folder, read_file_list(folder, marker), deep=True)
     except DatasetError as error:
         return str(error)
-    if files is None:
-        return "it has no marker with a list of files"
-    missing, additional, changed = compare_files(folder, files)
-    counts = {"missing": len(missing), "unexpected": len(additional), "changed": len(changed)}
+    counts = {
+        "missing": len(differences.missing),
+        "unexpected": len(differences.additional),
+        "changed": len(differences.changed),
+    }
     return ", ".join(f"{count} {what} files" for what, count in counts.items() if count) or None
 
 

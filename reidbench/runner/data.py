@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 from reidbench.cache import Cache
 from reidbench.datasets import Dataset, DatasetContents
 from reidbench.datasets.hashing import FileHasher, has_change_times
+from reidbench.datasets.references import compare_with_reference
 from reidbench.datasets.synthetic import Layout, SyntheticSettings
 from reidbench.datasets.verify import check_official
-from reidbench.errors import ConfigError, DatasetNotFoundError, PluginError, quote
+from reidbench.errors import ConfigError, DatasetError, DatasetNotFoundError, PluginError, quote
 from reidbench.plugin import DatasetSpec
 from reidbench.plugin.guard import guard_plugin
 from reidbench.plugin.loading import load_target
@@ -22,6 +25,7 @@ from reidbench.protocols import Protocol
 from reidbench.protocols.schema import SyntheticRule
 
 ENVIRONMENT_VARIABLE = "REIDBENCH_DATA"
+log = logging.getLogger(__name__)
 
 
 def find_dataset(spec: DatasetSpec, data_root: Path | None) -> tuple[Dataset, Path]:
@@ -145,15 +149,41 @@ class _Source:
 
 
 def _read(spec: DatasetSpec, rule: SyntheticRule | None, source: _Source) -> DatasetContents:
-    data_root = source.data_root
     if rule is not None:
-        data_root = _render(spec, _layout(spec), SyntheticSettings(**rule.settings()), source.cache)
-    elif source.synthetic:
-        layout = _layout(spec)
-        data_root = _render(spec, layout, layout.run_settings(), source.cache)
+        return _read_rendered(spec, SyntheticSettings(**rule.settings()), source)
+    if source.synthetic:
+        return _read_rendered(spec, _layout(spec).run_settings(), source)
+    return _read_folder(spec, source.data_root, source)
+
+
+def _read_folder(spec: DatasetSpec, data_root: Path | None, source: _Source) -> DatasetContents:
     dataset, folder = find_dataset(spec, data_root)
     contents = replace(dataset.read(folder), hasher=source.hasher(folder))
     check_official(dataset, contents)
+    if contents.is_synthetic:
+        # Compares the files with the marker. Real files are hashed when their digests are first needed.
+        _ = contents.row_digests
+    return contents
+
+
+def _read_rendered(spec: DatasetSpec, settings: SyntheticSettings, source: _Source) -> DatasetContents:
+    """Read a tree in the cache; render it first if it is missing or damaged."""
+    layout = _layout(spec)
+    root = source.cache.tree(layout.digest(settings))
+    with source.cache.lock(root):
+        is_new = not root.exists()
+        try:
+            _render(spec, layout, root, settings)
+            contents = _read_folder(spec, root, source)
+        except DatasetError as error:
+            if is_new:
+                raise
+            log.warning("removed damaged cache entry %s: %s", root, error)
+            shutil.rmtree(root)
+            _render(spec, layout, root, settings)
+            contents = _read_folder(spec, root, source)
+    if difference := compare_with_reference(contents.digests):
+        log.warning("%s", difference)
     return contents
 
 
@@ -169,8 +199,6 @@ def _layout(spec: DatasetSpec) -> Layout:
     return layout
 
 
-def _render(spec: DatasetSpec, layout: Layout, settings: SyntheticSettings, cache: Cache) -> Path:
-    root = cache.tree(layout.digest(settings))
-    with cache.lock(root), guard_plugin(spec.name, "its layout", kind="dataset", passes=(OSError,)):
+def _render(spec: DatasetSpec, layout: Layout, root: Path, settings: SyntheticSettings) -> None:
+    with guard_plugin(spec.name, "its layout", kind="dataset", passes=(OSError,)):
         layout.synthesize(root, settings)
-    return root

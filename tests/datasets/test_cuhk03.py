@@ -338,7 +338,7 @@ def test_full_disk_is_reported_and_leaves_no_partial_folder(
 ) -> None:
     remove_images(tree)
 
-    def encode(pixels: Any, where: str) -> bytes:
+    def encode(pixels: Any, where: str, *, is_rendered: bool) -> bytes:
         if NAMES[3] in where:
             raise OSError("No space left on device")
         return b"png"

@@ -75,7 +75,7 @@ def list_planned_names(plan: TreePlan) -> dict[str, list[str]]:
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(seed=3))
-    contents = Cuhk03().read(write_label_files(plan, tmp_path))
+    contents = Cuhk03().read_layout(write_label_files(plan, tmp_path))
 
     check_counts_are_official_except_per_camera(Cuhk03(), contents)
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)
@@ -88,7 +88,9 @@ def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("cheap_people")
 @pytest.mark.parametrize("people", [4, 5, 30])
 def test_trees_of_any_size_fill_every_part(people: int, tmp_path: Path) -> None:
-    contents = Cuhk03().read(write_label_files(layout.plan_tree(SyntheticSettings(people=people)), tmp_path))
+    contents = Cuhk03().read_layout(
+        write_label_files(layout.plan_tree(SyntheticSettings(people=people)), tmp_path)
+    )
     tested = {}
     for kind in ("detected", "labeled"):
         query, gallery = labels(contents, f"{kind}-query"), set(labels(contents, f"{kind}-gallery"))
@@ -125,7 +127,7 @@ def test_number_of_people_must_be_in_range(people: int) -> None:
 @pytest.mark.usefixtures("cheap_people")
 def test_tree_of_the_official_labels_has_their_rows(tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS))
-    contents = Cuhk03().read(write_label_files(plan, tmp_path))
+    contents = Cuhk03().read_layout(write_label_files(plan, tmp_path))
 
     assert not list(compare_counts(Cuhk03(), contents))
     assert {kind: names(contents, kind) for kind in ("detected", "labeled")} == list_planned_names(plan)

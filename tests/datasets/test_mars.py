@@ -229,7 +229,7 @@ def test_verify_finds_a_truncated_frame_of_a_rendered_tree(rendered: Path) -> No
 @pytest.mark.parametrize("seed", [0, 1])
 def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(people=people, frames=1, seed=seed))
-    contents = Mars().read(write_label_files(plan, tmp_path))
+    contents = Mars().read_layout(write_label_files(plan, tmp_path))
     found = count_parts(contents)
 
     assert (found["train"].people or 0) + (found["gallery"].people or 0) == people
@@ -242,7 +242,7 @@ def test_small_tree_has_every_part_of_the_protocol(people: int, seed: int, tmp_p
 
 @pytest.mark.usefixtures("cheap_people")
 def test_full_tree_has_the_official_counts(tmp_path: Path) -> None:
-    contents = Mars().read(
+    contents = Mars().read_layout(
         write_label_files(make_plan(layout.LAYOUT, replace(layout.LAYOUT.run_settings(), seed=3)), tmp_path)
     )
     train, gallery, query = (contents.part(name) for name in ("train", "gallery", "query"))
@@ -297,7 +297,7 @@ def test_number_of_people_out_of_range_is_an_error(people: int) -> None:
 @pytest.mark.parametrize("frames", [None, 2], ids=["real lengths", "two frames"])
 def test_tree_with_official_labels_has_their_rows(frames: int | None, tmp_path: Path) -> None:
     plan = make_plan(layout.LAYOUT, SyntheticSettings(labels=LABELS, frames=frames))
-    contents = Mars().read(write_label_files(plan, tmp_path))
+    contents = Mars().read_layout(write_label_files(plan, tmp_path))
 
     for name, variable in (("train", "track_train_info"), ("test", "track_test_info")):
         rendered, real = (

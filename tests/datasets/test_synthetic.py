@@ -156,9 +156,9 @@ def test_marker_contains_the_settings_and_their_digest(tree: Path) -> None:
     marker = read_marker(tree)
 
     assert marker is not None
-    assert marker["layout"] == "ilids-vid"
-    assert marker["parameters"]["seed"] == 501
-    assert marker["digest"] == LAYOUT.digest(SMALL)
+    assert marker.layout == "ilids-vid"
+    assert marker.parameters["seed"] == 501
+    assert marker.digest == LAYOUT.digest(SMALL)
     for other in (replace(SMALL, seed=1), replace(SMALL, people=6), replace(SMALL, masks=False)):
         assert LAYOUT.digest(other) != LAYOUT.digest(SMALL)
     assert replace(LAYOUT, name="mars").digest(SMALL) != LAYOUT.digest(SMALL)

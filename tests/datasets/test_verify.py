@@ -4,19 +4,22 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from reidbench.datasets import Dataset, DatasetContents
-from reidbench.datasets.marker import FILE_LIST_NAME, MARKER_NAME, write_marker
+from reidbench.datasets import Dataset, DatasetContents, references
+from reidbench.datasets.marker import FILE_LIST_NAME, MARKER_NAME, list_file, list_sizes, write_marker
 from reidbench.datasets.masks import mask_file
 from reidbench.datasets.reader import Counts
+from reidbench.datasets.references import STORED_NAME
 from reidbench.datasets.tracklets import TrackletTable
 from reidbench.datasets.verify import Verification, check_official, verify
 from reidbench.errors import DatasetError
+from tests.protocols.worlds import MARKER
 
 # Person, camera and number of frames.
 FRAMES = [(1, 1, 2), (1, 2, 3), (2, 1, 1), (-1, 1, 1), (0, 2, 2)]
@@ -59,6 +62,15 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def mark(tree: Path, **parameters: int | None) -> None:
+    """Make the tree a rendered one."""
+    files = {path: list_file(tree / path) for path in list_sizes(tree)}
+    images = {
+        path: replace(file, pixels=file.digest) for path, file in files.items() if path.endswith(".png")
+    }
+    write_marker(tree, "listed", parameters, files | images)
+
+
 def words(found: Verification) -> list[str]:
     return [f"{finding.where}: {finding.what}" for finding in found.findings if finding.is_certain]
 
@@ -70,7 +82,7 @@ def test_published_dataset_has_no_certain_difference(tree: Path) -> None:
     assert words(found) == []
     assert [finding.what for finding in found.findings] == ["people: 2 found, 7 published"]
     assert found.counts[""].frames == 9
-    assert found.contents_digest is not None
+    assert found.digests == Listed().read(tree).digests
 
 
 def add_a_row(tree: Path) -> None:
@@ -135,14 +147,14 @@ def test_differences_are_named(tree: Path, damage: Callable[[Path], None], expec
 
 
 def test_deep_verification_finds_damaged_frames(tree: Path) -> None:
-    before = verify(Listed(), tree, deep=True).contents_digest
+    before = verify(Listed(), tree, deep=True).digests
     damage_a_frame(tree)
 
     assert verify(Listed(), tree).holds
     found = verify(Listed(), tree, deep=True)
     (line,) = words(found)
     assert "1_1.png" in line
-    assert found.contents_digest != before
+    assert found.digests != before
 
 
 def test_unreadable_tree_is_one_finding(tree: Path) -> None:
@@ -164,13 +176,13 @@ def test_certain_difference_is_an_error(tree: Path) -> None:
 def test_rendered_tree_may_have_any_size(tree: Path) -> None:
     add_a_row(tree)
     contents = Listed().read(tree)
-    rendered = DatasetContents(contents.table, parts=contents.parts, marker={"digest": "d"})
+    rendered = DatasetContents(contents.table, parts=contents.parts, marker=MARKER)
 
     check_official(Listed(), rendered)
 
 
 def test_rendered_tree_agrees_with_its_marker(tree: Path) -> None:
-    write_marker(tree, {"layout": "listed", "parameters": {"people": 2, "seed": 3, "labels": None}})
+    mark(tree, people=2, seed=3, labels=None)
     add_ignored_file = tree / "frames/Thumbs.db"
     add_ignored_file.write_bytes(b"x")
 
@@ -219,7 +231,7 @@ def remove_label_file(tree: Path) -> None:
 def test_rendered_tree_is_compared_with_its_marker(
     tree: Path, damage: Callable[[Path], None], expected: list[str]
 ) -> None:
-    write_marker(tree, {"layout": "listed"})
+    mark(tree)
     damage(tree)
 
     found = verify(Listed(), tree)
@@ -231,23 +243,82 @@ def test_rendered_tree_is_compared_with_its_marker(
         assert re.match(pattern, line)
 
 
-def test_marker_without_a_file_list_is_read_and_reported(tree: Path) -> None:
-    write_marker(tree, {"layout": "listed"})
+def test_marker_of_an_older_version_is_reported(tree: Path) -> None:
+    mark(tree)
     marker = json.loads((tree / MARKER_NAME).read_text())
-    del marker["files"]
+    del marker["contents"]
     (tree / MARKER_NAME).write_text(json.dumps(marker))
-    (tree / FILE_LIST_NAME).unlink()
 
-    found = verify(Listed(), tree)
+    (line,) = words(verify(Listed(), tree))
+    assert "is damaged or of an older version: Object missing required field `contents`" in line
 
-    assert found.holds
-    assert found.is_synthetic
-    (finding,) = found.findings
-    assert "an older version rendered the tree without a file list" in finding.what
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_frame_overwritten_at_equal_size_is_found_by_its_bytes(tree: Path, deep: bool) -> None:
+    mark(tree)
+    path = tree / "frames/1_1.png"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    found = verify(Listed(), tree, deep=deep)
+
+    assert found.holds != deep
+    assert words(found)[:1] == (["files: 1 changed file: frames/1_1.png"] if deep else [])
+
+
+def test_update_stores_the_digests_of_a_real_tree(tree: Path) -> None:
+    assert verify(Listed(), tree, deep=True, update=True).holds
+    assert (tree / STORED_NAME).is_file()
+    assert verify(Listed(), tree, deep=True).holds
+
+    path = tree / "frames/1_1.png"
+    shutil.copy(tree / "frames/1_0.png", path)
+    assert verify(Listed(), tree).holds
+    assert words(verify(Listed(), tree, deep=True)) == ["contents: 1 changed file: frames/1_0"]
+
+    updated = verify(Listed(), tree, deep=True, update=True)
+    assert updated.holds
+    assert [finding.what for finding in updated.findings if finding.where == "contents"] == [
+        "1 changed file: frames/1_0"
+    ]
+    assert words(verify(Listed(), tree, deep=True)) == []
+
+
+def test_stored_digests_name_other_labels_and_items(tree: Path) -> None:
+    verify(Listed(), tree, deep=True, update=True)
+    add_a_row(tree)
+
+    contents = [finding.what for finding in verify(Listed(), tree, deep=True).findings]
+
+    assert "the labels differ from the stored ones" in contents
+    assert "1 unexpected file: frames/5_0" in contents
+
+
+def test_damaged_stored_digests_are_one_finding(tree: Path) -> None:
+    verify(Listed(), tree, deep=True, update=True)
+    (tree / STORED_NAME).write_text("reidbench contents 1 x\nnonsense\n")
+
+    (line,) = words(verify(Listed(), tree, deep=True))
+    assert line.endswith("is damaged; store the digests again with --update")
+    assert verify(Listed(), tree, deep=True, update=True).holds
+    assert words(verify(Listed(), tree, deep=True)) == []
+
+
+def test_pixels_that_differ_from_the_reference_of_the_package_are_named(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(tree)
+    digests = Listed().read(tree).digests
+    monkeypatch.setattr(references, "RENDERED", {digests.marker: "0" * 64})
+
+    (line,) = words(verify(Listed(), tree, deep=True))
+
+    assert "the rendered pixels differ from the reference of this package" in line
+    monkeypatch.setattr(references, "RENDERED", {digests.marker: digests.contents})
+    assert verify(Listed(), tree, deep=True).holds
 
 
 def test_damaged_marker_is_one_finding(tree: Path) -> None:
-    write_marker(tree, {"layout": "listed"})
+    mark(tree)
     (tree / MARKER_NAME).write_text("{}")
 
     (line,) = words(verify(Listed(), tree))

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from reidbench.datasets.marker import FileList, Marker
 from reidbench.datasets.tracklets import DatasetContents, TrackletTable
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import Protocol, load_protocol
 
-MARKER: dict[str, object] = {"digest": "d"}
+MARKER = Marker(
+    renderer="1",
+    layout="world",
+    digest="d" * 64,
+    contents="c" * 64,
+    files=FileList(count=0, digest="f" * 64),
+)
 
 
 def protocol(name: str, **conventions: str) -> Protocol:

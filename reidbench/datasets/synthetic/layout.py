@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reidbench.datasets.marker import marker_digest, write_marker
+from reidbench.datasets.marker import list_file, list_sizes, marker_digest, write_marker
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.rendering import TrackJob, render_tracks
 from reidbench.datasets.synthetic.settings import SyntheticSettings
@@ -92,7 +92,7 @@ class Layout:
 
     def digest(self, settings: SyntheticSettings) -> str:
         """Return the marker digest of a tree with these settings: SHA-256 in hexadecimal."""
-        return marker_digest(self._describe(settings))
+        return marker_digest(self.name, self._parameters(settings))
 
     def synthesize(
         self,
@@ -121,24 +121,29 @@ class Layout:
             ConfigError: the settings do not fit the layout, or `workers` is less than 1.
         """
         destination = data_root / self.folder
-        description = self._describe(settings)
-        with create_tree(destination, marker_digest(description)) as unfinished:
+        parameters = self._parameters(settings)
+        with create_tree(destination, marker_digest(self.name, parameters)) as unfinished:
             if unfinished is not None:
                 plan = self.plan(self.resolve(settings))
                 for name, contents in plan.files.items():
                     path = unfinished / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(contents)
-                render_tracks(unfinished, plan.jobs, workers=workers, progress=progress)
+                images = render_tracks(unfinished, plan.jobs, workers=workers, progress=progress)
                 if plan.finish is not None:
                     plan.finish(unfinished)
-                write_marker(unfinished, description)
+                others = {
+                    path: list_file(unfinished / path)
+                    for path in list_sizes(unfinished).keys() - images.keys()
+                }
+                write_marker(unfinished, self.name, parameters, images | others)
         return destination
 
-    def _describe(self, settings: SyntheticSettings) -> dict[str, Any]:
+    def _parameters(self, settings: SyntheticSettings) -> dict[str, Any]:
+        """Return the settings for the marker; label files by their digest."""
         parameters = asdict(self.resolve(settings))
         parameters["labels"] = None if settings.labels is None else self._hash_labels(settings.labels)
-        return {"layout": self.name, "parameters": parameters}
+        return parameters
 
     def _hash_labels(self, folder: Path) -> str:
         digest = hashlib.sha256()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from cv2.typing import MatLike
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from reidbench.datasets.frames import Frames
+from reidbench.datasets.image_files import digest_image, encode_image
+from reidbench.datasets.marker import ListedFile
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.datasets.worker_processes import worker_processes
-from reidbench.errors import ConfigError, DatasetError
+from reidbench.errors import ConfigError
 
 # Fewer frames take less time than the start of another process.
 _FRAMES_PER_WORKER = 2_000
@@ -26,17 +30,8 @@ _FRAMES_PER_WORKER = 2_000
 # Tracks per task, since tracks of still images are short.
 _BATCH_SIZE = 8
 _Batch = tuple[Path, Sequence["TrackJob"]]
-
-_ENCODER_OPTIONS: dict[str, list[int]] = {
-    # Fastest compression with a filter that suits noise: encoding takes a quarter of the default time.
-    ".png": [
-        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
-        *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-    ],
-    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 92],
-    ".bmp": [],
-}
+# The number of rendered frames, and the written images by path.
+_Rendered = tuple[int, dict[str, ListedFile]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +61,8 @@ class TrackJob:
 
 def render_tracks(
     folder: Path, jobs: Sequence[TrackJob], *, workers: int | None, progress: bool | None
-) -> None:
-    """Render all jobs.
+) -> dict[str, ListedFile]:
+    """Render all jobs, and return the written images by path relative to the folder.
 
     Args:
         folder: folder of the dataset.
@@ -88,49 +83,63 @@ def render_tracks(
     show = sys.stderr.isatty() if progress is None else progress
     with Progress(console=Console(stderr=True), disable=not show, transient=True) as bar:
         task = bar.add_task("rendering frames", total=frames)
-        for count in finished:
-            bar.advance(task, count)
+        images: dict[str, ListedFile] = {}
+        for frames_done, written in finished:
+            images |= written
+            bar.advance(task, frames_done)
+    return images
 
 
-def _render_in_processes(batches: list[_Batch], workers: int) -> Iterator[int]:
-    """Yield the number of frames of each finished batch; a failure or an interrupt cancels the other batches."""
+def _render_in_processes(batches: list[_Batch], workers: int) -> Iterator[_Rendered]:
+    """Yield the result of each finished batch; a failure or an interrupt cancels the other batches."""
     with worker_processes(workers) as pool:
         for future in as_completed([pool.submit(_render_in_worker, batch) for batch in batches]):
             yield future.result()
 
 
-def _render_in_worker(batch: _Batch) -> int:
+def _render_in_worker(batch: _Batch) -> _Rendered:
     # One process per core.
     cv2.setNumThreads(1)
     return _render_batch(batch)
 
 
-def _render_batch(batch: _Batch) -> int:
-    """Render a batch of tracks and return the number of frames."""
+def _render_batch(batch: _Batch) -> _Rendered:
+    """Render a batch of tracks."""
     folder, jobs = batch
-    return sum(_render_track(folder, job) for job in jobs)
+    images: dict[str, ListedFile] = {}
+    for job in jobs:
+        images |= _render_track(folder, job)
+    return sum(len(job.frames) for job in jobs), images
 
 
-def _render_track(folder: Path, job: TrackJob) -> int:
+def _render_track(folder: Path, job: TrackJob) -> dict[str, ListedFile]:
+    images = {}
     track = Track(job.person, job.camera, seed=job.seed, index=job.index, frames=len(job.frames))
     files = (*job.frames, *(job.masks or ()), *((job.single,) if job.single else ()))
     for parent in {(folder / file).parent for file in files}:
         parent.mkdir(parents=True, exist_ok=True)
     single = _find_clearest_frame(track)
     for index, file in enumerate(job.frames):
-        image = _resize(cv2.cvtColor(track.render(index), cv2.COLOR_RGB2BGR), job.size, cv2.INTER_LINEAR)
-        data = _encode(image, Path(file).suffix)
-        (folder / file).write_bytes(data)
+        image = _resize(track.render(index), job.size, cv2.INTER_LINEAR)
+        images[file] = _write(image, folder / file)
         if job.single is not None and index == single:
-            (folder / job.single).write_bytes(data)
+            images[job.single] = _write(image, folder / job.single)
         if job.masks is not None:
             mask = _resize(track.render_mask(index), job.size, cv2.INTER_NEAREST)
-            (folder / job.masks[index]).write_bytes(_encode(mask, ".png"))
-    return len(job.frames)
+            images[job.masks[index]] = _write(mask, folder / job.masks[index])
+    return images
 
 
-def _resize(image: MatLike, size: tuple[int, int] | None, interpolation: int) -> MatLike:
-    return image if size is None else cv2.resize(image, size, interpolation=interpolation)
+def _write(image: Frames, path: Path) -> ListedFile:
+    data = encode_image(image, path.suffix, is_rendered=True)
+    path.write_bytes(data)
+    return ListedFile(len(data), hashlib.sha256(data).hexdigest(), digest_image(image))
+
+
+def _resize(image: Frames, size: tuple[int, int] | None, interpolation: int) -> Frames:
+    return (
+        image if size is None else np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    )
 
 
 def _find_clearest_frame(track: Track) -> int:
@@ -138,12 +147,3 @@ def _find_clearest_frame(track: Track) -> int:
     middle = track.length // 2
     clear = [frame for frame in range(track.length) if track.is_clear(frame)]
     return min(clear, key=lambda frame: abs(frame - middle), default=middle)
-
-
-def _encode(image: MatLike, suffix: str) -> bytes:
-    succeeded, data = cv2.imencode(suffix, image, _ENCODER_OPTIONS[suffix])
-    if not succeeded:
-        raise DatasetError(
-            f"cannot encode a frame as {suffix}: install an opencv-python-headless that supports this format"
-        )
-    return data.tobytes()

@@ -62,7 +62,7 @@ def _is_complete(destination: Path, digest: str) -> bool:
     if destination.is_dir() and not any(destination.iterdir()):
         return False
     marker = read_marker(destination) if destination.is_dir() else None
-    if marker is not None and marker["digest"] == digest:
+    if marker is not None and marker.digest == digest:
         return True
     contents = (
         "files that are not a synthetic tree" if marker is None else "a synthetic tree with other settings"
