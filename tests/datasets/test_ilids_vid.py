@@ -78,6 +78,11 @@ def empty_cameras(tree: Path) -> None:
         (tree / "i-LIDS-VID/sequences" / camera).mkdir()
 
 
+def copy_person(tree: Path) -> None:
+    cameras = tree / "i-LIDS-VID/sequences"
+    shutil.copytree(cameras / "cam1/person004", cameras / "cam1/person04")
+
+
 def damage_splits(tree: Path) -> None:
     (tree / "train-test people splits/train_test_splits_ilidsvid.mat").write_bytes(b"MATLAB 5.0 no more")
 
@@ -97,6 +102,7 @@ def rename_splits(tree: Path) -> None:
     (remove_person, r"1 people of cam1 have no folder in cam2, first person004"),
     (empty_person, r"person004 has no frames"),
     (empty_cameras, r"no person folders"),
+    (copy_person, r"cam1 has two folders of person 4, person004 and person04; keep the one"),
     (damage_splits, r"cannot read .*train_test_splits_ilidsvid\.mat"),
     (shorten_splits, r"permutations of 1\.\.3.*got an array \(1, 2\)"),
     (rename_splits, r"has no variable 'ls_set'"),

@@ -122,6 +122,10 @@ def remove(name: str) -> Callable[[Path], None]:
     return lambda tree: shutil.rmtree(tree / "prid_2011/multi_shot" / name)
 
 
+def copy(source: str, target: str) -> Callable[[Path], object]:
+    return lambda tree: shutil.copytree(*(tree / layout.SEQUENCES / path for path in (source, target)))
+
+
 def empty(name: str) -> Callable[[Path], None]:
     def change(tree: Path) -> None:
         remove(name)(tree)
@@ -147,6 +151,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         r"1 of the people 1\.\.200 .* person_0005, .* missing in cam_b",
     ),
     "no person in a": (remove("cam_a/person_0002"), r"person_0002, .* missing in cam_a"),
+    "person twice": (
+        copy("cam_b/person_0005", "cam_b/person_5"),
+        r"cam_b has two folders of person 5, person_0005 and person_5; keep the one",
+    ),
     "no frames": (empty("cam_b/person_0749"), r"person_0749 has no frames"),
     "cut off": (
         put_splits('[{"test": ["person_0001"'),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.datasets.matlab import load_integers
-from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
+from reidbench.datasets.reader import Counts, Dataset, find_person_folders, list_frames
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError
 
@@ -56,8 +56,7 @@ class IlidsVid(Dataset):
         return [folder / SEQUENCES]
 
     def _find_people(self, folder: Path, camera: int) -> dict[int, Path]:
-        paths = list_subfolders(folder / SEQUENCES / f"cam{camera}")
-        return {int(match[1]): path for path in paths if (match := PERSON.fullmatch(path.name))}
+        return find_person_folders(folder / SEQUENCES / f"cam{camera}", PERSON)
 
     def _check_same_people(self, folder: Path, cameras: dict[int, dict[int, Path]]) -> None:
         for one, other in ((1, 2), (2, 1)):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from reidbench.datasets.reader import Counts, Dataset, list_frames, list_subfolders
+from reidbench.datasets.reader import Counts, Dataset, find_person_folders, list_frames
 from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import DatasetError, describe_error, quote
 from reidbench.limits import MAX_LABEL_FILE, read_limited
@@ -129,9 +129,7 @@ def _parse_number(name: str) -> int:
 
 
 def _find_people(camera: Path) -> dict[int, Path]:
-    people = {
-        int(match[1]): path for path in list_subfolders(camera) if (match := PERSON.fullmatch(path.name))
-    }
+    people = find_person_folders(camera, PERSON)
     if not people:
         raise DatasetError(f"{camera} has no person folders; unpack the dataset's archive again")
     return dict(sorted(people.items()))
