@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from reidbench.datasets.references import find_reference
 from reidbench.leaderboard.rank import BoardEntry
 from reidbench.records import DataSource, Record, TrialFigures
 
@@ -32,6 +33,31 @@ def note_unmatched(record: Record) -> str | None:
 def one_seed(record: Record) -> list[TrialFigures]:
     """Return the trials of the first seed; every seed has the same queries."""
     return [trial for trial in record.trials if trial.seed == record.trials[0].seed]
+
+
+def find_other_contents(board: Sequence[BoardEntry]) -> list[str | None]:
+    """Return for each record the digest of the tested contents if they differ from the board's reference, else None.
+
+    Records with other contents, such as a copy with newly encoded frames, share a board because its labels are equal.
+    The reference is that of this package for its demo trees. Otherwise, it is what most records were tested on, and the
+    first of them decides a tie. Unknown contents, such as those of feature files, are not marked.
+    """
+    tested = [entry.record.tested_on.digests for entry in board]
+    known = Counter(digests.contents for digests in tested if digests.contents is not None)
+    reference = (
+        next(filter(None, map(find_reference, tested)), None) or next(iter(known.most_common(1)), (None,))[0]
+    )
+    return [None if digests.contents == reference else digests.contents for digests in tested]
+
+
+def note_contents(board: Sequence[BoardEntry]) -> list[str]:
+    """Return one note for each record that was tested on other contents than the reference of its board."""
+    return [
+        f"{' '.join(filter(None, (entry.record.method, entry.record.settings)))}: tested on other contents "
+        f"({contents[:_DIGEST_LENGTH]}) than the reference"
+        for entry, contents in zip(board, find_other_contents(board), strict=True)
+        if contents is not None
+    ]
 
 
 def training_data(board: Sequence[BoardEntry]) -> list[str]:

@@ -9,7 +9,13 @@ from typing import Any, Literal
 from tabulate import tabulate
 
 from reidbench.evaluation import Summary
-from reidbench.leaderboard.notes import distinguish_boards, note_unmatched, one_seed, training_data
+from reidbench.leaderboard.notes import (
+    distinguish_boards,
+    note_contents,
+    note_unmatched,
+    one_seed,
+    training_data,
+)
 from reidbench.leaderboard.rank import BoardEntry
 from reidbench.records import Record
 
@@ -49,6 +55,7 @@ def _board(board: Sequence[BoardEntry], differences: Sequence[str], style: str) 
         *marks,
         *differences,
         *_match_notes(board),
+        *note_contents(board),
     ]
     heading = f"{first.protocol}: {'; '.join(notes)}"
     if style == "github":

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from reidbench.datasets import references
 from reidbench.evaluation import Unmatched
 from reidbench.leaderboard import group_records, note_unmatched, rank_boards, render
+from reidbench.leaderboard.notes import find_other_contents
 from reidbench.leaderboard.render_text import TextFormat
 from reidbench.records import DataSource, Digests, Record
 
@@ -171,3 +173,45 @@ def test_markdown_escapes_names_of_training_data(tmp_path: Path) -> None:
 
     text = table([with_training(written, ("<b>|x", "d", True))], "github")
     assert "&#60;b&#62;\\|x" in text
+
+
+def with_contents(written: Record, contents: str | None, marker: str | None = None) -> Record:
+    digests = Digests(labels="l", contents=contents, marker=marker)
+    return replace(written, tested_on=replace(written.tested_on, digests=digests))
+
+
+@pytest.mark.parametrize(
+    ("contents", "others"),
+    [
+        (["a", "a", "b"], [None, None, "b"]),
+        (["b", "a", "a"], ["b", None, None]),
+        (["a", "b"], [None, "b"]),
+        (["a", None, "a"], [None, None, None]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_rows_whose_contents_differ_from_most_rows_are_marked(
+    tmp_path: Path, contents: list[str | None], others: list[str | None]
+) -> None:
+    written = [record(tmp_path, f"m{row}", 5)[1] for row in range(len(contents))]
+    records = [with_contents(one, value) for one, value in zip(written, contents, strict=True)]
+
+    (board,) = group_records(records)
+
+    assert find_other_contents(board) == others
+    text = table(records)
+    for row, other in enumerate(others):
+        assert (f"m{row}: tested on other contents ({other})" in text) == (other is not None)
+
+
+def test_shipped_reference_decides_which_contents_are_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "RENDERED", {"m": "shipped"})
+    written = [record(tmp_path, f"m{row}", 5)[1] for row in range(3)]
+    contents = ["mine", "mine", "shipped"]
+    records = [with_contents(one, value, "m") for one, value in zip(written, contents, strict=True)]
+
+    (board,) = group_records(records)
+
+    assert find_other_contents(board) == ["mine", "mine", None]
