@@ -185,11 +185,12 @@ def _galleries(pids: Integers, own: Integers) -> Iterator[tuple[Gallery, Integer
 
 
 def _figures(search: Search) -> _Figures:
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[tuple[Integers, Tensor, Tensor, Tensor]] = []
     market, allshots = np.zeros(CURVE), np.zeros(CURVE)
-    for ranks in rank_blocks(search.rows(), search.labels):
+    for queries, ranks in rank_blocks(search.rows(), search.labels):
         parts.append(
             (
+                queries,
                 precision.average_precision(ranks),
                 precision.trapezoid_average_precision(ranks),
                 precision.inverse_negative_penalty(ranks),
@@ -199,7 +200,8 @@ def _figures(search: Search) -> _Figures:
         share = is_match.double() / is_match.sum(dim=1, keepdim=True).clamp(min=1)
         market += _histogram(ranks[:, :1], is_match[:, :1].double())
         allshots += _histogram(ranks - torch.arange(ranks.shape[1]), share)
-    plain, trapezoid, inp = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    order, *columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+    plain, trapezoid, inp = (column[np.argsort(order)] for column in columns)
     return _Figures(
         size=len(search.labels.kept),
         ap={"non-interpolated": plain, "trapezoid": trapezoid},

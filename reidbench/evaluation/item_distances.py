@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
-from reidbench.evaluation.exact.distances import Block, FeatureRows
+from reidbench.evaluation.exact.distances import FeatureRows
 from reidbench.evaluation.exact.pairs import PairRows, PairScorer
+from reidbench.evaluation.exact.rows import Block
 
 # Bounds of distances per block of the search for neighbours.
 _BOUNDS = 1 << 25

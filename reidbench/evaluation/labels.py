@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,27 +32,6 @@ class Companions:
 
     row: Integers
     column: Integers
-    is_match: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class People:
-    """The pairs of the same person among a block of queries and the gallery, person by person.
-
-    Attributes:
-        query: (R,) queries that have such pairs, counted from the start of the block, sorted by person.
-        first: (R,) first gallery item of the query's person; the others follow it.
-        count: (R,) gallery items of the query's person.
-        row: (P,) query of each pair, counted from the start of the block; the pairs of a query are consecutive.
-        item: (P,) gallery item of each pair.
-        is_match: (P,) False where the camera is the same too.
-    """
-
-    query: Integers
-    first: Integers
-    count: Integers
-    row: Integers
-    item: Integers
     is_match: NDArray[np.bool_]
 
 
@@ -105,14 +85,12 @@ class Labels:
         is_match = self.gallery_camids[column] != self.query_camids[queries][row]
         return Companions(row=row, column=column, is_match=is_match)
 
-    def people(self, queries: slice) -> People:
-        """Return the pairs of the same person among these queries and the gallery without junk, by person."""
-        order = np.argsort(self._first[queries], kind="stable")
-        order = order[self.same_person[queries][order] > 0]
-        first, count = self._first[queries][order], self.same_person[queries][order]
-        row, item = np.repeat(order, count), np.repeat(first, count) + _positions(count)
-        is_match = self.gallery_camids[item] != self.query_camids[queries][row]
-        return People(query=order, first=first, count=count, row=row, item=item, is_match=is_match)
+    def reorder(self, order: Integers) -> Labels:
+        """Return the labels with the queries in another order."""
+        labels = copy(self)
+        for name in ("query_pids", "query_camids", "same_person", "matches", "admissible", "_first"):
+            setattr(labels, name, getattr(self, name)[order])
+        return labels
 
     def _same_person_and_camera(self) -> Integers:
         """Count, for each query, the gallery items of its person in its camera."""

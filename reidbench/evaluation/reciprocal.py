@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reidbench.evaluation.exact.distances import Block
+from reidbench.evaluation.exact.float_order import ranges
+from reidbench.evaluation.exact.rows import Block
 from reidbench.evaluation.item_distances import ItemDistances, blocks
 
 # The weight 1: steps of 1e-12, and the sum of 2**23 weights fits in 64 bits.
@@ -71,13 +72,6 @@ def encode(distances: ItemDistances, neighbours: Tensor, largest: Tensor, *, k1:
     sets = _expand(full, _is_reciprocal(full), half, _is_reciprocal(half))
     rows = _weigh(distances, sets, largest)
     return rows if k2 == 1 else _average(rows, neighbours[:, :k2])
-
-
-def ranges(start: Tensor, length: Tensor) -> Tensor:
-    """Return start, start + 1, ... of each of n ranges, one range after the other."""
-    shift = start - (length.cumsum(0) - length)
-    shift = shift.repeat_interleave(length)
-    return shift.add_(torch.arange(len(shift), device=shift.device))
 
 
 def _nearest_of(distances: ItemDistances, rows: slice, count: int) -> tuple[Tensor, Tensor]:

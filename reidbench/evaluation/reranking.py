@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError
+from reidbench.evaluation.exact.float_order import ranges
 from reidbench.evaluation.exact.pairs import PairScorer
 from reidbench.evaluation.inputs import Values, as_features
 from reidbench.evaluation.item_distances import FeatureDistances, ItemDistances, PairDistances, blocks, ratio
-from reidbench.evaluation.reciprocal import ONE, SparseRows, encode, nearest, ranges
+from reidbench.evaluation.reciprocal import ONE, SparseRows, encode, nearest
 
 # Re-ranked distances that are kept.
 _KEPT_ELEMENTS = 1 << 23

@@ -225,8 +225,10 @@ def evaluate_search(search: Search, *, unmatched: Unmatched = "exclude") -> Scor
     check_unmatched(unmatched)
     labels = search.labels
     with torch.no_grad():
-        blocks = [_figures(ranks) for ranks in rank_blocks(search.rows(), labels)]
-    ap, ap_trapezoid, inp, first = (torch.cat(column).numpy() for column in zip(*blocks, strict=True))
+        blocks = [(queries, *_figures(ranks)) for queries, ranks in rank_blocks(search.rows(), labels)]
+    queries, *columns = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    order = np.argsort(queries)
+    ap, ap_trapezoid, inp, first = (column[order] for column in columns)
     table = pd.DataFrame(
         {
             "pid": labels.query_pids,

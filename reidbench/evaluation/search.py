@@ -13,7 +13,7 @@ from torch import Tensor
 from reidbench.errors import FeatureError
 from reidbench.evaluation.exact.distances import FeatureRows
 from reidbench.evaluation.exact.pairs import MatrixRows, PairRows, PairScorer
-from reidbench.evaluation.exact.tally import Rows
+from reidbench.evaluation.exact.rows import Rows
 from reidbench.evaluation.inputs import Values, as_distances, as_features
 from reidbench.evaluation.labels import Integers, Labels
 

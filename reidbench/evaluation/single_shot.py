@@ -22,7 +22,7 @@ from torch import Tensor
 
 from reidbench.errors import ConfigError, FeatureError, quote
 from reidbench.evaluation import precision
-from reidbench.evaluation.exact.tally import Rows
+from reidbench.evaluation.exact.rows import Rows
 from reidbench.evaluation.labels import DISTRACTOR, Labels
 from reidbench.evaluation.scores import CHANCE_COLUMN, Scores, Unmatched, check_unmatched
 from reidbench.evaluation.search import Search

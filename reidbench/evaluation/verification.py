@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reidbench.errors import ConfigError
-from reidbench.evaluation.exact.distances import Block
-from reidbench.evaluation.exact.tally import Rows
+from reidbench.evaluation.exact.rows import Block, Rows
 from reidbench.evaluation.labels import Labels
 from reidbench.evaluation.search import Search
 

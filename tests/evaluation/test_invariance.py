@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from reidbench.evaluation import Scores, evaluate
-from reidbench.evaluation.exact import distances, float_order, pairs, ranking, tally
+from reidbench.evaluation.exact import distances, pairs, ranking, tally
 
 # Not a multiple of what any matrix product works in.
 LENGTH = 300
@@ -204,14 +205,15 @@ def tiny_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Let every loop over blocks take many turns, and count in one way or the other."""
     monkeypatch.setattr(distances, "_QUERIES", 5)
     monkeypatch.setattr(distances, "_PART_ELEMENTS", 100)
-    monkeypatch.setattr(distances, "_GROUP", 3)
+    monkeypatch.setattr(distances, "_DEPTH", 3)
+    monkeypatch.setattr(distances, "_ITEMS", 8)
     monkeypatch.setattr(distances, "_KEPT_BYTES", 0)
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * LENGTH * 5)
     monkeypatch.setattr(pairs.MatrixRows, "height", 7)
     monkeypatch.setattr(ranking, "_BLOCK_ELEMENTS", 3 * 64)
+    monkeypatch.setattr(ranking, "_BLOCK_QUERIES", 3)
     monkeypatch.setattr(ranking, "PAIR_LIMIT", 50)
     monkeypatch.setattr(tally, "PAIR_LIMIT", 50)
-    monkeypatch.setattr(float_order, "_THREAD_ELEMENTS", 20)
     monkeypatch.setattr(tally, "_SPARSE_SHARE", request.param)
 
 
@@ -270,6 +272,10 @@ def adversarial(kind: str, dimensions: int) -> tuple[torch.Tensor, torch.Tensor]
     return query, gallery
 
 
+def largest_square(query: torch.Tensor, gallery: torch.Tensor) -> float:
+    return max(float(side.double().square().sum(dim=1).max()) for side in (query, gallery))
+
+
 @pytest.mark.parametrize("kind", ["noise", "constants", "wide range", "cancelling", "large offset"])
 @pytest.mark.parametrize("dimensions", [2, 500, 4000])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -281,6 +287,10 @@ def test_bounds_hold(kind: str, dimensions: int, dtype: torch.dtype) -> None:
     assert exact.numpy() == pytest.approx(
         rows.scale**2 * tree_sum((query.double()[:, None] - gallery.double()).numpy() ** 2), rel=0, abs=0
     )
+    close, slack = rows.close(every.repeat_interleave(50), every.repeat(50))
+    assert ((close - exact.view(-1)).abs() <= slack).all()
+    # The bound is no more than 4 (D + 64) times the unit roundoff of float64.
+    assert (slack <= (dimensions + 64) * 2.0**-49 * (rows.scale**2) * largest_square(query, gallery)).all()
     keys, low = (
         exact - rows.offsets(slice(0, 50))[:, None],
         block.values.double() - block.query_slack[:, None],
@@ -290,6 +300,17 @@ def test_bounds_hold(kind: str, dimensions: int, dtype: torch.dtype) -> None:
     assert (rows.whole(slice(0, 50)).double() - keys).abs().max() <= (
         block.query_slack.max() + block.item_slack.max()
     )
+
+
+def test_threads_of_an_evaluation_leave_the_number_of_threads(tiny_blocks: None) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        whole_numbers().scores()
+        with ThreadPoolExecutor(1) as pool:
+            assert (torch.get_num_threads(), pool.submit(torch.get_num_threads).result()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_blocks_over_both_axes_give_the_same(in_one_block: Scores, tiny_blocks: None) -> None:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from reidbench.errors import FeatureError
-from reidbench.evaluation.exact.distances import Block
+from reidbench.evaluation.exact.rows import Block, Rows
 from reidbench.evaluation.inputs import check_finite
-from reidbench.evaluation.labels import People
 
 # Bytes of the scores of one block of queries with all gallery items.
 _BLOCK_BYTES = 1 << 26
@@ -28,12 +27,13 @@ class PairScorer(Protocol):
         """
 
 
-class MatrixRows:
+class MatrixRows(Rows):
     """The rows of a given distance matrix; its values are used unchanged.
 
     Attributes:
         height: best number of queries per call of `read`.
         is_exact: whether blocks have no slack: True.
+        threads: number of threads that may read blocks at once; 0 where the device works in parallel by itself.
     """
 
     is_exact = True
@@ -42,6 +42,7 @@ class MatrixRows:
     def __init__(self, distances: Tensor, columns: Tensor, *, device: torch.device) -> None:
         """Keep a float matrix (Q, N) and the columns int64 (G,) that take part."""
         self._distances, self._columns, self._device = distances, columns.to(distances.device), device
+        self.threads = torch.get_num_threads() if device.type == distances.device.type == "cpu" else 0
 
     def exact(self, queries: Tensor, items: Tensor) -> Tensor:
         """Return the values float64 (n,) of pairs of a query and an item, both int64 (n,)."""
@@ -53,17 +54,13 @@ class MatrixRows:
         """Return the distances of these queries less their values, float64 (q,): zeros."""
         return _zeros(queries, self._device)
 
-    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-        """Return the values float64 (P,) of all pairs of the same person, and their slack, which is zero."""
-        return _exact_keys(self, queries, people)
-
     def read(self, queries: slice, items: slice) -> Block:
         """Return the values of these queries and items."""
         values = self._distances[queries].index_select(1, self._columns[items]).to(self._device)
         return _exact_block(values)
 
 
-class PairRows:
+class PairRows(Rows):
     """The rows of scores of a pair scorer, assembled from blocks of both axes.
 
     A row of scores is no larger than the labels of the gallery, so complete rows stay in memory, for as many queries as
@@ -76,6 +73,7 @@ class PairRows:
     """
 
     is_exact = True
+    threads = 0
 
     def __init__(self, scorer: PairScorer, gallery: int, columns: Tensor, *, block: tuple[int, int]) -> None:
         """Prepare the blocks.
@@ -114,10 +112,6 @@ class PairRows:
         columns = self._columns[items.to(self._columns.device)].to(where)
         return self._scores[queries.to(where) - self._scored.start, columns].double()
 
-    def pair_keys(self, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-        """Return the values float64 (P,) of all pairs of the same person, and their slack, which is zero."""
-        return _exact_keys(self, queries, people)
-
     def read(self, queries: slice, items: slice) -> Block:
         """Return the scores of these queries and items.
 
@@ -147,12 +141,6 @@ class PairRows:
             scores = scores.to(torch.float32)
         check_finite("pair scores", scores, origin=(queries.start, gallery.start))
         return scores
-
-
-def _exact_keys(rows: MatrixRows | PairRows, queries: slice, people: People) -> tuple[Tensor, Tensor]:
-    row = torch.from_numpy(people.row + queries.start)
-    keys = rows.exact(row, torch.from_numpy(people.item))
-    return keys, torch.zeros_like(keys)
 
 
 def _exact_block(values: Tensor) -> Block:
