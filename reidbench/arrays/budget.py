@@ -15,6 +15,13 @@ class ArrayError(Exception):
     """An array cannot be read, or must not be read; callers add the file and the fix."""
 
 
+def count_bytes(dtype: np.dtype) -> int:
+    """Return the bytes per value in memory, where integers become float64 and half precision becomes float32."""
+    if dtype.kind in "iub":
+        return 8
+    return max(dtype.itemsize, 4 if dtype.kind == "f" else 1)
+
+
 class Budget:
     """What the arrays of one file may still take in memory."""
 
@@ -33,7 +40,7 @@ class Budget:
         Raises:
             ArrayError: the array is larger than what is left; the message has its size and how to raise the limit.
         """
-        size = math.prod(shape) * max(dtype.itemsize, 1)
+        size = math.prod(shape) * count_bytes(dtype)
         if size > self._left:
             taken = self.limit - self._left
             others = f" after {taken / 1e9:.3g} GB of other arrays" if taken else ""

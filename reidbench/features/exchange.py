@@ -48,6 +48,8 @@ _READERS: dict[str, Callable[[Path], RawFile]] = {
 # Maximum number of keys in a message.
 _MAX_KEYS = 12
 _MAX_DIGITS = 100
+# Texts are converted one by one.
+_MAX_TEXTS = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +239,17 @@ def _as_integers(field_name: str, values: Array) -> NDArray[np.int64]:
         return values.astype(np.int64)
     if values.dtype.kind not in "ufSUO":
         raise FeatureError(f"{field_name} must be integers, got {values.dtype}; store integer labels")
+    if values.dtype.kind in "uf":
+        # A comparison with NaN is false.
+        is_good = (np.abs(values) <= 2.0**53) & (values == np.floor(values))
+        if is_good.all():
+            return values.astype(np.int64)
+        row = int(np.argmin(is_good))
+        _as_integer(f"{field_name} row {row}", values[row].item())
+    elif len(values) > _MAX_TEXTS:
+        raise FeatureError(
+            f"{field_name} must have at most {_MAX_TEXTS:,} texts, got {len(values):,}; store integer labels"
+        )
     return np.array(
         [_as_integer(f"{field_name} row {row}", value) for row, value in enumerate(values.tolist())],
         dtype=np.int64,

@@ -75,6 +75,15 @@ def test_array_above_the_limit_is_refused_with_its_size(
         read(path)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("i1", "8 GB"), ("?", "8 GB"), ("f2", "4 GB"), ("f4", "4 GB")])
+def test_size_is_that_after_conversion(tmp_path: Path, dtype: str, size: str) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file.create_dataset("a", (10**6, 1000), dtype, chunks=(1000, 100))
+
+    with ArrayReader() as reader, pytest.raises(ArrayError, match=f"which are {size}"):
+        reader.read_hdf5(tmp_path / "f.h5", ["a"], pattern="x")
+
+
 def test_limit_counts_all_arrays_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file["a"] = file["b"] = np.zeros(1000)
