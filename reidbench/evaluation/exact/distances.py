@@ -55,8 +55,8 @@ class _Side:
     slack: Tensor
 
 
-class _Own(threading.local):
-    """What each thread has for itself: the last queries, and the memory of its blocks."""
+class _ThreadState(threading.local):
+    """The queries that a thread read last, and the memory of its blocks."""
 
     def __init__(self, empty: Tensor) -> None:
         self.last: tuple[slice, _Side] | None = None
@@ -104,7 +104,7 @@ class FeatureRows(Rows):
         self.scale = _scale(self._query, self._gallery)
         self._centre = self._choose_centre()
         self.threads = torch.get_num_threads() if device.type == "cpu" else 0
-        self._own = _Own(torch.empty(0, device=device))
+        self._state = _ThreadState(torch.empty(0, device=device))
         self._kept = self._keep()
         _hide_sparse_warning()
         self._table: tuple[Tensor, Tensor] | None = None
@@ -181,9 +181,9 @@ class FeatureRows(Rows):
         query = self._query_side(queries)
         item = self._items(items)
         size = len(query.features), len(item.features)
-        if self._own.buffer.numel() < math.prod(size):
-            self._own.buffer = query.features.new_empty(math.prod(size))
-        values = self._own.buffer[: math.prod(size)].view(size)
+        if self._state.buffer.numel() < math.prod(size):
+            self._state.buffer = query.features.new_empty(math.prod(size))
+        values = self._state.buffer[: math.prod(size)].view(size)
         _multiply(query.features, item.features, out=values)
         values.add_((item.squares - item.slack).float())
         return Block(values=values, query_slack=query.slack, item_slack=2 * item.slack)
@@ -203,7 +203,7 @@ class FeatureRows(Rows):
         return values
 
     def _keep(self) -> _Side | None:
-        """Prepare all gallery items at once, if they need little memory; otherwise each block is prepared anew."""
+        """Prepare all gallery items at once, if they need little memory; otherwise each block prepares them."""
         total, device = len(self._columns), self._query.device
         if 4 * total * self._dimensions > _KEPT_BYTES:
             return None
@@ -225,11 +225,11 @@ class FeatureRows(Rows):
         return _Side(features=kept.features[items], squares=kept.squares[items], slack=kept.slack[items])
 
     def _query_side(self, queries: slice) -> _Side:
-        if self._own.last is None or self._own.last[0] != queries:
+        if self._state.last is None or self._state.last[0] != queries:
             side = self._side(self._query[self._order[queries]])
             # The factor -2 saves a scaling of each product.
-            self._own.last = queries, replace(side, features=-2 * side.features)
-        return self._own.last[1]
+            self._state.last = queries, replace(side, features=-2 * side.features)
+        return self._state.last[1]
 
     def _side(self, features: Tensor, out: Tensor | None = None) -> _Side:
         centred = self._centre_features(features, out)
@@ -291,7 +291,7 @@ def _sparse_zeros(ends: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor
 
 @cache
 def _hide_sparse_warning() -> None:
-    """Let torch warn once, unseen, that sparse matrices may change; their sampled product is what is used here."""
+    """Construct a first sparse matrix while warnings are off: torch warns once that they are in beta."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _sparse_zeros(torch.zeros(1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), (0, 1))
