@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -50,6 +51,22 @@ def score_trial(searches: Sequence[Search], rules: Rules) -> tuple[Scores, dict[
     scores = concat_scores([score(search, unmatched=rules.unmatched) for search in searches])
     tars = [tar_at_far(search, fars=rules.fars) for search in searches]
     return scores, {far: float(np.mean([tar[far] for tar in tars])) for far in rules.fars}
+
+
+def reorder_scores(scores: Scores, rows: Sequence[NDArray[np.int64]]) -> Scores:
+    """Return the scores of a trial with the queries of each search in ascending order of their rows.
+
+    Args:
+        scores: of all searches, one after the other.
+        rows: (Q,) row of each query of each search, in the order of the scores.
+    """
+    starts = np.cumsum([0, *map(len, rows)])
+    order = np.concatenate([start + np.argsort(part) for start, part in zip(starts, rows, strict=False)])
+    return replace(
+        scores,
+        per_query=scores.per_query.iloc[order].reset_index(drop=True),
+        chances=None if scores.chances is None else scores.chances[order],
+    )
 
 
 def search_of_features(

@@ -39,26 +39,28 @@ def save_features(context: TaskContext, path: Path) -> None:
 
 def _searches(task: TrialTask, context: TaskContext) -> list[Search]:
     searches = []
-    embedded = embed_task(task, context)
-    for side, (query, gallery, search) in zip(task.trial.sides, embedded, strict=True):
+    for side, query, gallery, search in embed_task(task, context):
         matrix = search.matrix()
+        # A search may have another order than the file.
+        queries, items = np.argsort(side.query), np.argsort(side.gallery)
         searches.append(
             Search(
                 name=f"trial_{task.trial.index:02d}",
-                query=_items(context, side.query, query),
-                gallery=_items(context, side.gallery, gallery),
-                distances=None if matrix is None else matrix.numpy(),
+                query=_items(context, side.query, query, queries),
+                gallery=_items(context, side.gallery, gallery, items),
+                distances=None if matrix is None else matrix.numpy()[np.ix_(queries, items)],
             )
         )
     return searches
 
 
-def _items(context: TaskContext, rows: IntArray, embeddings: Embeddings) -> Items:
-    table = context.plan.contents.table
+def _items(context: TaskContext, rows: IntArray, embeddings: Embeddings, order: IntArray) -> Items:
+    """Return the items in this order of their rows."""
+    table, rows = context.plan.contents.table, rows[order]
     return Items(
-        features=embeddings.values.cpu().numpy(),
+        features=embeddings.values.cpu().numpy()[order],
         pid=table.pids[rows],
         camid=table.camids[rows],
         tracklet_id=np.array([table.names[row].encode() for row in rows.tolist()]),
-        lengths=None if embeddings.lengths is None else embeddings.lengths.cpu().numpy(),
+        lengths=None if embeddings.lengths is None else embeddings.lengths.cpu().numpy()[order],
     )

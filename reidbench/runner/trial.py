@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from reidbench.cache import Cache
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets import FrameLoader, make_training_set
 from reidbench.datasets.tracklets import IntArray
+from reidbench.datasets.views import make_item_id
 from reidbench.errors import ConfigError, PluginError
 from reidbench.evaluation import Labels, Search, pool_queries
 from reidbench.fingerprints import derive_seed
@@ -31,6 +33,7 @@ from reidbench.records import (
 from reidbench.runner.calls import (
     create_method,
     fit_once,
+    has_own_distance,
     needs_fit_to_match,
     read_state,
     restore_method,
@@ -38,7 +41,7 @@ from reidbench.runner.calls import (
 from reidbench.runner.embedding import Part, embed_parts
 from reidbench.runner.epochs import EpochLog
 from reidbench.runner.isolation import fit_isolated
-from reidbench.runner.matching import Rules, score_trial, search_of_embeddings
+from reidbench.runner.matching import Rules, reorder_scores, score_trial, search_of_embeddings
 from reidbench.runner.plan import Plan, TrialTask
 from reidbench.runner.stability import RepeatCount
 
@@ -100,8 +103,8 @@ def execute_task(task: TrialTask, context: TaskContext) -> TrialResult:
     return result
 
 
-def embed_task(task: TrialTask, context: TaskContext) -> list[tuple[Embeddings, Embeddings, Search]]:
-    """Return the query embeddings, the gallery embeddings and the search of each side of a task."""
+def embed_task(task: TrialTask, context: TaskContext) -> list[tuple[Sides, Embeddings, Embeddings, Search]]:
+    """Return the rows, the query embeddings, the gallery embeddings and the search of each side of a task."""
     return _TrialWork(task, context).searches()
 
 
@@ -125,6 +128,9 @@ class _TrialWork:
         self.fit_environments: list[Environment] = []
         self.computed: set[str] = set()
         self._is_fitted = False
+        # The rows of a trial are sorted by person, which a distance could use.
+        hides_order = has_own_distance(self.method)
+        self.sides = [self._sort_by_id(side) if hides_order else side for side in self.trial.sides]
 
     def result(self) -> TrialResult:
         """Embed and match; return the scores and what each part cost."""
@@ -133,8 +139,9 @@ class _TrialWork:
         rules = Rules(unmatched=protocol.unmatched, shots=protocol.shots, fars=choice.request.fars)
         embedded = self._embed_sides()
         started = time.monotonic()
-        searches = [self._search(side, *pair) for side, pair in zip(self.trial.sides, embedded, strict=True)]
+        searches = [self._search(side, *pair) for side, pair in zip(self.sides, embedded, strict=True)]
         scores, tar = score_trial(searches, rules)
+        scores = reorder_scores(scores, [side.query for side in self.sides])
         match = time.monotonic() - started
         self.computed.add("match")
         return TrialResult(
@@ -154,10 +161,12 @@ class _TrialWork:
     def _environment(self) -> Environment:
         return current_environment([self.context.runtime.device])
 
-    def searches(self) -> list[tuple[Embeddings, Embeddings, Search]]:
-        """Return the embeddings and the search of each side."""
-        pairs = zip(self.trial.sides, self._embed_sides(), strict=True)
-        return [(query, gallery, self._search(side, query, gallery)) for side, (query, gallery) in pairs]
+    def searches(self) -> list[tuple[Sides, Embeddings, Embeddings, Search]]:
+        """Return each side, in the order of its search, with its embeddings and the search."""
+        pairs = zip(self.sides, self._embed_sides(), strict=True)
+        return [
+            (side, query, gallery, self._search(side, query, gallery)) for side, (query, gallery) in pairs
+        ]
 
     def restore_or_fit(self) -> Method:
         """Return the method, fitted or restored from the cache."""
@@ -224,7 +233,7 @@ class _TrialWork:
         return saved
 
     def _embed_sides(self) -> list[tuple[Embeddings, Embeddings]]:
-        windows, keys, sides = self.task.windows, self.task.keys, self.trial.sides
+        windows, keys, sides = self.task.windows, self.task.keys, self.sides
         parts = []
         for side in sides:
             queries = side.query if side.boxes is None else side.boxes
@@ -251,6 +260,17 @@ class _TrialWork:
             (query if side.boxes is None else self._pool(side.query, query, side.boxes), gallery)
             for side, query, gallery in pairs
         ]
+
+    def _sort_by_id(self, side: Sides) -> Sides:
+        """Return a side with queries and gallery in the order of their anonymous ids."""
+        digests, keys = self.plan.contents.row_digests, self.task.keys
+
+        def sort(rows: IntArray, key: str) -> IntArray:
+            return np.array(
+                sorted(rows.tolist(), key=lambda row: make_item_id(key, digests[row])), dtype=np.int64
+            )
+
+        return replace(side, query=sort(side.query, keys.query), gallery=sort(side.gallery, keys.gallery))
 
     def _pool(self, queries: IntArray, boxes: Embeddings, rows: IntArray) -> Embeddings:
         """Return multi-query embeddings: each query pooled over the boxes of its person and camera."""

@@ -34,6 +34,11 @@ def __init__(self, config, runtime):
     super().__init__(config, runtime)
     self.seen = {}
 """
+POSITION = """
+def pair_scorer(self, query, gallery):
+    first, second = torch.arange(len(query)).float(), torch.arange(len(gallery)).float()
+    return lambda rows, columns: (first[rows, None] - second[None, columns]).abs()
+"""
 TABLE = """
 import json, pathlib
 table = json.loads(pathlib.Path({table!r}).read_text())
@@ -94,6 +99,14 @@ def test_counter_does_not_find_people(rank1: Callable[[Path, str], float], tmp_p
 
     # Chance is 1/6.
     assert rank1(plugin, "counter") < 0.45
+
+
+def test_distance_does_not_find_people_by_position(
+    rank1: Callable[[Path, str], float], tmp_path: Path
+) -> None:
+    plugin = write_plugin(tmp_path, "position", further=POSITION)
+
+    assert rank1(plugin, "position") < 0.45
 
 
 def test_table_of_saved_ids_does_not_find_people(
