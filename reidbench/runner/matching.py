@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from reidbench.evaluation import (
     tar_at_far,
 )
 from reidbench.plugin import Embeddings, Method
+from reidbench.records.build import MAX_RANK
 from reidbench.runner.calls import has_own_distance, make_scorer
 
 
@@ -47,7 +49,7 @@ class Rules:
 
 def score_trial(searches: Sequence[Search], rules: Rules) -> tuple[Scores, dict[float, float]]:
     """Return the scores of a trial over all its searches, and its true accept rates, the means over the searches."""
-    score = single_shot_scores if rules.shots == "single" else evaluate_search
+    score = partial(single_shot_scores, ranks=MAX_RANK) if rules.shots == "single" else evaluate_search
     scores = concat_scores([score(search, unmatched=rules.unmatched) for search in searches])
     tars = [tar_at_far(search, fars=rules.fars) for search in searches]
     return scores, {far: float(np.mean([tar[far] for tar in tars])) for far in rules.fars}

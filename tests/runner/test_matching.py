@@ -86,6 +86,13 @@ def test_a_distance_of_its_own_is_ranked_as_features_are(
     assert score_trial([plain], rates)[1] == score_trial([doubled], rates)[1]
 
 
+@pytest.mark.parametrize("shots", ["all", "single"])
+def test_the_curve_ends_with_the_gallery(shots: Any) -> None:
+    found = scores(make(Plain), Rules(shots=shots))
+    assert 20 < found.last_rank == found.gallery < 100
+    assert found.cmc(found.last_rank) == 1.0
+
+
 def test_copies_of_a_view_are_averaged_into_the_same_distances() -> None:
     one, two = make(Plain), make(Plain, views=2)
 
