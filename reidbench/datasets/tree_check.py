@@ -139,11 +139,11 @@ def _check_differences(root: Path, files: Mapping[str, ListedFile], unexpected: 
     """Raise an error that names the missing and changed files of a rendered tree, and frames that it did not have."""
     differences = compare_files(root, files, deep=True)
     kinds = {"missing": differences.missing, "changed": differences.changed, "unexpected": unexpected}
-    texts = [
-        f"{len(paths):,} {kind}: {', '.join(paths[:_NAMED])}{' ...' if len(paths) > _NAMED else ''}"
-        for kind, paths in kinds.items()
-        if paths
-    ]
+    texts = []
+    for kind, paths in kinds.items():
+        if paths:
+            named = ", ".join(str(root / path) for path in paths[:_NAMED])
+            texts.append(f"{len(paths):,} {kind}: {named}{' ...' if len(paths) > _NAMED else ''}")
     if texts:
         raise DatasetError(
             f"rendered tree {root} differs from its marker ({'; '.join(texts)}); render it again"

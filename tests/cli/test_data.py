@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,25 @@ def test_verify_exits_1_for_a_truncated_frame(reidbench: Run, copied_root: Path)
     (facts,) = json.loads(answer.out)
     assert [finding["where"] for finding in facts["findings"]] == ["files", "frames"]
     assert all(frame.name in finding["what"] for finding in facts["findings"])
+
+
+def test_run_refuses_a_rendered_tree_with_a_changed_frame(reidbench: Run, copied_root: Path) -> None:
+    frame = frames(copied_root)[3]
+    before = frame.stat()
+    frame.write_bytes(frame.read_bytes()[:-1] + b"x")
+    os.utime(frame, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", "root", "--trials", "1")
+
+    assert answer.code == 2
+    assert f"differs from its marker (1 changed: root/{frame.relative_to(copied_root)}); " in answer.err
+
+
+def test_update_needs_deep(reidbench: Run, copied_root: Path) -> None:
+    answer = reidbench("data", "verify", "ilids-vid", "--data-root", "root", "--update")
+
+    assert answer.code == 2
+    assert "--update needs --deep" in answer.err
 
 
 def test_closed_pipe_is_not_a_failed_check(small_root: Path) -> None:
