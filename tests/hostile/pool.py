@@ -159,7 +159,11 @@ def _serve(connection: Connection, valid: Path, scratch: Path, limits: Limits) -
             faulthandler.dump_traceback_later(max(limits.seconds - 0.5, 0.5), file=trace)
             report = read_damaged(find_reader(name), seed, valid / name, scratch)
             faulthandler.cancel_dump_traceback_later()
-            connection.send(report)
+            try:
+                connection.send(report)
+            # The program was interrupted.
+            except OSError:
+                return
 
 
 def read_damaged(reader: Reader, seed: int, valid: Path, scratch: Path, memory: int = MEMORY) -> Report:

@@ -102,8 +102,9 @@ def read_board(folder: Path) -> Answer:
 
 
 def _round_numbers(value: Any) -> Any:
+    """Return rounded numbers, without null fields: a missing field is the same."""
     if isinstance(value, dict):
-        return {key: _round_numbers(item) for key, item in value.items()}
+        return {key: _round_numbers(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_round_numbers(item) for item in value]
     return round(value, 9) if isinstance(value, float) else value
