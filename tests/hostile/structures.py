@@ -189,16 +189,17 @@ def _to_toml(text: str) -> str:
         # Raw values: a field with them after a valid beginning.
         return f'title = "Raw"\ntrials = {text}\n'
     if not isinstance(tree, dict):
-        return f"title = {_format_toml(tree)}\n"
-    return "".join(f"{json.dumps(key)} = {_format_toml(value)}\n" for key, value in tree.items())
+        return f"title = {format_toml(tree)}\n"
+    return "".join(f"{json.dumps(key)} = {format_toml(value)}\n" for key, value in tree.items())
 
 
-def _format_toml(value: Any) -> str:
+def format_toml(value: Any) -> str:
+    """Return a JSON value as TOML; null has no valid text."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{json.dumps(key)} = {_format_toml(item)}" for key, item in value.items())
+        inner = ", ".join(f"{json.dumps(key)} = {format_toml(item)}" for key, item in value.items())
         return f"{{ {inner} }}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_format_toml, value))}]"
+        return f"[{', '.join(map(format_toml, value))}]"
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return json.dumps(value, ensure_ascii=False)
