@@ -31,7 +31,7 @@ def empty(path: Path) -> None:
 
 def copy_other_entry(path: Path) -> None:
     """Replace an entry by an intact one of another key or kind."""
-    others = sorted(path.parents[2].rglob(f"*{path.suffix}"))
+    others = sorted(path.parents[2].rglob(f"*{path.suffix}"), reverse=True)
     shutil.copy(next(other for other in others if other.read_bytes() != path.read_bytes()), path)
 
 
@@ -52,8 +52,8 @@ ENTRIES: dict[str, tuple[str, str, tuple[str, ...], bool]] = {
     "tree": ("tiny-rows", "trees/**/*.png", ("trials", "features"), False),
 }
 CASES = [
-    *((kind, edit) for kind in ENTRIES for edit in (flip_bit, truncate, empty)),
-    *((kind, copy_other_entry) for kind in ("trial", "fit", "tree")),
+    *((kind, edit) for kind in ENTRIES if kind != "tree" for edit in (flip_bit, truncate, empty)),
+    *((kind, copy_other_entry) for kind in ("trial", "fit")),
     ("trial", put_match_first),
 ]
 
@@ -65,7 +65,9 @@ def test_damaged_entry_is_named_and_computed_again(
     method, pattern, deleted, stopped = ENTRIES[kind]
     prepare_cache(tmp_path, method=method, deleted=deleted, stopped=stopped)
     paths = sorted(tmp_path.glob(f"cache/v*/{pattern}"))
-    edit(paths[0])
+    # Entries of other methods are not read; one frame is enough.
+    for path in paths[:1] if kind == "tree" else paths:
+        edit(path)
 
     answer = run_tiny(tmp_path, method)
 
