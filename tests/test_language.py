@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("reidbench", "plugins", "protocols", "leaderboards", "tests", "benchmarks", "examples", "docs")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "pyproject.toml")
 FILES = sorted(
     path
     for path in (
