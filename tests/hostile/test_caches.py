@@ -32,7 +32,11 @@ def empty(path: Path) -> None:
 def copy_other_entry(path: Path) -> None:
     """Replace an entry by an intact one of another key or kind."""
     others = sorted(path.parents[2].rglob(f"*{path.suffix}"), reverse=True)
-    shutil.copy(next(other for other in others if other.read_bytes() != path.read_bytes()), path)
+    # The last one may have been copied to all others.
+    for other in others:
+        if other.read_bytes() != path.read_bytes():
+            shutil.copy(other, path)
+            return
 
 
 def put_match_first(path: Path) -> None:
