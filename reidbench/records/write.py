@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from reidbench.errors import RecordError
+from reidbench.errors import RecordError, WriteError
 from reidbench.files import write_text
 from reidbench.names import check_name
 from reidbench.records.read import read_record
@@ -36,15 +36,22 @@ def write_record(record: Record, side: str, output: Path) -> tuple[Record, Path]
 
     Raises:
         RecordError: the method or the protocol does not follow the pattern of names.
+        WriteError: a file cannot be written; the per-query file is then removed, unless an older record names it.
     """
     for kind, name in (("method", record.method), ("protocol", record.protocol)):
         check_name(kind, name, RecordError)
     first = output / "records" / record.protocol / f"{record.stem}.json"
     path = _find_path(record, first)
+    side_path = path.with_name(f"{path.stem}.per_query.csv")
     if record.per_query is not None:
-        record = replace(record, per_query=replace(record.per_query, file=f"{path.stem}.per_query.csv"))
-        write_text(path.with_name(f"{path.stem}.per_query.csv"), side)
-    write_text(path, msgspec.json.format(record.to_json(), indent=1) + "\n")
+        record = replace(record, per_query=replace(record.per_query, file=side_path.name))
+        write_text(side_path, side)
+    try:
+        write_text(path, msgspec.json.format(record.to_json(), indent=1) + "\n")
+    except WriteError:
+        if not path.exists():
+            side_path.unlink(missing_ok=True)
+        raise
     if path != first:
         log.warning(
             "record %s has the same fingerprint as %s but other figures; both are kept", path, first.name

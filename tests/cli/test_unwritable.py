@@ -53,13 +53,16 @@ def test_a_full_disk_under_the_log_is_one_line(
     assert answer.err == f"error: cannot write runs/logs/{log.name}: {FULL}\n"
 
 
-def test_a_full_disk_under_the_record_is_one_line_and_leaves_no_temporary_file(
-    reidbench: Run, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("written", [0, 1], ids=["per-query", "record"])
+def test_a_full_disk_under_the_record_is_one_line_and_leaves_no_file(
+    reidbench: Run, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     reidbench(*command, "--output", "elsewhere")
+    remaining = iter(range(written))
 
     def fail(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        if next(remaining, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
