@@ -162,7 +162,7 @@ def _find_tree_damage(folder: Path) -> str | None:
         "unexpected": len(differences.additional),
         "changed": len(differences.changed),
     }
-    return ", ".join(f"{count} {what} files" for what, count in counts.items() if count) or None
+    return ", ".join(f"{what} files: {count}" for what, count in counts.items() if count) or None
 
 
 def _count_bytes(path: Path) -> int:

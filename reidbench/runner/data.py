@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,8 +177,8 @@ def _read_rendered(spec: DatasetSpec, settings: SyntheticSettings, source: _Sour
         except DatasetError as error:
             if is_new:
                 raise
+            source.cache.delete(root)
             log.warning("removed damaged cache entry %s: %s", root, error)
-            shutil.rmtree(root)
             _render(spec, layout, root, settings)
             contents = _read_folder(spec, root, source)
     if difference := compare_with_reference(contents.digests):

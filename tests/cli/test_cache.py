@@ -108,6 +108,21 @@ def test_verify_covers_every_kind_of_entry(reidbench: Run, small_root: Path) -> 
     assert rows(reidbench, "verify") == []
 
 
+def test_verify_names_a_rendered_tree_with_a_changed_file(reidbench: Run) -> None:
+    root = Cache().tree(KEY)
+    answer = reidbench("data", "synthesize", "viper", "--people", "4", "--out", str(root))
+    assert answer.code == 0, answer.err
+    assert rows(reidbench, "verify") == []
+    image = min(root.rglob("*.bmp"))
+    contents = bytearray(image.read_bytes())
+    contents[-1] ^= 1
+    image.write_bytes(contents)
+
+    assert rows(reidbench, "verify", code=1) == [
+        {"entry": str(root / "viper"), "problem": "changed files: 1"}
+    ]
+
+
 def test_prune_deletes_what_no_run_reads(reidbench: Run, cache: Cache, older: Path) -> None:
     damaged, intact = cache.trial(KEY), cache.trial(KEY[::-1])
     damaged.write_text("{}")
