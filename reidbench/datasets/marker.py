@@ -7,9 +7,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -57,8 +56,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     files: FileList
 
 
-@dataclass(frozen=True)
-class ListedFile:
+class ListedFile(NamedTuple):
     """A file of a rendered tree.
 
     Attributes:
@@ -192,11 +190,8 @@ def list_file(path: Path) -> ListedFile:
 
 def digest_pixels(files: Mapping[str, ListedFile]) -> str:
     """Return the digest of the pixels of all images: SHA-256 over their paths and digests, sorted by path."""
-    digest = hashlib.sha256()
-    for path, file in sorted(files.items()):
-        if file.pixels is not None:
-            digest.update(f"{file.pixels}\t{path}\n".encode())
-    return digest.hexdigest()
+    lines = [f"{file.pixels}\t{path}\n" for path, file in sorted(files.items()) if file.pixels is not None]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _parse_line(line: str) -> tuple[str, ListedFile]:

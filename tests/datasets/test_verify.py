@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -66,7 +65,7 @@ def mark(tree: Path, **parameters: int | None) -> None:
     """Make the tree a rendered one."""
     files = {path: list_file(tree / path) for path in list_sizes(tree)}
     images = {
-        path: replace(file, pixels=file.digest) for path, file in files.items() if path.endswith(".png")
+        path: file._replace(pixels=file.digest) for path, file in files.items() if path.endswith(".png")
     }
     write_marker(tree, "listed", parameters, files | images)
 
