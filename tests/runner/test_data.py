@@ -15,6 +15,7 @@ from reidbench.datasets.marker import MARKER_NAME
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import load_protocol
 from reidbench.protocols.schema import SyntheticRule
+from reidbench.runner import data
 from reidbench.runner.data import read_tested
 
 
@@ -68,3 +69,25 @@ def test_pixels_that_differ_from_the_shipped_reference_are_a_warning(
 
     (line,) = caplog.messages
     assert "differ from the reference of this package (contents " in line
+
+
+@pytest.mark.parametrize(
+    ("resume", "has_times", "rehash"), [(False, False, True), (False, True, False), (True, False, False)]
+)
+def test_no_resume_hashes_all_files_again_where_changes_have_no_time(
+    small_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    resume: bool,
+    has_times: bool,
+    rehash: bool,
+) -> None:
+    monkeypatch.setattr(data, "has_change_times", lambda path: has_times)
+    ilids = load_protocol(Plugins().protocol("ilids"))
+
+    contents = read_tested(
+        ilids, Plugins(), Cache(tmp_path), data_root=small_root, synthetic=False, resume=resume
+    )
+
+    assert contents.hasher.rehash is rehash
+    assert contents.hasher.memory == Cache(tmp_path).digests(small_root / "ilids-vid")
