@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -89,6 +90,9 @@ def main() -> None:
     # OpenMP threads spin by default while they wait for each other. With small operations and another busy process,
     # spinning made training six times slower (docs/performance.md). torch reads the variable when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # The imports create about a million objects. With the default threshold, the collector walks them many times, which
+    # took a sixth of the time of a run whose results are cached.
+    gc.set_threshold(50_000, 20, 20)
     with handle_interrupts():
         _run()
 
