@@ -56,8 +56,8 @@ ENTRIES: dict[str, tuple[str, str, tuple[str, ...], bool]] = {
     "tree": ("tiny-rows", "trees/**/*.png", ("trials", "features"), False),
 }
 CASES = [
-    *((kind, edit) for kind in ENTRIES if kind != "tree" for edit in (flip_bit, truncate, empty)),
-    *((kind, copy_other_entry) for kind in ("trial", "fit")),
+    *((kind, edit) for kind in ENTRIES for edit in (flip_bit, truncate, empty)),
+    *((kind, copy_other_entry) for kind in ("trial", "fit", "tree")),
     ("trial", put_match_first),
 ]
 
