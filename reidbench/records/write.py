@@ -6,12 +6,14 @@ import logging
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from reidbench.errors import RecordError, WriteError
 from reidbench.files import write_text
 from reidbench.names import check_name
+from reidbench.records.check import list_differences
 from reidbench.records.read import read_record
 from reidbench.records.record import Record
 
@@ -60,13 +62,22 @@ def write_record(record: Record, side: str, output: Path) -> tuple[Record, Path]
 
 
 def _find_path(record: Record, first: Path) -> Path:
-    """Return the first path without a readable record of other figures."""
+    """Return the first path without a readable record of other figures.
+
+    The last digits of an interval depend on the number of threads, so figures may differ by the tolerance of checks.
+    """
+    figures = _list_figures(record)
     for number in count(1):
         path = first if number == 1 else first.with_name(f"{record.stem}.{number}.json")
         try:
             existing = read_record(path)
         except RecordError:
             break
-        if all(getattr(existing, field) == getattr(record, field) for field in FIGURES):
+        if not any(list_differences(_list_figures(existing), figures)):
             break
     return path
+
+
+def _list_figures(record: Record) -> dict[str, Any]:
+    plain = record.to_plain()
+    return {field: plain.get(field) for field in FIGURES}

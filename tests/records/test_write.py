@@ -29,6 +29,16 @@ def test_same_figures_replace_the_record(record: Record, tmp_path: Path) -> None
     assert read_record(second) == again
 
 
+def test_figures_that_differ_in_the_last_digits_replace_the_record(record: Record, tmp_path: Path) -> None:
+    _, first = write_record(record, "a", tmp_path)
+    mean = record.figures["rank1"].mean
+    assert mean is not None
+
+    _, second = write_record(change_rank1(record, mean + 1e-15), "a", tmp_path)
+
+    assert first == second
+
+
 def test_other_figures_are_written_next_to_the_record(
     record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
