@@ -29,15 +29,20 @@ def leaderboard() -> None:
 )  # fmt: skip
 def show(protocols: tuple[str, ...], form: str, output: Path) -> None:
     """Print one board per protocol, best record first. Partial runs are omitted."""
-    from reidbench.leaderboard import note_unmatched, rank_boards, render
+    from reidbench.leaderboard import list_marks, note_unmatched, rank_boards, render
     from reidbench.records import read_records
 
     boards = rank_boards(read_records(output, protocols))
     if form == "json":
         rows = [
-            {"place": entry.rank_text, "note": note_unmatched(entry.record), **entry.record.to_plain()}
+            {
+                "place": entry.rank_text,
+                "note": note_unmatched(entry.record),
+                "marks": marks,
+                **entry.record.to_plain(),
+            }
             for board in boards
-            for entry in board
+            for entry, marks in zip(board, list_marks(board), strict=True)
         ]
         echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif boards:

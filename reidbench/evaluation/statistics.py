@@ -220,24 +220,55 @@ def paired_permutation_test_seeds(
         FeatureError: there is no trial, or the trials differ.
         ConfigError: an unknown figure, or draws less than 1.
     """
+    p_values = paired_permutation_tests([first, second], figure=figure, draws=draws, seed=seed)
+    return float(p_values[0, 1])
+
+
+def paired_permutation_tests(
+    methods: Sequence[Sequence[Sequence[Scores]]],
+    *,
+    figure: str = "rank1",
+    draws: int = 10_000,
+    seed: int = 0,
+) -> Floats:
+    """Test each pair of methods as `paired_permutation_test_seeds` does; all pairs share their random exchanges.
+
+    Args:
+        methods: for each of M methods the scores of the trials of each training seed.
+        figure: a name that `Scores.figure` accepts.
+        draws: number of random exchanges.
+        seed: seed of the exchanges.
+
+    Returns:
+        The p values (M, M), symmetric, 1 on the diagonal; NaN if no query counts in some trial.
+
+    Raises:
+        FeatureError: there is no trial, or the trials differ.
+        ConfigError: as `paired_permutation_test_seeds`.
+    """
     _check_draws(draws)
-    counts = {len(trials) for trials in (*first, *second)}
-    if not first or not second or len(counts) != 1 or 0 in counts:
-        raise FeatureError(f"both methods need the same trials, got {_counts(first)} and {_counts(second)}")
-    pairs = enumerate(zip(zip(*first, strict=True), zip(*second, strict=True), strict=True))
-    parts = [_difference_by_identity(a, b, figure, trial) for trial, (a, b) in pairs]
-    differences = np.concatenate(parts) / len(parts)
-    observed = abs(differences.sum())
-    if math.isnan(observed):
-        return math.nan
+    counts = {len(trials) for seeds in methods for trials in seeds}
+    if not all(methods) or len(counts) != 1 or 0 in counts:
+        raise FeatureError(f"both methods need the same trials, got {' and '.join(map(_counts, methods))}")
+    trials = [
+        _parts_by_identity([[row[number] for row in seeds] for seeds in methods], figure, number)
+        for number in range(counts.pop())
+    ]
+    # (M, I): the mean of a method is the sum of its row.
+    parts = np.concatenate(trials, axis=1) / len(trials)
     random = np.random.default_rng(seed)
-    swapped = np.zeros(draws)
-    for start in range(0, len(differences), _SIGN_COLUMNS):
-        part = differences[start : start + _SIGN_COLUMNS]
-        swapped += random.choice((-1.0, 1.0), size=(draws, len(part))) @ part
-    # The tolerance counts the same difference, summed in another order, as equal.
-    as_large = np.abs(swapped) >= observed - 1e-12
-    return float((as_large.sum() + 1) / (draws + 1))
+    swapped = np.zeros((draws, len(methods)))
+    for start in range(0, parts.shape[1], _SIGN_COLUMNS):
+        part = parts[:, start : start + _SIGN_COLUMNS]
+        swapped += random.choice((-1.0, 1.0), size=(draws, part.shape[1])) @ part.T
+    means = parts.sum(axis=1)
+    p_values = np.ones((len(methods), len(methods)))
+    for row in range(len(methods)):
+        # The tolerance counts the same difference, summed in another order, as equal.
+        observed = np.abs(means - means[row]) - 1e-12
+        as_large = (np.abs(swapped - swapped[:, row : row + 1]) >= observed).sum(axis=0)
+        p_values[row] = np.where(np.isnan(observed), np.nan, (as_large + 1) / (draws + 1))
+    return p_values
 
 
 def _counts(seeds: Sequence[Sequence[Scores]]) -> str:
@@ -297,42 +328,45 @@ def _identity_sums(scores: Scores, figures: Sequence[str]) -> IdentitySums:
     return IdentitySums.of(pids, values[counted], np.ones((len(pids), 1)))
 
 
-def _difference_by_identity(
-    first: Sequence[Scores], second: Sequence[Scores], figure: str, trial: int
-) -> Floats:
-    """Return the part (I,) of each identity in the difference of a figure between two methods in one trial.
+def _parts_by_identity(methods: Sequence[Sequence[Scores]], figure: str, trial: int) -> Floats:
+    """Return the part (M, I) of each identity in the figure of each method in one trial; NaN if no query counts.
 
     Args:
-        first: scores of one method, one per seed.
-        second: scores of the other method, one per seed.
+        methods: for each method its scores, one per seed.
         figure: name of the figure.
         trial: 0-based number of the trial, for messages.
     """
-    reference = first[0]
-    for other in (*first[1:], *second):
-        same = all(
-            np.array_equal(reference.per_query[key], other.per_query[key]) for key in ("pid", "matches")
-        )
-        if not same or reference.unmatched != other.unmatched:
-            raise FeatureError(
-                f"trial {trial}: the two methods were not evaluated on the same queries by the same rule; "
-                "compare records of one protocol fingerprint"
-            )
-    difference = _mean_over_seeds(first, figure) - _mean_over_seeds(second, figure)
-    is_counted = ~np.isnan(difference)
+    reference = _list_queries(methods[0][0])
+    rows = []
+    for seeds in methods:
+        for scores in seeds:
+            if scores.unmatched != methods[0][0].unmatched or not np.array_equal(
+                reference, _list_queries(scores)
+            ):
+                raise FeatureError(
+                    f"trial {trial}: the two methods were not evaluated on the same queries by the same rule; "
+                    "compare records of one protocol fingerprint"
+                )
+        values = np.mean([_sum_by_identity(scores, figure) for scores in seeds], axis=0)
+        rows.append(values)
+    return np.stack(rows)
+
+
+def _list_queries(scores: Scores) -> NDArray[np.int64]:
+    """Return the person and the number of matches (Q, 2) of each query, sorted: the queries in any order."""
+    queries = scores.per_query[["pid", "matches"]].to_numpy(dtype=np.int64)
+    return queries[np.lexsort(queries.T)]
+
+
+def _sum_by_identity(scores: Scores, figure: str) -> Floats:
+    """Return the part (I,) of each identity that counts in the mean of a figure; one NaN if no query counts."""
+    values = scores.query_values(figure)
+    is_counted = ~np.isnan(values)
     if not is_counted.any():
         return np.array([np.nan])
-    _, identity = np.unique(reference.per_query["pid"].to_numpy()[is_counted], return_inverse=True)
-    sums = np.asarray(np.bincount(identity, weights=difference[is_counted]), dtype=np.float64)
+    _, identity = np.unique(scores.per_query["pid"].to_numpy()[is_counted], return_inverse=True)
+    sums = np.asarray(np.bincount(identity, weights=values[is_counted]), dtype=np.float64)
     return sums / int(is_counted.sum())
-
-
-def _mean_over_seeds(scores: Sequence[Scores], figure: str) -> Floats:
-    """Return the mean value (Q,) of each query over the seeds."""
-    if len(scores) == 1:
-        return scores[0].query_values(figure)
-    mean: Floats = np.mean([part.query_values(figure) for part in scores], axis=0)
-    return mean
 
 
 def _check_draws(draws: int) -> None:

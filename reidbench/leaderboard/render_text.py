@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tabulate import tabulate
 
 from reidbench.evaluation import Summary
+from reidbench.leaderboard.marks import list_marks
 from reidbench.leaderboard.notes import (
     distinguish_boards,
     note_contents,
@@ -60,7 +61,11 @@ def _board(board: Sequence[BoardEntry], differences: Sequence[str], style: str) 
     heading = f"{first.protocol}: {'; '.join(notes)}"
     if style == "github":
         heading = f"### {_escape(first.protocol)}\n\n{_escape('; '.join(notes))}\n"
-    rows = [_row(entry, data, style) for entry, data in zip(board, training_data(board), strict=True)]
+    marks_of_rows = list_marks(board)
+    rows = [
+        _row(entry, data, found if any(marks_of_rows) else None, style)
+        for entry, data, found in zip(board, training_data(board), marks_of_rows, strict=True)
+    ]
     text: str = tabulate(
         rows, headers="keys", tablefmt=style, disable_numparse=True, colalign=_alignment(rows)
     )
@@ -75,7 +80,8 @@ def _match_notes(board: Sequence[BoardEntry]) -> list[str]:
     return [f"{entry.record.method}: {note}" for entry, note in zip(board, notes, strict=True) if note]
 
 
-def _row(entry: BoardEntry, trained_on: str, style: str) -> dict[str, str]:
+def _row(entry: BoardEntry, trained_on: str, marks: Sequence[str] | None, style: str) -> dict[str, str]:
+    """Return the cells of a row; the column of marks exists only on boards that have some."""
     record = entry.record
     name, settings = record.method, record.settings
     if style == "github":
@@ -91,7 +97,11 @@ def _row(entry: BoardEntry, trained_on: str, style: str) -> dict[str, str]:
     if not entry.rank_text:
         del cells["#"]
     cells |= {title: _figure(record.figures[key], key) for key, title in FIGURES.items()}
-    return {**cells, "seconds": f"{record.seconds.total:.0f}"}
+    cells["seconds"] = f"{record.seconds.total:.0f}"
+    if marks is not None:
+        text = "; ".join(marks)
+        cells["marks"] = _escape(text) if style == "github" else text
+    return cells
 
 
 def _figure(figure: Summary, key: str) -> str:
@@ -113,7 +123,7 @@ def _trials(record: Record) -> int:
 
 
 def _alignment(rows: Sequence[dict[str, str]]) -> list[str]:
-    return ["left" if name in ("method", "settings", "trained on") else "right" for name in rows[0]]
+    return ["left" if name in ("method", "settings", "trained on", "marks") else "right" for name in rows[0]]
 
 
 def _csv(boards: Sequence[Sequence[BoardEntry]]) -> str:
@@ -121,9 +131,9 @@ def _csv(boards: Sequence[Sequence[BoardEntry]]) -> str:
 
     rows = []
     entries = [
-        (entry, data) for board in boards for entry, data in zip(board, training_data(board), strict=True)
+        row for board in boards for row in zip(board, training_data(board), list_marks(board), strict=True)
     ]
-    for entry, trained_on in entries:
+    for entry, trained_on, marks in entries:
         record = entry.record
         row: dict[str, Any] = {
             "protocol": record.protocol,
@@ -137,6 +147,7 @@ def _csv(boards: Sequence[Sequence[BoardEntry]]) -> str:
             "queries_without_match": sum(trial.queries_without_match for trial in one_seed(record)),
             "unmatched": record.unmatched,
             "note": note_unmatched(record),
+            "marks": "; ".join(marks),
         }
         for name, figure in record.figures.items():
             row |= {f"{name}_{part}": value for part, value in asdict(figure).items()}
