@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reidbench.errors import FeatureError, describe_error
+from reidbench.errors import FeatureError, describe_error, quote
 
 Values: TypeAlias = ArrayLike | Tensor
 """Numbers in any usual form: a NumPy array, a (nested) sequence, or a torch tensor on any device."""
@@ -60,10 +60,10 @@ def as_distances(values: Values) -> Tensor:
 
 
 def as_labels(name: str, values: Values | None) -> NDArray[np.int64]:
-    """Return labels as an int64 array (N,); floats are accepted if all are whole numbers.
+    """Return labels as an int64 array (N,); floats are accepted if all are whole numbers up to 2**53.
 
     Raises:
-        FeatureError: missing, not one-dimensional, empty, or not whole numbers.
+        FeatureError: missing, not one-dimensional, empty, not whole numbers, or outside of the range of int64.
     """
     if values is None:
         raise FeatureError(f"{name} is missing: pass one integer per row")
@@ -75,7 +75,24 @@ def as_labels(name: str, values: Values | None) -> NDArray[np.int64]:
     integers = labels.astype(np.int64) if labels.dtype.kind in "iu" or _is_whole(labels) else None
     if integers is None:
         raise FeatureError(f"{name} must be integers, got {labels.dtype}; number the labels first")
+    _check_range(name, labels)
     return integers
+
+
+def _check_range(name: str, labels: NDArray[np.generic]) -> None:
+    """Check that labels keep their values as int64: large whole numbers share a float, and uint64 would wrap."""
+    limit = 2**63 - 1
+    if labels.dtype.kind == "f":
+        limit = min(2**53, 2 ** (np.finfo(labels.dtype.char).nmant + 1))
+    elif labels.dtype != np.uint64:
+        return
+    is_outside = np.greater(np.abs(labels), limit)
+    if is_outside.any():
+        row = int(np.flatnonzero(is_outside)[0])
+        raise FeatureError(
+            f"{name} must be at most {limit:,} as {labels.dtype}, got {quote(labels[row])} in row {row}; number the "
+            "labels from 1"
+        )
 
 
 def check_finite(name: str, values: Tensor, *, origin: tuple[int, int] = (0, 0)) -> None:

@@ -220,11 +220,11 @@ def paired_permutation_test_seeds(
         FeatureError: there is no trial, or the trials differ.
         ConfigError: an unknown figure, or draws less than 1.
     """
-    p_values = paired_permutation_tests([first, second], figure=figure, draws=draws, seed=seed)
+    p_values = compute_p_values([first, second], figure=figure, draws=draws, seed=seed)
     return float(p_values[0, 1])
 
 
-def paired_permutation_tests(
+def compute_p_values(
     methods: Sequence[Sequence[Sequence[Scores]]],
     *,
     figure: str = "rank1",

@@ -45,6 +45,8 @@ _READERS: dict[str, Callable[[Path], RawFile]] = {
     ".npz": read_npz,
     ".mat": read_mat,
 }
+# Larger whole numbers share a float.
+_MAX_FLOAT_LABEL = 2**53
 # Maximum number of keys in a message.
 _MAX_KEYS = 12
 _MAX_DIGITS = 100
@@ -273,6 +275,10 @@ def _as_integer(field_name: str, value: Any) -> int:
         )
     # Python refuses to convert thousands of digits.
     number = int(value) if not isinstance(value, str) or len(value) <= _MAX_DIGITS else 2**63
+    if is_whole and abs(number) > _MAX_FLOAT_LABEL:
+        raise FeatureError(
+            f"{field_name} must be at most {_MAX_FLOAT_LABEL:,} as a float, got {quote(value)}; store integer labels"
+        )
     if not -(2**63) <= number < 2**63:
         raise FeatureError(
             f"{field_name} must fit into 64 bits, got {quote(value)}; number the labels from 1"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reidbench.evaluation import Scores, holm, paired_permutation_tests
+from reidbench.evaluation import Scores, compute_p_values, holm
 from reidbench.fingerprints import fingerprint
 from reidbench.records import Record
 
@@ -159,7 +159,7 @@ def _digest_rows(table: pd.DataFrame) -> str:
 def _find_leaders(scores: Sequence[list[list[Scores]]]) -> list[int]:
     """Return the leader of the rank of each record; the records are sorted, best first, and have other values."""
     pairs = [(first, second) for second in range(len(scores)) for first in range(second)]
-    p_values = paired_permutation_tests(scores) if pairs else np.ones((1, 1))
+    p_values = compute_p_values(scores) if pairs else np.ones((1, 1))
     # The p value is NaN if no query counts.
     raw = [1.0 if math.isnan(p_values[pair]) else float(p_values[pair]) for pair in pairs]
     adjusted = dict(zip(pairs, holm(raw), strict=True))

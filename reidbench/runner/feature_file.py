@@ -36,6 +36,7 @@ from reidbench.runner.convention_table import convention_table
 from reidbench.runner.data import read_tested
 from reidbench.runner.label_check import check_labels
 from reidbench.runner.matching import Rules, score_trial
+from reidbench.runner.name_check import check_names
 from reidbench.runner.plan import choose_protocol
 from reidbench.runner.stored_search import label_arrays, make_stored_search
 from reidbench.runner.trackers import notify_end, notify_start, notify_trial
@@ -122,6 +123,7 @@ class _File:
         """Assign the searches to the sides of the trials; check that the labels match the protocol."""
         sides = [side for trial in trials for side in trial]
         check_labels(self.request.features, self.searches, sides, contents.table)
+        check_names(self.request.features, self.searches, sides, contents.table)
         self.sides = [*sides]
         searches = iter(self.searches)
         self.trials = [[next(searches) for _ in trial] for trial in trials]

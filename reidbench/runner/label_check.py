@@ -18,6 +18,7 @@ from reidbench.errors import FeatureError, quote
 from reidbench.evaluation.inputs import as_labels
 from reidbench.features import Items, Search
 from reidbench.protocols.trials import JUNK, Sides
+from reidbench.runner.name_check import read_names
 
 Pairs: TypeAlias = list[tuple[int, int]]
 """Person and camera of each tracklet."""
@@ -167,7 +168,7 @@ def _rows_by_name(search: Search, pairs: Mapping[str, Pairs], count: int | None)
         pairs: persons and cameras.
         count: number of queries in the gallery, where it is known.
     """
-    query, gallery = _names(search.query), _names(search.gallery)
+    query, gallery = read_names(search.query), read_names(search.gallery)
     rows_of = {name: row for row, name in enumerate(gallery)}
     rows = np.array([rows_of.get(name, -1) for name in query], dtype=np.int64)
     problem = ""
@@ -184,11 +185,6 @@ def _rows_by_name(search: Search, pairs: Mapping[str, Pairs], count: int | None)
     elif count is not None and (rows >= 0).sum() != count:
         problem = f"{(rows >= 0).sum()} queries have their tracklet_id in the gallery, the protocol has {count} there"
     return rows, problem
-
-
-def _names(items: Items) -> list[str]:
-    names = [] if items.tracklet_id is None else items.tracklet_id.tolist()
-    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
 
 
 def _rows_by_order(

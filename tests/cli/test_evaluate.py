@@ -233,9 +233,50 @@ def test_renumbered_cameras_and_reordered_rows_agree_with_the_protocol(
     )
 
 
+def test_names_that_are_all_unknown_are_not_compared(
+    reidbench: Run, small_root: Path, saved: dict[str, Any]
+) -> None:
+    with h5py.File("f.h5", "a") as file:
+        del file.attrs["digest"]
+        for trial in file.values():
+            for side in trial.values():
+                count = len(side["pid"])
+                del side["tracklet_id"]
+                side["tracklet_id"] = np.array([f"own-{row}" for row in range(count)], dtype="S")
+
+    answer = reidbench("evaluate", "f.h5", "-p", "ilids", "--data-root", str(small_root), "--json")
+
+    assert answer.code == 0
+    assert "names of features f.h5 are not compared" in answer.err
+    assert len(answer.err.splitlines()) == 1
+    assert json.loads(answer.out)["figures"] == saved["figures"]
+
+
 def change(name: str, value: Any) -> Callable[[Any], None]:
     def apply(file: Any) -> None:
         file["trial_03"][name][0] = value
+
+    return apply
+
+
+def roll(*names: str) -> Callable[[Any], None]:
+    """Return a function that moves the values of some datasets of the gallery of trial 3 by one row."""
+
+    def apply(file: Any) -> None:
+        for name in names:
+            values = file[f"trial_03/gallery/{name}"]
+            values[...] = np.roll(values[()], 1, axis=0)
+
+    return apply
+
+
+def write_labels(values: Any) -> Callable[[Any], None]:
+    """Return a function that replaces the labels of the queries of trial 3."""
+
+    def apply(file: Any) -> None:
+        count = len(file["trial_03/query/pid"])
+        del file["trial_03/query/pid"]
+        file["trial_03/query/pid"] = np.resize(values, count)
 
     return apply
 
@@ -265,6 +306,17 @@ def drop_a_row(file: Any) -> None:
             "features f.h5 (trial_03): gallery features: row 0, column 0 is nan",
         ),
         (change("query/pid", 0), "trial 3, query: person 0 must have 0 tracklets, got 1"),
+        (roll("features", "tracklet_id"), "trial 3, gallery: row 0 must be person "),
+        (roll("pid"), "trial 3, gallery: row 0 must be person "),
+        (
+            change("query/tracklet_id", b"unknown"),
+            "tracklet_id of row 0 must be the name of a tracklet of the protocol",
+        ),
+        (
+            write_labels(np.array([2.0**53 + 2])),
+            "query/pid row 0 must be at most 9,007,199,254,740,992 as a float",
+        ),
+        (write_labels(np.array([2**64 - 1], dtype=np.uint64)), "query/pid row 0 must fit into 64 bits"),
     ],
 )
 def test_other_features_than_the_protocols_exit_2_and_write_nothing(

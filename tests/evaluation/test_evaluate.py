@@ -212,6 +212,26 @@ def set_value(array: Any, row: int, column: int, value: float) -> Any:
         (GOOD, {"query_pids": [[1, 2]]}, "query_pids must have one dimension"),
         (GOOD, {"query_pids": ["a", "b"]}, "query_pids must be integers"),
         (GOOD, {"gallery_pids": [1.5, 2, 0, -1]}, "gallery_pids must be integers"),
+        (
+            GOOD,
+            {"gallery_pids": [2.0**53 + 2, 2, 0, -1]},
+            "gallery_pids must be at most 9,007,199,254,740,992 as fl",
+        ),
+        (
+            GOOD,
+            {"gallery_camids": [1e300, 2, 0, 1]},
+            "gallery_camids must be at most 9,007,199,254,740,992 as float64",
+        ),
+        (
+            GOOD,
+            {"gallery_camids": np.array([2**25, 2, 0, 1], dtype=np.float32)},
+            "at most 16,777,216 as float32",
+        ),
+        (
+            GOOD,
+            {"gallery_pids": np.array([1, 2, 0, 2**64 - 1], dtype=np.uint64)},
+            "gallery_pids must be at most 9,223,372,036,854,775,807 as uint64, got 18446744073709551615 in row 3",
+        ),
         (GOOD, {"gallery_pids": [float("nan"), 2, 0, -1]}, "gallery_pids must be integers"),
         (GOOD, {"query_pids": [1, 0]}, "query_pids: row 1 is 0, which is not allowed"),
         (GOOD, {"query_pids": [-1, 1]}, "query_pids: row 0 is -1, which is not allowed"),
