@@ -146,7 +146,7 @@ def _read_csv(text: bytes) -> pd.DataFrame:
             na_values={name: [""] for name in header if name in SHARES or _RANK_COLUMN.fullmatch(name)},
             index_col=False,
         )
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
         raise FeatureError(f"the text is not a table of numbers: {describe_error(error)}") from error
 
 

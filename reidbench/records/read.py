@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reidbench.errors import RecordError
+from reidbench.limits import MAX_RECORD, read_limited
 from reidbench.records.check import check_record
 from reidbench.records.record import Record
 
-MAX_RECORD_BYTES = 1 << 24
-"""Largest record file that is read: 16 MB. A record of ten fits of 1,000 epochs has less than 3 MB."""
 log = logging.getLogger(__name__)
 
 
@@ -23,14 +22,11 @@ def read_record(path: Path) -> Record:
             out of range, or has an unknown schema.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_RECORD_BYTES + 1)
+        text = read_limited(path, MAX_RECORD)
     except OSError as error:
-        raise RecordError(f"cannot read record {path}: {error.strerror}; remove it or run again") from error
-    if len(text) > MAX_RECORD_BYTES:
         raise RecordError(
-            f"cannot read record {path}: it must have at most {MAX_RECORD_BYTES:,} bytes; remove it or run again"
-        )
+            f"cannot read record {path}: {error.strerror or error}; remove it or run again"
+        ) from error
     return Record.from_json(text, origin=f"record {path}")
 
 

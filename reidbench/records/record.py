@@ -13,6 +13,7 @@ import msgspec
 from reidbench.datasets.digests import Digests
 from reidbench.errors import FeatureError, RecordError, describe_error, quote
 from reidbench.evaluation import Scores, Summary, Unmatched
+from reidbench.limits import MAX_PER_QUERY_FILE, read_limited
 from reidbench.records.fields import Count, FileName, Plain, Scalar, Seed, Text
 from reidbench.records.per_query import scores_from_csv
 from reidbench.records.upgrade import upgrade
@@ -339,9 +340,10 @@ class Record:
         # A record cannot point outside its folder.
         side = path.parent / Path(self.per_query.file).name
         try:
-            text = side.read_bytes()
+            text = read_limited(side, MAX_PER_QUERY_FILE)
         except OSError as error:
-            raise RecordError(f"cannot read per-query values {side}: {error.strerror}; run again") from error
+            reason = error.strerror or error
+            raise RecordError(f"cannot read per-query values {side}: {reason}; run again") from error
         if hashlib.sha256(text).hexdigest() != self.per_query.sha256:
             raise RecordError(f"per-query values {side} do not have the digest in {path.name}; run again")
         rows = [(entry.seed, entry.trial, entry.gallery) for entry in self.trials]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_record_that_is_a_folder_is_left_out(tmp_path: Path, caplog: pytest.LogC
 
     assert read_records(tmp_path) == []
     assert "folder.json" in caplog.text
+
+
+@pytest.mark.parametrize("is_side_file", [False, True], ids=["record", "per-query file"])
+def test_pipe_and_endless_file_are_left_out(
+    tmp_path: Path, is_side_file: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy(V1[0], tmp_path)
+    path = path.with_suffix(".per_query.csv") if is_side_file else path
+    for replacement in (lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
+        path.unlink()
+        replacement()
+        assert read_records(tmp_path) == []
+    assert ["is not a file" in line for line in caplog.messages] == [True, True]
 
 
 def list_values(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
