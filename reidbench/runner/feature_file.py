@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +37,7 @@ from reidbench.runner.label_check import check_labels
 from reidbench.runner.matching import Rules, score_trial
 from reidbench.runner.name_check import check_names
 from reidbench.runner.plan import choose_protocol
-from reidbench.runner.stored_search import label_arrays, make_stored_search
+from reidbench.runner.stored_search import hash_file, label_arrays, make_stored_search
 from reidbench.runner.trackers import notify_end, notify_start, notify_trial
 
 NO_PROTOCOL = "features"
@@ -147,7 +146,7 @@ class _File:
     def draft_record(self) -> Record:
         """Return the record without the fields that follow from the results."""
         request, protocol, about = self.request, self.protocol, self.about
-        digest = hashlib.sha256(request.features.read_bytes()).hexdigest()
+        digest = hash_file(request.features)
         labels = fingerprint([[part.tolist() for part in label_arrays(search)] for search in self.searches])
         # Features may come without images, so the contents of files are unknown.
         dataset = None if self.contents is None else self.contents.label_digests

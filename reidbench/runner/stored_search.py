@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -36,6 +37,12 @@ def make_stored_search(
         f"cannot re-rank {source}: the file has distances between query and gallery only; omit --rerank, or store "
         "features without distances"
     )
+
+
+def hash_file(file: Path) -> str:
+    """Return the SHA-256 of a file, which is not read into memory as a whole."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def label_arrays(search: Search) -> tuple[IntArray, IntArray, IntArray, IntArray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from reidbench.records import (
 )
 from reidbench.runner.matching import Rules, score_trial
 from reidbench.runner.recompute import compare_computed, recompute
-from reidbench.runner.stored_search import make_stored_search
+from reidbench.runner.stored_search import hash_file, make_stored_search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ def _compare_features(
     record: Record, scores: Sequence[Sequence[Scores]], features: Path, device: str
 ) -> Iterator[Difference]:
     if record.features is not None:
-        digest = hashlib.sha256(features.read_bytes()).hexdigest()
+        digest = hash_file(features)
         if digest != record.features.sha256:
             yield Difference("features.sha256", record.features.sha256, digest)
             return
