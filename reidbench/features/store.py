@@ -22,7 +22,7 @@ from reidbench.entries import read_entry, write_entry
 from reidbench.fingerprints import fingerprint
 
 FORMAT = "reidbench-features"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 Array: TypeAlias = NDArray[Any]
 
 
@@ -36,6 +36,7 @@ class Block:
         views: (N,) number of views, or None.
         seconds: time that the computation took.
         lengths: (N,) vectors in each sequence, or None.
+        environment: machine and software that computed them, as JSON; "" if unknown.
     """
 
     ids: tuple[str, ...]
@@ -43,6 +44,7 @@ class Block:
     views: Array | None
     seconds: float
     lengths: Array | None = None
+    environment: str = ""
 
     @property
     def name(self) -> str:
@@ -104,6 +106,11 @@ class FeatureStore:
             for path, _ in map(self._index.__getitem__, ids)
         }
 
+    def environments(self, ids: Iterable[str]) -> list[str]:
+        """Return the known environments of blocks with at least one of the tracklets, each once, as JSON."""
+        found = [self._blocks[path].environment for path, _ in map(self._index.__getitem__, ids)]
+        return [text for text in dict.fromkeys(found) if text]
+
     def _counts(self, rows: Sequence[tuple[Path, int]], name: Literal["views", "lengths"]) -> Array | None:
         """Return the views or lengths (N,) of rows of blocks, 1 in blocks without them; None if no block has any."""
         columns = {path: getattr(self._blocks[path], name) for path, _ in rows}
@@ -132,6 +139,7 @@ def _to_hdf5(block: Block, provenance: Mapping[str, Any]) -> bytes:
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
         file.attrs["seconds"] = block.seconds
+        file.attrs["environment"] = block.environment
         file.create_dataset("tracklet_id", data=np.array(block.ids, dtype="S"))
         file.create_dataset("features", data=block.values)
         if block.views is not None:
@@ -161,4 +169,5 @@ def _from_hdf5(payload: bytes) -> Block:
             views=file["views"][()] if "views" in file else None,
             seconds=float(file.attrs["seconds"]),
             lengths=file["lengths"][()] if "lengths" in file else None,
+            environment=str(file.attrs["environment"]),
         )

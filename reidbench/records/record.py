@@ -245,8 +245,8 @@ class Record:
         rerank: settings of the re-ranking.
         features: the feature file that was evaluated.
         environment: machine and software that computed the first trial.
-        other_environments: those of other trials and of fits, if cached parts were computed elsewhere or with other
-            versions.
+        other_environments: those of other trials, fits and embeddings, if cached parts were computed elsewhere or with
+            other versions.
         per_query: the CSV file with the values of each query.
     """
 

@@ -34,7 +34,7 @@ class TrialResult:
         embed: seconds by block of embeddings; trials that share a block have the same key.
         match: seconds of distances and ranking.
         device: torch device that computed the result.
-        environments: machine and software of the computation: of the ranking, then of the fits if they were others.
+        environments: machine and software of the computation: of the ranking, then others of fits and embeddings.
         item_bytes: mean bytes of the embedding of an item, by feature key.
         training: reported values by fit key.
         computed: the parts that this run computed: "fit", "embed", "match".

@@ -48,12 +48,14 @@ class Embedded:
         parts: the embeddings of each part, in the order of its rows.
         seconds: time of each block, by feature key and block.
         item_bytes: mean bytes of the embedding of an item, by feature key.
+        environments: machine and software that computed the embeddings, as JSON, each once.
         is_computed: whether the method embedded anything; otherwise the cache had all items.
     """
 
     parts: list[Embeddings]
     seconds: Mapping[str, float]
     item_bytes: Mapping[str, float]
+    environments: Sequence[str]
     is_computed: bool
 
 
@@ -105,14 +107,16 @@ def embed_parts(
     found: list[Embeddings] = []
     seconds: dict[str, float] = {}
     item_bytes: dict[str, float] = {}
+    environments: dict[str, None] = {}
     for part in parts:
         digests = [row_digests[row] for row in part.rows.tolist()]
         store = stores[part.key]
         seconds |= {f"{part.key}/{block}": cost for block, cost in store.seconds(digests).items()}
+        environments |= dict.fromkeys(store.environments(digests))
         embeddings = _read(store, digests, context.runtime.device)
         item_bytes.setdefault(part.key, _mean_item_bytes(embeddings))
         found.append(embeddings)
-    return Embedded(found, seconds, item_bytes, is_computed)
+    return Embedded(found, seconds, item_bytes, list(environments), is_computed)
 
 
 def _list_items(parts: Sequence[Part], context: TaskContext, seed: int) -> list[_Item]:
@@ -164,7 +168,7 @@ def _embed_missing(
             block = items[start : start + BLOCK]
             chosen = [item for item in block if (item.key, item.digest) in missing]
             if chosen:
-                _embed_block(method, embed, chosen, stores, repeats)
+                _embed_block(method, embed, chosen, stores, repeats, context.environment_json())
             advance(len(block))
     return True
 
@@ -191,6 +195,7 @@ def _embed_block(
     items: Sequence[_Item],
     stores: Mapping[str, FeatureStore],
     repeats: RepeatCount,
+    environment: str,
 ) -> None:
     """Embed items in one call and write them to the stores of their feature keys."""
     views = [item.view for item in items]
@@ -209,6 +214,7 @@ def _embed_block(
             None if counts is None else counts[rows],
             seconds * len(rows) / len(items),
             None if lengths is None else lengths[rows],
+            environment,
         )
         stores[key].write(block)
 

@@ -35,18 +35,24 @@ def check_names(file: Path, searches: Sequence[Search], sides: Sequence[Sides], 
     Raises:
         FeatureError: an unknown name, a name that occurs twice, or a name of another person or camera.
     """
-    named = [(search, side) for search, side in zip(searches, sides, strict=True) if _has_names(search)]
+    named = [
+        (index, search, side)
+        for index, (search, side) in enumerate(zip(searches, sides, strict=True))
+        if _has_names(search)
+    ]
     known = set(table.names)
     if not named:
         return
-    if not any(name in known for search, _ in named for part in _parts(search) for name in read_names(part)):
+    if not any(
+        name in known for _, search, _ in named for part in _parts(search) for name in read_names(part)
+    ):
         log.warning(
             "names of features %s are not compared: no tracklet_id is the name of an item of the dataset, such as %s",
             file,
             quote(table.names[0]),
         )
         return
-    for index, (search, side) in enumerate(named):
+    for index, search, side in named:
         source = f"features {file}{f' ({search.name})' if search.name else ''}: trial {index}"
         cameras: dict[int, int] = {}
         for part, items, rows in (

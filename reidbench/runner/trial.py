@@ -79,6 +79,15 @@ class TaskContext:
         for contents in (self.plan.contents, self.plan.training):
             self.loader.allow(contents.frame_formats)
 
+    @property
+    def environment(self) -> Environment:
+        """The machine and software of this run."""
+        return current_environment([self.runtime.device])
+
+    def environment_json(self) -> str:
+        """Return the environment as JSON."""
+        return msgspec.json.encode(self.environment).decode()
+
     def delete_on_first_use(self, path: Path) -> None:
         """With --no-resume, delete a cache entry on first use."""
         if not self.plan.choice.request.resume and path not in self._recomputed:
@@ -125,7 +134,7 @@ class _TrialWork:
         self.embed_seconds: dict[str, float] = {}
         self.item_bytes: dict[str, float] = {}
         self.training: dict[str, list[tuple[int, dict[str, float]]]] = {}
-        self.fit_environments: list[Environment] = []
+        self.environments: list[Environment] = []
         self.computed: set[str] = set()
         self._is_fitted = False
         # The rows of a trial are sorted by person, which a distance could use.
@@ -151,15 +160,11 @@ class _TrialWork:
             embed=dict(self.embed_seconds),
             match=match,
             device=self.context.runtime.device,
-            environments=list_distinct([self._environment, *self.fit_environments]),
+            environments=list_distinct([self.context.environment, *self.environments]),
             item_bytes=dict(self.item_bytes),
             training=dict(self.training),
             computed=frozenset(self.computed),
         )
-
-    @property
-    def _environment(self) -> Environment:
-        return current_environment([self.context.runtime.device])
 
     def searches(self) -> list[tuple[Sides, Embeddings, Embeddings, Search]]:
         """Return each side, in the order of its search, with its embeddings and the search."""
@@ -182,7 +187,7 @@ class _TrialWork:
             else:
                 restore_method(self.method, saved["state"])
         self.fit_seconds[key] = saved["seconds"]
-        self.fit_environments.append(msgspec.convert(saved["environment"], Environment))
+        self.environments.append(msgspec.convert(saved["environment"], Environment))
         if saved["epochs"]:
             self.training[key] = [(epoch, dict(values)) for epoch, values in saved["epochs"]]
         self._is_fitted = True
@@ -215,7 +220,7 @@ class _TrialWork:
             reported = fit_once(self.method, train, job)
             state = read_state(self.method)
         seconds = time.monotonic() - started if reported is None else reported
-        environment = msgspec.to_builtins(self._environment)
+        environment = msgspec.to_builtins(self.context.environment)
         saved = {
             "state": state,
             "seconds": seconds,
@@ -250,6 +255,7 @@ class _TrialWork:
             get_method=self.restore_or_fit,
         )
         self.embed_seconds.update(embedded.seconds)
+        self.environments += [msgspec.json.decode(text, type=Environment) for text in embedded.environments]
         self.item_bytes.update(embedded.item_bytes)
         if embedded.is_computed:
             self.computed.add("embed")

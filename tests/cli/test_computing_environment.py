@@ -72,3 +72,34 @@ def test_cached_fit_keeps_its_environment(
     assert (second["cached"]["fit"], second["cached"]["match"]) == (True, False)
     assert second["environment"]["python"] == "9.9.9"
     assert second["other_environments"] == [first["environment"]]
+
+
+def test_cached_embeddings_keep_their_environment(
+    reidbench: Run, small_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*options: str) -> dict[str, Any]:
+        command = (
+            "run",
+            "-m",
+            "color-lbp",
+            "-p",
+            "ilids",
+            "--data-root",
+            str(small_root),
+            "--trials",
+            "1",
+            "--json",
+        )
+        answer = reidbench(*command, *options)
+        assert answer.code == 0, answer.err
+        result: dict[str, Any] = json.loads(answer.out)
+        return result
+
+    first = run()
+    change_version(monkeypatch)
+
+    second = run("--far", "0.5")
+
+    assert (second["cached"]["embed"], second["cached"]["match"]) == (True, False)
+    assert second["environment"]["python"] == "9.9.9"
+    assert second["other_environments"] == [first["environment"]]
