@@ -22,6 +22,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -52,7 +53,7 @@ def main() -> int:
     started = time.monotonic()
     part, _, parts = arguments.part.partition("/")
     inputs = share_inputs(readers, arguments.inputs, arguments.seed)[int(part) - 1 :: int(parts)]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory() as scratch, suppress(KeyboardInterrupt):
         prepare_readers(readers, Path(scratch))
         for number, report in enumerate(
@@ -72,6 +73,12 @@ def main() -> int:
     done = sum(counter.total() for counter in counts.values())
     print(f"{failures} failures in {done} inputs, {time.monotonic() - started:.0f} s")
     return 1 if failures or done < len(inputs) else 0
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """End the inputs on SIGTERM; `timeout` sends it twice."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def describe_report(report: Report) -> str:

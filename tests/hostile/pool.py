@@ -153,7 +153,7 @@ def _serve(connection: Connection, valid: Path, scratch: Path, limits: Limits) -
         while True:
             try:
                 name, seed = connection.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
             trace.truncate(0)
             faulthandler.dump_traceback_later(max(limits.seconds - 0.5, 0.5), file=trace)
