@@ -139,6 +139,17 @@ class FeatureRows(Rows):
         """
         if self._query.device.type != "cpu":
             return super().close(queries, items)
+        # Each thread converts items of a part to float64, unless all of them are kept.
+        is_kept = 8 * len(self._columns) * self._dimensions <= _KEPT_BYTES
+        step = max(1, len(items)) if is_kept else max(1, _KEPT_BYTES // (16 * self._dimensions))
+        parts = [
+            self._close(query, item)
+            for query, item in zip(torch.split(queries, step), torch.split(items, step), strict=True)
+        ]
+        distances, slack = zip(*parts, strict=True)
+        return torch.cat(distances), torch.cat(slack)
+
+    def _close(self, queries: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         order = queries.argsort()
         row, count = torch.unique_consecutive(queries[order], return_counts=True)
         ends = torch.cat([count.new_zeros(1), count.cumsum(0)])
