@@ -72,11 +72,10 @@ def as_labels(name: str, values: Values | None) -> NDArray[np.int64]:
         raise FeatureError(f"{name} must have one dimension, got the shape {labels.shape}")
     if labels.size == 0:
         raise FeatureError(f"{name} is empty: there is nothing to evaluate")
-    integers = labels.astype(np.int64) if labels.dtype.kind in "iu" or _is_whole(labels) else None
-    if integers is None:
+    if labels.dtype.kind not in "iu" and not _is_whole(labels):
         raise FeatureError(f"{name} must be integers, got {labels.dtype}; number the labels first")
     _check_range(name, labels)
-    return integers
+    return labels.astype(np.int64)
 
 
 def _check_range(name: str, labels: NDArray[np.generic]) -> None:

@@ -13,7 +13,4 @@ def list_marks(board: Sequence[BoardEntry]) -> list[list[str]]:
 
 
 def _mark_equal_values(entry: BoardEntry) -> list[str]:
-    other = entry.equal_to
-    return (
-        [] if other is None else [f"same per-query values as {other.method}, {other.settings}".rstrip(", ")]
-    )
+    return [] if entry.equal_to is None else [f"same per-query values as row {entry.equal_to}"]

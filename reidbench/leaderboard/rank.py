@@ -32,13 +32,13 @@ class BoardEntry:
     Attributes:
         rank: 1 for the best; None if the board is not ranked.
         is_tied: whether several records share the rank.
-        equal_to: the first record of the board with the same per-query values; None if this is the first.
+        equal_to: 1-based row of the first record with the same per-query values; None if this is the first.
     """
 
     record: Record
     rank: int | None = None
     is_tied: bool = False
-    equal_to: Record | None = None
+    equal_to: int | None = None
 
     @property
     def rank_text(self) -> str:
@@ -95,7 +95,7 @@ def _rank_board(group: Sequence[tuple[Path, Record]]) -> list[BoardEntry]:
             row.record,
             ranks[index],
             ranks.count(ranks[index]) > 1,
-            None if first_rows[index] == index else rows[first_rows[index]].record,
+            None if first_rows[index] == index else first_rows[index] + 1,
         )
         for index, row in enumerate(rows)
     ]

@@ -41,9 +41,9 @@ def test_equal_values_count_once_in_the_correction(tmp_path: Path) -> None:
 def test_equal_values_are_marked_in_every_format(tmp_path: Path) -> None:
     boards = rank_boards([record(tmp_path, "a", 36), record(tmp_path, "copy", 36), record(tmp_path, "b", 30)])
 
-    assert list_marks(boards[0]) == [[], ["same per-query values as a"], []]
+    assert list_marks(boards[0]) == [[], ["same per-query values as row 1"], []]
     for form in ("table", "github", "csv"):
-        assert render(boards, form).count("same per-query values as a") == 1
+        assert render(boards, form).count("same per-query values as row 1") == 1
 
 
 def test_boards_without_equal_values_have_no_column_of_marks(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_order_of_queries_and_numbers_of_cameras_do_not_matter(tmp_path: Path) -
 
     (board,) = rank_boards([first, rewrite(second, shuffled)])
 
-    assert list_marks(board) == [[], ["same per-query values as a"]]
+    assert list_marks(board) == [[], ["same per-query values as row 1"]]
 
 
 def test_equal_figures_of_other_queries_are_not_marked(tmp_path: Path) -> None:
