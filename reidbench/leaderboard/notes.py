@@ -9,7 +9,7 @@ from reidbench.datasets.references import find_reference
 from reidbench.leaderboard.rank import BoardEntry
 from reidbench.records import DataSource, Record, TrialFigures
 
-_DIGEST_LENGTH = 8
+DIGEST_LENGTH = 8
 
 
 def note_unmatched(record: Record) -> str | None:
@@ -50,16 +50,6 @@ def find_other_contents(board: Sequence[BoardEntry]) -> list[str | None]:
     return [None if digests.contents == reference else digests.contents for digests in tested]
 
 
-def note_contents(board: Sequence[BoardEntry]) -> list[str]:
-    """Return one note for each record that was tested on other contents than the reference of its board."""
-    return [
-        f"{' '.join(filter(None, (entry.record.method, entry.record.settings)))}: tested on other contents "
-        f"({contents[:_DIGEST_LENGTH]}) than the reference"
-        for entry, contents in zip(board, find_other_contents(board), strict=True)
-        if contents is not None
-    ]
-
-
 def training_data(board: Sequence[BoardEntry]) -> list[str]:
     """Return the names of the training data of each record, "-" if unknown or if the method learns nothing.
 
@@ -75,7 +65,7 @@ def training_data(board: Sequence[BoardEntry]) -> list[str]:
         names = []
         for source in list_fit_sources(entry.record):
             name = _source_name(source, entry.record)
-            digest = (source.digests.labels or "unknown")[:_DIGEST_LENGTH]
+            digest = (source.digests.labels or "unknown")[:DIGEST_LENGTH]
             names.append(f"{name} {digest}" if len(digests[name]) > 1 else name)
         texts.append(", ".join(names) or "-")
     return texts
@@ -98,7 +88,7 @@ def distinguish_boards(boards: Sequence[Sequence[BoardEntry]], titles: Sequence[
         if len({tuple(fact[name] for name in names) for fact in facts.values()}) < len(indices):
             names.append("protocol fingerprint")
         for index in indices if len(indices) > 1 else ():
-            fingerprint = boards[index][0].record.fingerprints.protocol[:_DIGEST_LENGTH]
+            fingerprint = boards[index][0].record.fingerprints.protocol[:DIGEST_LENGTH]
             values = {**facts[index], "protocol fingerprint": fingerprint}
             notes[index] = [f"{name}: {values[name]}" for name in names]
     return notes
@@ -117,13 +107,13 @@ def _facts(board: Sequence[BoardEntry]) -> dict[str, str]:
     digests = record.tested_on.digests
     chosen = ", ".join(f"{name}={value}" for name, value in sorted(record.conventions.items()))
     sources = {
-        f"{_source_name(source, entry.record)} {(source.digests.labels or '')[:_DIGEST_LENGTH]}".strip()
+        f"{_source_name(source, entry.record)} {(source.digests.labels or '')[:DIGEST_LENGTH]}".strip()
         for entry in board
         for source in list_fit_sources(entry.record)
     }
     return {
-        "dataset digest": (digests.labels or "unknown")[:_DIGEST_LENGTH],
-        "marker digest": (digests.marker or "none")[:_DIGEST_LENGTH],
+        "dataset digest": (digests.labels or "unknown")[:DIGEST_LENGTH],
+        "marker digest": (digests.marker or "none")[:DIGEST_LENGTH],
         "conventions": chosen or "as in the protocol file",
         "queries without a match": "left out" if record.unmatched == "exclude" else "failures",
         "trained on": ", ".join(sorted(sources)) or "unknown data",

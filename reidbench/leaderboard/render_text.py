@@ -12,7 +12,6 @@ from reidbench.evaluation import Summary
 from reidbench.leaderboard.marks import list_marks
 from reidbench.leaderboard.notes import (
     distinguish_boards,
-    note_contents,
     note_unmatched,
     one_seed,
     training_data,
@@ -56,7 +55,6 @@ def _board(board: Sequence[BoardEntry], differences: Sequence[str], style: str) 
         *marks,
         *differences,
         *_match_notes(board),
-        *note_contents(board),
     ]
     heading = f"{first.protocol}: {'; '.join(notes)}"
     if style == "github":
