@@ -56,8 +56,8 @@ MAX_SPLIT_FILE = 1 << 20
 """Bytes of a split table of a protocol."""
 MAX_RECORD = 1 << 24
 """Bytes of a record; one of ten fits of 1,000 epochs has less than 3 MB."""
-MAX_PER_QUERY_FILE = 1 << 27
-"""Bytes of a per-query file; one of ten seeds and ten trials of LS-VID has 40 MB."""
+MAX_PER_QUERY_FILE = 1 << 28
+"""Bytes of a per-query file; one of ten seeds and twenty single-shot trials of CUHK03 has 200 MB."""
 MAX_LABEL_FILE = 1 << 28
 """Bytes of a list of labels or names; the largest of the published datasets has 12 MB."""
 
