@@ -107,10 +107,10 @@ def _compare_figures(record: Record, scores: Sequence[Sequence[Scores]]) -> Iter
         derive_figures([(seed, trial, part) for (seed, trial), part in zip(keys, parts, strict=True)])
     )
     stored = {name: msgspec.to_builtins(getattr(record, name)) for name in derived}
-    # Records of schema 1 have no CMC.
-    if not stored["cmc"]:
-        del stored["cmc"], derived["cmc"]
     if any(part.chances is None for part in parts):
+        # Records of schema 1 have no CMC, either.
+        if not stored["cmc"]:
+            del stored["cmc"], derived["cmc"]
         del stored["chance"], derived["chance"]
         yield from _compare_chance(record.chance.rank1, parts)
     yield from list_differences(stored, derived)
