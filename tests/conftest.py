@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
 
 torch.set_num_threads(2)
+# A shell starts its background processes with this signal ignored, and so would be the processes that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
