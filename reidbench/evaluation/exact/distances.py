@@ -108,7 +108,6 @@ class FeatureRows(Rows):
         self._kept = self._keep()
         _hide_sparse_warning()
         self._table: tuple[Tensor, Tensor] | None = None
-        self._lock = threading.Lock()
 
     def reorder(self, order: Integers) -> None:
         """Read the queries in another order from now on."""
@@ -140,8 +139,8 @@ class FeatureRows(Rows):
         if self._query.device.type != "cpu":
             return super().close(queries, items)
         # Each thread converts items of a part to float64, unless all of them are kept.
-        is_kept = 8 * len(self._columns) * self._dimensions <= _KEPT_BYTES
-        step = max(1, len(items)) if is_kept else max(1, _KEPT_BYTES // (16 * self._dimensions))
+        size = len(items) if self._table is not None else _KEPT_BYTES // (16 * self._dimensions)
+        step = max(1, size)
         parts = [
             self._close(query, item)
             for query, item in zip(torch.split(queries, step), torch.split(items, step), strict=True)
@@ -154,34 +153,47 @@ class FeatureRows(Rows):
         row, count = torch.unique_consecutive(queries[order], return_counts=True)
         ends = torch.cat([count.new_zeros(1), count.cumsum(0)])
         features, squares, column = self._double_items(items[order])
-        query = self._double(self._query[self._order[row]])
+        query = self._query[self._order[row]].double()
+        lengths = self._scale_and_square(query).repeat_interleave(count) + squares[column]
         pattern = _sparse_zeros(ends, column, (len(row), len(features)))
         products = torch.sparse.sampled_addmm(pattern, query, features.T, beta=0.0, alpha=-2.0).values()
-        lengths = torch.linalg.vecdot(query, query).repeat_interleave(count) + squares[column]
         distances, slack = torch.empty_like(lengths), torch.empty_like(lengths)
         distances[order] = lengths + products
         slack[order] = lengths * ((self._dimensions + 64) * 2.0**-51) + self._dimensions * _UNDERFLOW
         return distances, slack
 
+    def prepare(self) -> None:
+        """Convert all items to float64 at once, if they need little memory, since many calls of `close` follow."""
+        total = len(self._columns)
+        if self._query.device.type != "cpu" or 8 * total * self._dimensions > _KEPT_BYTES:
+            return
+        features = torch.empty(total, self._dimensions, dtype=torch.float64)
+        squares = torch.empty(total, dtype=torch.float64)
+
+        def convert(items: slice) -> None:
+            features[items] = self._gallery.index_select(0, self._columns[items])
+            squares[items] = self._scale_and_square(features[items])
+
+        list(map_in_threads(convert, _slices(total, _ITEMS // 4), self.threads))
+        self._table = features, squares
+
     def _double_items(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return float64 features (m, D), their squared lengths (m,) and the row of each item (n,) in them."""
-        total = len(self._columns)
-        if self._table is None and 8 * total * self._dimensions <= _KEPT_BYTES and len(items) > total:
-            with self._lock:
-                self._table = self._table or self._double_table(torch.arange(total))
         if self._table is not None:
             return *self._table, items
-        is_used = torch.zeros(total, dtype=torch.int64)
+        is_used = torch.zeros(len(self._columns), dtype=torch.int64)
         is_used[items] = 1
-        position = is_used.cumsum(0) - 1
-        return *self._double_table(is_used.nonzero().view(-1)), position[items]
+        used = is_used.nonzero().view(-1)
+        features = self._gallery.index_select(0, self._columns[used]).double()
+        return features, self._scale_and_square(features), (is_used.cumsum(0) - 1)[items]
 
-    def _double_table(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        features = self._double(self._gallery.index_select(0, self._columns[items]))
-        return features, torch.linalg.vecdot(features, features)
-
-    def _double(self, features: Tensor) -> Tensor:
-        return features.double() if self.scale == 1.0 else features.double() * self.scale
+    def _scale_and_square(self, features: Tensor) -> Tensor:
+        """Scale float64 features (n, D) in place and return their squared lengths (n,)."""
+        if self.scale != 1.0:
+            features.mul_(self.scale)
+        # Several times as fast as sums of products.
+        lengths: Tensor = torch.linalg.vector_norm(features, dim=1)
+        return lengths.square_()
 
     def offsets(self, queries: slice) -> Tensor:
         """Return the distances of these queries less their keys, float64 (q,)."""

@@ -38,8 +38,9 @@ class SortedTable:
         starts: (q,), the index of the first item of each row.
     """
 
-    def __init__(self, values: Tensor) -> None:
-        packed = values.double()
+    def __init__(self, values: Tensor, memory: Tensor) -> None:
+        """Sort the values in this memory, float64 of at least as many elements; new memory is slower."""
+        packed = memory.view(-1)[: values.numel()].view(values.shape).copy_(values)
         packed.view(torch.int64).bitwise_or_(torch.arange(values.shape[1], device=values.device))
         self._packed = sort(packed)
         self.starts = torch.arange(len(values), device=values.device) * values.shape[1]

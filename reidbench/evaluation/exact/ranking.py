@@ -39,6 +39,7 @@ def rank_blocks(rows: Rows, labels: Labels) -> Iterator[tuple[Integers, Tensor]]
         order = np.argsort(labels.query_pids, kind="stable")
         labels = labels.reorder(order)
         rows.reorder(order)
+        rows.prepare()
     threads, height, elements = 1, rows.height, _DEVICE_ELEMENTS
     if rows.threads > 0:
         threads = max(1, min(rows.threads, total, total * width // _BLOCK_ELEMENTS))

@@ -52,6 +52,7 @@ class Tally:
         self._open: list[tuple[Tensor, Tensor, Tensor]] = []
         self._open_pairs = 0
         self._is_sparse = True
+        self._memory = self._matches.new_empty(0)
 
     def add(self, items: slice) -> None:
         """Count these items of the gallery."""
@@ -72,7 +73,9 @@ class Tally:
         if self._rows.is_exact:
             self._before += count_below(values, self._keys)
             return
-        self._count(SortedTable(values), block, items)
+        if self._memory.numel() < values.numel():
+            self._memory = values.new_empty(values.numel(), dtype=torch.float64)
+        self._count(SortedTable(values, self._memory), block, items)
 
     def ranks(self) -> Tensor:
         """Return int64 (q, N): ascending, padded with 0."""
