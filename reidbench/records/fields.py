@@ -19,6 +19,9 @@ Text: TypeAlias = Annotated[str, Meta(max_length=10_000)]
 FileName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\A[^/\\\x00]+\Z")]
 """The name of a file in the folder of the record."""
 
+RateName: TypeAlias = Annotated[str, Meta(pattern=r"\A([01]|0\.\d{1,20}|\d(\.\d{1,20})?e-\d{2,3})\Z")]
+"""A share between 0 and 1, as Python's format `g` writes it."""
+
 Number: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar: TypeAlias = bool | Number | float | Text | None
 

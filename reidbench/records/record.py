@@ -14,7 +14,7 @@ from reidbench.datasets.digests import Digests
 from reidbench.errors import FeatureError, RecordError, describe_error, quote
 from reidbench.evaluation import Scores, Summary, Unmatched
 from reidbench.limits import MAX_PER_QUERY_FILE, read_limited
-from reidbench.records.fields import Count, FileName, Plain, Scalar, Seed, Text
+from reidbench.records.fields import Count, FileName, Plain, RateName, Scalar, Seed, Text
 from reidbench.records.per_query import scores_from_csv
 from reidbench.records.upgrade import upgrade
 
@@ -274,7 +274,7 @@ class Record:
     chance: Chance = Chance(rank1=None)
     trials: tuple[TrialFigures, ...] = ()
     cmc: tuple[float | None, ...] = ()
-    tar_at_far: Mapping[Text, float | None] | None = None
+    tar_at_far: Mapping[RateName, float | None] | None = None
     lengths: tuple[LengthFigures, ...] = ()
     attention: AttentionFigures | None = None
     convention_figures: tuple[tuple[Mapping[Text, Plain], ...], ...] | None = None

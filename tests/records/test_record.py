@@ -77,13 +77,20 @@ def edit(path: Path, **changes: Any) -> str:
         ({"trials": [{"trial": 0}]}, r"missing required field `seed` - at `\$\.trials\[0\]`"),
         ({"figures": {"rank1": 0.5}}, r"at `\$\.figures\[\.\.\.\]`"),
         ({"unmatched": "drop"}, r"Invalid enum value 'drop' - at `\$\.unmatched`"),
+        ({"tar_at_far": {"a": 1.0}}, r"matching regex .* - at `key` in `\$\.tar_at_far`"),
         ({"schema": 3}, "this release reads schemas 1 and 2, got 3"),
     ],
-    ids=["method", "trials", "figures", "unmatched", "schema"],
+    ids=["method", "trials", "figures", "unmatched", "tar_at_far", "schema"],
 )
 def test_invalid_field_raises_an_error_that_names_it(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordError, match=f"cannot read record x: .*{message}"):
         Record.from_json(edit(V2[0], **changes), origin="record x")
+
+
+@pytest.mark.parametrize("far", [0.0, 1e-7, 0.001, 1 / 3, 0.1, 1.5e-5, 1.0])
+def test_names_of_accept_rates_are_valid(far: float) -> None:
+    record = Record.from_json(edit(V2[0], tar_at_far={f"{far:g}": 0.5}), origin="record x")
+    assert record.tar_at_far == {f"{far:g}": 0.5}
 
 
 def test_changed_side_file_is_rejected(tmp_path: Path) -> None:
