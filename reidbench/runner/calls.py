@@ -28,7 +28,13 @@ _MAX_DIGEST = 200
 def create_method(method_class: type[Method], config: Any, runtime: Runtime) -> Method:
     """Return a new object of a method."""
     with guard_plugin(method_class.name, "__init__"):
-        return method_class(config, runtime)
+        method = method_class(config, runtime)
+        if getattr(method, "runtime", None) is runtime:
+            return method
+    raise PluginError(
+        f"method '{method_class.name}' must keep its config and runtime; call `super().__init__(config, runtime)` in "
+        "`__init__`"
+    )
 
 
 def prepare_method(method: Method) -> str | None:

@@ -64,6 +64,15 @@ def test_failing_embed_exits_with_3(run_file: RunFile, tmp_path: Path, statement
     assert "Traceback" in log.read_text()
 
 
+def test_init_without_that_of_the_base_class_exits_with_3(run_file: RunFile, tmp_path: Path) -> None:
+    further = "def __init__(self, config, runtime):\n    pass"
+    answer = run_file(write_plugin(tmp_path, "failing", further=further))
+
+    check_failure(
+        answer, 3, "method 'failing' must keep its config and runtime; call `super().__init__(", tmp_path
+    )
+
+
 def test_signal_that_embed_discards_ends_the_command(run_file: RunFile, tmp_path: Path) -> None:
     discard = "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n    pass"
     answer = run_file(write_plugin(tmp_path, "failing", discard))
