@@ -78,18 +78,8 @@ def test_cached_embeddings_keep_their_environment(
     reidbench: Run, small_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(*options: str) -> dict[str, Any]:
-        command = (
-            "run",
-            "-m",
-            "color-lbp",
-            "-p",
-            "ilids",
-            "--data-root",
-            str(small_root),
-            "--trials",
-            "1",
-            "--json",
-        )
+        data = ("-p", "ilids", "--data-root", str(small_root))
+        command = ("run", "-m", "color-lbp", *data, "--trials", "1", "--json")
         answer = reidbench(*command, *options)
         assert answer.code == 0, answer.err
         result: dict[str, Any] = json.loads(answer.out)

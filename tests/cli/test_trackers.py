@@ -75,18 +75,8 @@ def test_tracker_is_told_whether_a_trial_came_from_the_cache(
 def test_tracker_cannot_change_a_record(
     reidbench: Run, small_root: Path, told: Callable[[], list[tuple[str, dict[str, Any]]]]
 ) -> None:
-    command = (
-        "run",
-        "-m",
-        "color-lbp",
-        "-p",
-        "ilids",
-        "--data-root",
-        str(small_root),
-        "--trials",
-        "1",
-        "--json",
-    )
+    data = ("-p", "ilids", "--data-root", str(small_root))
+    command = ("run", "-m", "color-lbp", *data, "--trials", "1", "--json")
 
     tracked = json.loads(reidbench(*command, "--plugin", "tracker.py").out)
     plain = json.loads(reidbench(*command).out)
