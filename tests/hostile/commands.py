@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 import click
@@ -76,8 +75,3 @@ def format_arguments(arguments: Sequence[str]) -> str:
     return " ".join(
         repr(text[:60]) if not text.isprintable() or " " in text else text[:60] for text in arguments
     )
-
-
-def list_written_outside(folder: Path) -> list[Path]:
-    """Return what a command wrote next to its working directory."""
-    return [path for path in folder.parent.iterdir() if path != folder]

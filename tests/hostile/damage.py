@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 Edit = Callable[[bytes, Random], bytes]
+Damage = Callable[[Path, Random], str]
 
 # The beginnings of other file types, and encodings that a text reader may not expect.
 FOREIGN = (
@@ -155,3 +156,26 @@ def damage_file(
     edit = random.choice(list(edits))
     path.write_bytes(edit(data, random))
     return f"{edit.__name__} in {path.name}"
+
+
+def damage_files(
+    pattern: str, structure: Damage | None = None, edits: Sequence[Edit] = BYTE_EDITS, share: float = 0.5
+) -> Damage:
+    """Return a function that damages one file of a folder.
+
+    Args:
+        pattern: of the files.
+        structure: structural edit of such a file.
+        edits: edits of its bytes.
+        share: of structural edits.
+    """
+
+    def damage(folder: Path, random: Random) -> str:
+        files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+        path = random.choice(files)
+        if structure is not None and random.random() < share:
+            return f"{structure(path, random)} ({path.name})"
+        others = [other for other in files if other != path]
+        return damage_file(path, random, edits, others)
+
+    return damage

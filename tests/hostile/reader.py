@@ -14,12 +14,25 @@ Judge: TypeAlias = Callable[[Path, Path, Answer], tuple[Outcome, str]]
 TRUTH = "truth.json"
 
 
+def write_truth(folder: Path, answer: Answer) -> None:
+    """Write the output for the valid input."""
+    if answer.code not in (0, 1) or answer.traceback:
+        raise RuntimeError(f"a valid input was refused: {answer.err}{answer.traceback}")
+    (folder / TRUTH).write_text(answer.out, encoding="utf-8", errors="surrogateescape")
+
+
 def judge_plain(valid: Path, folder: Path, answer: Answer) -> tuple[Outcome, str]:
     """Compare with the output for the valid input, where other results are allowed."""
     truth = valid / TRUTH
     if truth.is_file() and truth.read_text(encoding="utf-8") == answer.out:
         return Outcome.SAME, ""
     return Outcome.ACCEPTED, answer.out[:80]
+
+
+def judge_exact(valid: Path, folder: Path, answer: Answer) -> tuple[Outcome, str]:
+    """Only the true result may be printed."""
+    outcome, detail = judge_plain(valid, folder, answer)
+    return (Outcome.WRONG, detail) if outcome is Outcome.ACCEPTED and answer.code == 0 else (outcome, detail)
 
 
 @dataclass(frozen=True, kw_only=True)

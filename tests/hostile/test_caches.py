@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.reader import TRUTH
-from tests.hostile.readers import keep_figures, prepare_cache
-from tests.hostile.world import run_tiny
+from tests.hostile.readers.caches import prepare_cache
+from tests.hostile.world import keep_figures, run_tiny
 
 
 def flip_bit(path: Path) -> None:
