@@ -66,8 +66,20 @@ def write_plugin(folder: Path) -> Path:
         ),
         ("hashing_speed.py", "--files 200 --size 100", "one file replaced"),
         ("siamese_speed.py", "--set batch_pairs=1 --set clip_len=2 --repeats 2", "pair"),
+        (
+            "stability_cost.py",
+            "--methods color-lbp --tracklets 16 --frames 2 --repeats 1",
+            "8 tracklets again",
+        ),
     ],
-    ids=["duatm_pairs", "evaluation_speed", "reranking_speed", "hashing_speed", "siamese_speed"],
+    ids=[
+        "duatm_pairs",
+        "evaluation_speed",
+        "reranking_speed",
+        "hashing_speed",
+        "siamese_speed",
+        "stability_cost",
+    ],
 )
 def test_benchmark_runs_at_a_tiny_size(name: str, arguments: str, printed: str) -> None:
     finished = run_script(name, *arguments.split())
