@@ -1,4 +1,4 @@
-"""Write single-file plugins with one method, from the source of its `embed` and further methods."""
+"""Write single-file plugins: with one method, from the source of its `embed` and further methods, or one protocol."""
 
 from __future__ import annotations
 
@@ -36,6 +36,33 @@ CITY_BLOCK = """
 def distance(self, query, gallery):
     return torch.cdist(query.values, gallery.values, p=1)
 """
+
+# One trial on the layout of iLIDS-VID with 12 people.
+PROTOCOL = """
+title = "Twelve people"
+dataset = "ilids-vid"
+version = 1
+trials = { count = 1, people = 12, test_people = 6, splits = "seeded", seed = 1 }
+query = { camera = 1 }
+gallery = { camera = 2 }
+conventions = { tested_half = "first", direction = "forward" }
+"""
+PROTOCOL_PLUGIN = """
+from pathlib import Path
+from reidbench.plugin import hookimpl
+
+@hookimpl
+def reidbench_protocols():
+    return [Path(__file__).parent / "twelve.toml"]
+"""
+
+
+def write_protocol(folder: Path, further: str = "") -> Path:
+    """Write a plugin file with the protocol `twelve`, which ends with `further`, and return the path of the plugin."""
+    (folder / "twelve.toml").write_text(PROTOCOL + further)
+    file = folder / "twelve_plugin.py"
+    file.write_text(PROTOCOL_PLUGIN)
+    return file
 
 
 def write_plugin(

@@ -10,6 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
+from reidbench.cache import Cache
+from reidbench.datasets.readers.ilids_vid import IlidsVid
+
 from .conftest import Answer
 from .single_file_plugins import write_plugin
 
@@ -182,6 +185,14 @@ return Embeddings(values=torch.ones(len(tracklets), 2))
     # Queries and gallery tracklets of the first trial, in one call.
     assert len(ids) == 12
     assert ids == sorted(ids)
+
+
+def test_cached_features_are_stored_under_the_digests_of_the_items(reidbench: Run, small_root: Path) -> None:
+    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--preset", "color")
+
+    stored = b"".join(path.read_bytes() for path in (Cache().root / "features").rglob("*.h5"))
+    for digest in IlidsVid().read(small_root / "ilids-vid").row_digests:
+        assert stored.count(digest.encode()) == 1
 
 
 def test_saved_features_name_items_by_path_without_suffix(

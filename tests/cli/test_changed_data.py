@@ -16,27 +16,10 @@ import pytest
 from reidbench.runner import data
 
 from .conftest import Answer
-from .single_file_plugins import MEAN_COLOR, write_plugin
+from .single_file_plugins import MEAN_COLOR, write_plugin, write_protocol
 
 Run = Callable[..., Answer]
 
-PROTOCOL = """
-title = "Twelve people"
-dataset = "ilids-vid"
-version = 1
-trials = { count = 1, people = 12, test_people = 6, splits = "seeded", seed = 1 }
-query = { camera = 1 }
-gallery = { camera = 2 }
-conventions = { tested_half = "first", direction = "forward" }
-"""
-PROTOCOL_PLUGIN = """
-from pathlib import Path
-from reidbench.plugin import hookimpl
-
-@hookimpl
-def reidbench_protocols():
-    return [Path(__file__).parent / "twelve.toml"]
-"""
 # Writes the seed of the fit to a file.
 FIT = """
 def fit(self, train, job):
@@ -83,9 +66,7 @@ def list_sizes(root: Path) -> list[tuple[int, int]]:
 @pytest.fixture
 def run(reidbench: Run, root: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Run a method on the tree and return the record."""
-    (tmp_path / "twelve.toml").write_text(PROTOCOL)
-    plugin = tmp_path / "twelve_plugin.py"
-    plugin.write_text(PROTOCOL_PLUGIN)
+    plugin = write_protocol(tmp_path)
 
     def run(*arguments: str) -> dict[str, Any]:
         answer = reidbench(

@@ -14,7 +14,7 @@ from reidbench.features import SearchFile, read_searches, write_searches
 from reidbench.records import derive_figures, read_record, scores_to_csv
 
 from .conftest import Answer
-from .single_file_plugins import write_plugin
+from .single_file_plugins import write_plugin, write_protocol
 
 Run = Callable[..., Answer]
 
@@ -220,6 +220,20 @@ def test_settings_seeds_and_lengths_are_those_of_the_record(
 
     assert answer.code == 0, answer.out + answer.err
     assert "are equal" in answer.out
+
+
+def test_record_of_rendered_data_is_computed_anew(reidbench: Run, tmp_path: Path) -> None:
+    protocol = str(write_protocol(tmp_path, "synthetic = { people = 12, frames = 2, seed = 3 }\n"))
+    answer = reidbench("run", "-m", "color-lbp", "-p", "twelve", "--preset", "color", "--plugin", protocol)
+    assert answer.code == 0, answer.err
+    (path,) = (tmp_path / "runs/records/twelve").glob("*.json")
+
+    answer = reidbench("verify", str(path), "--synthetic", "--plugin", protocol)
+    assert answer.code == 0, answer.out + answer.err
+    assert "are equal to those of a new computation" in answer.out
+
+    change_values(path, 1, trials=1)
+    assert reidbench("verify", str(path), "--synthetic", "--plugin", protocol).code == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reidbench import progress
 from reidbench.datasets import digest_memory, hashing
 from reidbench.datasets.hashing import FileHasher, Group
 from reidbench.errors import CacheError, DatasetError
@@ -58,6 +59,20 @@ def test_digest_of_a_group_is_of_the_digests_of_its_files(root: Path) -> None:
 def test_unchanged_files_are_hashed_once(hash_again: Callable[..., list[str]]) -> None:
     assert hash_again() == sorted(FILES)
     assert hash_again() == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_is_printed_on_request(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: bool
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(hashing, "_BATCH", 1)
+
+    FileHasher(shown=shown).hash_groups(root, GROUPS)
+
+    # The first group has two files.
+    lines = [f"hash {number} of 4" for number in (2, 3, 4)]
+    assert capsys.readouterr().err.splitlines() == (lines if shown else [])
 
 
 def test_files_larger_than_a_piece_are_hashed_in_full(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
