@@ -3,6 +3,7 @@
     ReidbenchError                      exit 2
     ├── UnknownNameError                an unknown method, protocol, dataset or preset
     ├── ConfigError                     a setting that does not exist or is out of range
+    │   └── MissingFactError            an audit needs a fact that the dataset does not have
     ├── ProtocolError                   an invalid protocol file
     ├── DatasetError                    a dataset folder that does not have the layout
     │   ├── DatasetNotFoundError        a missing dataset folder
@@ -66,6 +67,10 @@ class UnknownNameError(ReidbenchError):
 
 class ConfigError(ReidbenchError):
     """A setting does not exist or has a value that is not allowed."""
+
+
+class MissingFactError(ConfigError):
+    """An audit needs a fact that the dataset does not have, such as masks."""
 
 
 class ProtocolError(ReidbenchError):

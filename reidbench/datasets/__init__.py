@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reidbench.datasets.frames import FrameLoader
+    from reidbench.datasets.masks import MASK_BACKGROUND, MASK_PERSON
     from reidbench.datasets.reader import Dataset
     from reidbench.datasets.tracklets import DatasetContents, TrackletTable
     from reidbench.datasets.views import (
@@ -27,6 +28,8 @@ _MODULES = {
     "DatasetContents": "tracklets",
     "FrameLoader": "frames",
     "FrameWindow": "views",
+    "MASK_BACKGROUND": "masks",
+    "MASK_PERSON": "masks",
     "TrackletTable": "tracklets",
     "TrackletView": "views",
     "TrainingSet": "views",
@@ -36,6 +39,8 @@ _MODULES = {
     "make_views": "views",
 }
 __all__ = [
+    "MASK_BACKGROUND",
+    "MASK_PERSON",
     "Dataset",
     "DatasetContents",
     "FrameLoader",

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from reidbench.datasets.frames import FrameLoader, Frames, Size
+from reidbench.datasets.hidden_facts import FactSource, HiddenFacts
 from reidbench.datasets.tracklets import IntArray, TrackletTable
 from reidbench.errors import PluginError
 from reidbench.fingerprints import derive_seed, fingerprint
@@ -57,11 +58,13 @@ class TrackletView:
         camid: int | None,
         *,
         window_seed: int = 0,
+        facts: HiddenFacts | None = None,
     ) -> None:
         self.id = identifier
         self.window_seed = window_seed
         self._source = _FrameSource(files, loader)
         self._camid = camid
+        self._facts = facts
 
     def __len__(self) -> int:
         return len(self._source)
@@ -74,6 +77,16 @@ class TrackletView:
                 "cannot read the camera of a tracklet: the method must declare uses_camera = True"
             )
         return self._camid
+
+    @property
+    def facts(self) -> HiddenFacts:
+        """What views hide from methods; only for audits, which declare `uses_hidden_facts`."""
+        if self._facts is None:
+            raise PluginError(
+                "cannot read the hidden facts of a tracklet: only the audits of reidbench, with uses_hidden_facts = "
+                "True, receive them"
+            )
+        return self._facts
 
     def frames(
         self,
@@ -178,6 +191,7 @@ def make_views(
     digests: Sequence[str] | None = None,
     key: str = "",
     seed: int = 0,
+    facts: FactSource | None = None,
 ) -> list[TrackletView]:
     """Return the views of some rows.
 
@@ -190,6 +204,7 @@ def make_views(
         digests: row digests of the whole table, which identify the items; None uses the names of the items.
         key: key of the ids. A run uses the fit key or the feature key, so no id is the same in two uses.
         seed: the run's seed, on which the seeds of random test windows depend.
+        facts: hidden facts of the table for an audit; None for every other method.
 
     Returns:
         N views. Ids do not reveal label, file or side.
@@ -198,12 +213,14 @@ def make_views(
     views = []
     for row in rows.tolist():
         digest = identities[row]
+        files = window.of(table.files(row))
         view = TrackletView(
             make_item_id(key, digest),
-            window.of(table.files(row)),
+            files,
             loader,
             int(table.camids[row]) if with_camera else None,
             window_seed=derive_seed("window", seed, digest),
+            facts=None if facts is None else facts.of(row, files),
         )
         views.append(view)
     return views

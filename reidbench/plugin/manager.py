@@ -19,7 +19,7 @@ from reidbench.plugin import hookspecs
 from reidbench.plugin.guard import describe_failure, guard_plugin
 from reidbench.plugin.loading import file_module, load_file
 from reidbench.plugin.offers import check_item, list_items
-from reidbench.plugin.specs import DatasetSpec, MethodSpec
+from reidbench.plugin.specs import AUDIT_PREFIX, DatasetSpec, MethodSpec, is_audit
 from reidbench.source import (
     OwnCode,
     SourceDigest,
@@ -214,6 +214,7 @@ class Plugins:
                 try:
                     with guard_plugin(plugin, hook, kind="plugin"):
                         name = check_item(kind, item)
+                        self._check_audit(kind, name, plugin)
                     if name in offered:
                         raise TakenNameError(
                             f"{kind} name '{name}' is already used by plugin '{owners[name]}'"
@@ -222,6 +223,14 @@ class Plugins:
                 except PluginError as error:
                     self._report_item(plugin, error)
         return dict(sorted(offered.items()))
+
+    def _check_audit(self, kind: str, name: str, plugin: str) -> None:
+        """Raise a PluginError if a plugin of another origin offers an audit, which sees what views hide."""
+        if kind == "method" and is_audit(name) and self.origins.get(plugin) != hookspecs.PROJECT:
+            raise PluginError(
+                f"method name '{name}' must not start with '{AUDIT_PREFIX}': only reidbench itself offers audits; "
+                "rename it"
+            )
 
     def _call_hook(self, plugin: str, hook: str, function: Callable[[], Any]) -> list[Any]:
         try:
@@ -248,7 +257,9 @@ class Plugins:
             return registry[name]
         failures = "".join(f" (note: {failure})" for failure in self.failures)
         hint = f", or load a plugin file with --plugin{failures}"
-        raise UnknownNameError(kind, name, registry, listed_by=f"reidbench {kind}s", hint=hint)
+        # A misspelt method is rarely an audit.
+        known = [other for other in registry if name.startswith("audit") or not is_audit(other)]
+        raise UnknownNameError(kind, name, known, listed_by=f"reidbench {kind}s", hint=hint)
 
 
 def _origin(entry: EntryPoint) -> str:

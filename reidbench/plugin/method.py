@@ -126,6 +126,8 @@ class Method(abc.ABC, Generic[C]):
         presets: named settings; "paper" or the first one is the default.
         modality: accepted input: "video", "image" or "both".
         uses_camera: whether `embed` may read a tracklet's camera.
+        uses_hidden_facts: whether `embed` may read names, sizes and order of files, and masks; only for the audits of
+            reidbench, whose names start with "audit-".
         learns: whether `fit` does anything; all trials share the embeddings of methods that learn nothing.
         attends: whether `attention` is implemented.
         aligns: whether `alignment` is implemented.
@@ -139,6 +141,7 @@ class Method(abc.ABC, Generic[C]):
     presets: ClassVar[Mapping[str, Any]]
     modality: ClassVar[Modality] = "both"
     uses_camera: ClassVar[bool] = False
+    uses_hidden_facts: ClassVar[bool] = False
     learns: ClassVar[bool] = True
     attends: ClassVar[bool] = False
     aligns: ClassVar[bool] = False

@@ -12,7 +12,7 @@ from reidbench.errors import ConfigError, PluginError, quote
 from reidbench.names import check_name
 from reidbench.plugin.config import Stage, check_values
 from reidbench.plugin.method import Method
-from reidbench.plugin.specs import DatasetSpec, MethodSpec, Modality
+from reidbench.plugin.specs import AUDIT_PREFIX, DatasetSpec, MethodSpec, Modality, is_audit
 
 # A hook that never stops is cut off.
 _MAX_ITEMS = 10_000
@@ -102,9 +102,14 @@ def check_method_class(spec: MethodSpec, method_class: Any) -> type[Method]:
     version = getattr(method_class, "version", None)
     if not isinstance(version, str) or not version or len(version) > 64:
         raise PluginError(f"{prefix} must have a version, a text of 1 to 64 characters, got {quote(version)}")
-    for flag in ("uses_camera", "learns", "attends", "aligns"):
+    for flag in ("uses_camera", "uses_hidden_facts", "learns", "attends", "aligns"):
         if not isinstance(value := getattr(method_class, flag), bool):
             raise PluginError(f"{prefix}: {flag} must be true or false, got {quote(value)}")
+    if method_class.uses_hidden_facts and not is_audit(name):
+        raise PluginError(
+            f"{prefix}: uses_hidden_facts must be false, got true; only audits of reidbench, whose names start with "
+            f"'{AUDIT_PREFIX}', may read hidden facts"
+        )
     if (modality := method_class.modality) not in get_args(Modality):
         raise PluginError(
             f"{prefix}: modality must be one of {', '.join(get_args(Modality))}, got {quote(modality)}"

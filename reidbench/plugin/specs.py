@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Modality = Literal["video", "image", "both"]
+AUDIT_PREFIX = "audit-"
+"""Start of the names of audits, which only reidbench itself may offer."""
+
+
+def is_audit(method: str) -> bool:
+    """Return whether a method is an audit: a trivial method that shows what solves a dataset."""
+    return method.startswith(AUDIT_PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True)

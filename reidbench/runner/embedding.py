@@ -134,6 +134,7 @@ def _list_items(parts: Sequence[Part], context: TaskContext, seed: int) -> list[
             digests=contents.row_digests,
             key=part.key,
             seed=seed,
+            facts=context.facts,
         )
         for row, view in zip(part.rows.tolist(), views, strict=True):
             items[view.id] = _Item(part.key, contents.row_digests[row], row, part.window, view)

@@ -123,6 +123,10 @@ def choose(request: RunRequest, plugins: Plugins, runtime: Runtime) -> Choice:
         )
     _check_request(request, protocol)
     method_class = load_method(spec)
+    if request.isolate and method_class.uses_hidden_facts:
+        raise ConfigError(
+            f"--isolate cannot be combined with '{spec.name}', which reads hidden facts; leave it out"
+        )
     source = plugins.source(spec.name)
     preset, config = resolve_config(method_class, request.preset, request.overrides)
     weights = prepare_method(create_method(method_class, config, runtime))

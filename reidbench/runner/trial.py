@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from reidbench.cache import Cache
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
 from reidbench.datasets import FrameLoader, make_training_set
+from reidbench.datasets.hidden_facts import FactSource
 from reidbench.datasets.tracklets import IntArray
 from reidbench.datasets.views import make_item_id
 from reidbench.errors import ConfigError, PluginError
@@ -78,6 +80,11 @@ class TaskContext:
     def __post_init__(self) -> None:
         for contents in (self.plan.contents, self.plan.training):
             self.loader.allow(contents.frame_formats)
+
+    @cached_property
+    def facts(self) -> FactSource | None:
+        """The hidden facts of the tested dataset for an audit; None for every other method."""
+        return FactSource(self.plan.contents) if self.plan.choice.method_class.uses_hidden_facts else None
 
     @property
     def environment(self) -> Environment:

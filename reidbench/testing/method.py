@@ -109,7 +109,12 @@ class MethodCase:
 
     def make_views(self, *, key: str = "embed") -> list[TrackletView]:
         """Return the tested tracklets; another key gives other ids."""
-        return self.data.views(self.loader, with_camera=self.method_class.uses_camera, key=key)
+        return self.data.views(
+            self.loader,
+            with_camera=self.method_class.uses_camera,
+            with_facts=self.method_class.uses_hidden_facts,
+            key=key,
+        )
 
     def embed(self, views: Sequence[TrackletView], method: Method | None = None) -> Embeddings:
         """Return the embeddings of one call, as a run keeps them: float32, on the device."""
