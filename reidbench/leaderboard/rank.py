@@ -15,6 +15,7 @@ import pandas as pd
 
 from reidbench.evaluation import Scores, compute_p_values, holm
 from reidbench.fingerprints import fingerprint
+from reidbench.plugin.specs import is_audit
 from reidbench.records import Record
 
 SIGNIFICANT = 0.05
@@ -48,37 +49,39 @@ class BoardEntry:
 
 def group_records(records: Iterable[Record]) -> list[list[BoardEntry]]:
     """Return records as boards in the given order, without ranks."""
-    groups: dict[tuple[str, bool], list[BoardEntry]] = {}
+    groups: dict[tuple[str, bool, bool], list[BoardEntry]] = {}
     for record in records:
         groups.setdefault(_board_key(record), []).append(BoardEntry(record))
     return list(groups.values())
 
 
 def rank_boards(records: Iterable[tuple[Path, Record]]) -> list[list[BoardEntry]]:
-    """Return one board per protocol fingerprint, sorted by protocol name; re-ranked records have boards of their own.
+    """Return one board per protocol fingerprint, sorted by protocol name.
 
-    Partial records are omitted. A record shares the rank of the record that leads the rank if their rank-1 does not
-    differ significantly: paired permutation test over identities, Holm's correction over all tests of the board.
-    Records with equal per-query values are one method for the tests. A record with other queries than most records of
-    its board is left out, and one warning line names it.
+    Re-ranked records have boards of their own, and so have audits, after those of the other methods. Partial records
+    are omitted. A record shares the rank of the record that leads the rank if their rank-1 does not differ
+    significantly: paired permutation test over identities, Holm's correction over all tests of the board. Records with
+    equal per-query values are one method for the tests. A record with other queries than most records of its board is
+    left out, and one warning line names it.
 
     Raises:
         RecordError: the per-query file of a record is missing or does not match its digest.
     """
-    groups: dict[tuple[str, bool], list[tuple[Path, Record]]] = {}
+    groups: dict[tuple[str, bool, bool], list[tuple[Path, Record]]] = {}
     for path, record in records:
         if not record.partial:
             groups.setdefault(_board_key(record), []).append((path, record))
     return [_rank_board(group) for group in sorted(groups.values(), key=lambda group: _sort_key(group[0][1]))]
 
 
-def _sort_key(record: Record) -> tuple[str, bool, bool, str]:
-    return record.protocol, record.synthetic, record.transductive, record.fingerprints.protocol
+def _sort_key(record: Record) -> tuple[str, bool, bool, str, bool]:
+    source = (record.protocol, record.synthetic, record.transductive, record.fingerprints.protocol)
+    return *source, is_audit(record.method)
 
 
-def _board_key(record: Record) -> tuple[str, bool]:
-    """Return the key that records of one board share: the protocol on its data, and whether they are re-ranked."""
-    return record.fingerprints.protocol, record.transductive
+def _board_key(record: Record) -> tuple[str, bool, bool]:
+    """Return what records of one board share: the protocol on its data, and whether re-ranked, and whether audits."""
+    return record.fingerprints.protocol, record.transductive, is_audit(record.method)
 
 
 def _rank_board(group: Sequence[tuple[Path, Record]]) -> list[BoardEntry]:

@@ -17,6 +17,7 @@ from reidbench.leaderboard.notes import (
     training_data,
 )
 from reidbench.leaderboard.rank import BoardEntry
+from reidbench.plugin.specs import is_audit
 from reidbench.records import Record
 
 TextFormat = Literal["table", "github", "csv"]
@@ -41,6 +42,7 @@ def _title(record: Record) -> list[str]:
         "synthetic data" if record.synthetic else "",
         "partial: not all trials" if record.partial else "",
         "re-ranked with the other queries (transductive)" if record.transductive else "",
+        "audits: trivial methods, which show what solves the data" if is_audit(record.method) else "",
     ]
     return [record.protocol_title or record.protocol, *filter(None, marks)]
 

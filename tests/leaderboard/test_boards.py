@@ -37,6 +37,23 @@ def test_boards_have_one_protocol_fingerprint_and_no_partial_records(tmp_path: P
     assert [[entry.record.method for entry in board] for board in ranked] == [["a"], ["b"]]
 
 
+def test_audits_have_a_board_of_their_own_after_the_methods(tmp_path: Path) -> None:
+    records = [
+        record(tmp_path, name, hits) for name, hits in (("audit-border", 50), ("a", 20), ("audit-order", 5))
+    ]
+
+    boards = rank_boards(records)
+
+    assert [[entry.record.method for entry in board] for board in boards] == [
+        ["a"],
+        ["audit-border", "audit-order"],
+    ]
+    assert [entry.rank for entry in boards[1]] == [1, 2]
+    first, second = render(boards, "table").split("\n\n")
+    assert "audits: trivial methods" not in first
+    assert "audits: trivial methods" in second
+
+
 def test_boards_do_not_depend_on_the_order_of_records(tmp_path: Path) -> None:
     records = [record(tmp_path, name, hits) for name, hits in (("a", 10), ("b", 30), ("c", 50))]
     records.append(record(tmp_path, "d", 20, protocol="p2"))
