@@ -38,7 +38,7 @@ LAYERS = [
     {"training"},
     {"records", "attention"},
     {"runner"},
-    {"leaderboard"},
+    {"leaderboard", "audit"},
     {"testing"},
     {"cli"},
 ]

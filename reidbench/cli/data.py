@@ -1,4 +1,4 @@
-"""`reidbench data synthesize | verify | extract`."""
+"""`reidbench data synthesize | verify | audit | extract`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from pathlib import Path
 
 import click
 
-from reidbench.cli.options import data_root_option, json_option, plugin_option, seed_option
-from reidbench.cli.output import echo, print_item
+from reidbench.cli.options import (
+    data_root_option,
+    json_option,
+    plugin_option,
+    seed_option,
+    synthetic_option,
+)
+from reidbench.cli.output import echo, print_item, print_listing
 
 
 @click.group()
 def data() -> None:
-    """Render, verify and extract datasets."""
+    """Render, verify, audit and extract datasets."""
 
 
 @data.command()
@@ -108,6 +114,54 @@ def verify(
     print_item(facts, as_json=as_json)
     if not verification.holds:
         raise SystemExit(1)
+
+
+@data.command()
+@click.argument("target", metavar="PROTOCOL|DATASET")
+@data_root_option
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The folder of the dataset itself, with any name, instead of --data-root.",
+)
+@synthetic_option
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also draw the report: .png, .pdf or .svg.",
+)
+@plugin_option
+@json_option
+def audit(
+    target: str,
+    data_root: Path | None,
+    folder: Path | None,
+    synthetic: bool,
+    picture: Path | None,
+    plugin_files: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Show which shortcuts solve a dataset: trivial methods under the rules of a protocol."""
+    import json
+
+    from reidbench.audit import AuditRequest, check_picture, draw_report, run_audits
+    from reidbench.cache import Cache
+    from reidbench.plugin.manager import Plugins
+
+    if picture is not None:
+        check_picture(picture)
+    request = AuditRequest(target=target, data_root=data_root, synthetic=synthetic, folder=folder)
+    report = run_audits(request, Plugins(plugin_files), Cache())
+    if picture is not None:
+        draw_report(report, picture)
+    if as_json:
+        echo(json.dumps(report.to_json(), indent=1))
+        return
+    echo(report.title)
+    print_listing(report.to_table(), as_json=False)
+    echo("\n" + "\n".join(report.list_sentences()))
 
 
 @data.command()

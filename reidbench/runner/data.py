@@ -36,12 +36,21 @@ def find_dataset(spec: DatasetSpec, data_root: Path | None) -> tuple[Dataset, Pa
     folder = (data_root or Path(os.environ.get(ENVIRONMENT_VARIABLE, "data")).expanduser()) / spec.folder
     if not folder.is_dir():
         raise DatasetNotFoundError(spec.name, folder, access=f"{spec.access} ({spec.status})")
+    return load_reader(spec), folder
+
+
+def load_reader(spec: DatasetSpec) -> Dataset:
+    """Return the reader of a dataset.
+
+    Raises:
+        PluginError: it cannot be loaded, or is no `Dataset`.
+    """
     reader_class = load_target(spec.name, spec.target)
     with guard_plugin(spec.name, "its reader", kind="dataset"):
         reader = reader_class()
         if not isinstance(reader, Dataset):
             raise PluginError(f"dataset '{spec.name}': {spec.target} must be a subclass of Dataset")
-    return reader, folder
+    return reader
 
 
 def render_dataset(
@@ -109,6 +118,18 @@ def read_training(
     return _read(plugins.dataset(rule.dataset), rule.synthetic, source)
 
 
+def read_folder(spec: DatasetSpec, folder: Path, cache: Cache) -> DatasetContents:
+    """Read a dataset from its own folder, which may have any name.
+
+    Raises:
+        DatasetNotFoundError: the folder does not exist.
+        DatasetError: the dataset differs from the published one.
+    """
+    if not folder.is_dir():
+        raise DatasetNotFoundError(spec.name, folder, access=f"{spec.access} ({spec.status})")
+    return _check_contents(load_reader(spec), folder, _Source(cache, None, synthetic=False, resume=True))
+
+
 def _check_sources(protocol: Protocol, data_root: Path | None, *, synthetic: bool) -> None:
     if data_root is None:
         return
@@ -156,7 +177,11 @@ def _read(spec: DatasetSpec, rule: SyntheticRule | None, source: _Source) -> Dat
 
 
 def _read_folder(spec: DatasetSpec, data_root: Path | None, source: _Source) -> DatasetContents:
-    dataset, folder = find_dataset(spec, data_root)
+    return _check_contents(*find_dataset(spec, data_root), source)
+
+
+def _check_contents(dataset: Dataset, folder: Path, source: _Source) -> DatasetContents:
+    """Return the contents of a folder; a rendered tree is compared with its marker."""
     contents = replace(dataset.read(folder), hasher=source.hasher(folder))
     check_official(dataset, contents)
     if contents.is_synthetic:

@@ -1,0 +1,80 @@
+"""Audits of what views hide from methods: masks, lengths, file sizes, names, order and camera."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reidbench.datasets import MASK_PERSON, TrackletView
+
+from .audit import Array, Audit
+from .pixels import resize_masks
+
+
+class Silhouette(Audit):
+    """Mask of the person, averaged over frames."""
+
+    name = "audit-silhouette"
+    uses_hidden_facts = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return 2048 numbers: the share of the person in each cell of a grid of 64 x 32."""
+        masks = view.facts.masks(self.choose_frames(view))
+        return np.asarray(resize_masks(masks, MASK_PERSON, (64, 32)).mean(0).ravel())
+
+
+class TrackLength(Audit):
+    """Number of frames of the complete tracklet."""
+
+    name = "audit-track-length"
+    modality = "video"
+    uses_hidden_facts = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return one number."""
+        return np.array([view.facts.length])
+
+
+class FileSize(Audit):
+    """Sizes of the files, and bytes per pixel, which show how they are compressed; on a logarithmic scale."""
+
+    name = "audit-file-size"
+    uses_hidden_facts = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return four numbers: mean, smallest and largest size, and bytes per pixel."""
+        sizes = np.maximum(view.facts.file_sizes(), 1)
+        pixels = view.frames(chosen=[0])[0, ..., 0].size
+        return np.log([sizes.mean(), sizes.min(), sizes.max(), sizes.mean() / pixels])
+
+
+class Names(Audit):
+    """Time stamps or frame numbers in file names."""
+
+    name = "audit-names"
+    uses_hidden_facts = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return the numbers in the names of the first and last frame that are not labels, scaled to [0, 1]."""
+        return view.facts.name_numbers
+
+
+class Order(Audit):
+    """Position in the table of the dataset."""
+
+    name = "audit-order"
+    uses_hidden_facts = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return one number."""
+        return np.array([view.facts.position])
+
+
+class Camera(Audit):
+    """Number of the camera."""
+
+    name = "audit-camera"
+    uses_camera = True
+
+    def describe(self, view: TrackletView) -> Array:
+        """Return one number."""
+        return np.array([view.camid])
