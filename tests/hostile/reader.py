@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +68,11 @@ def find_reader(name: str) -> Reader:
 def share_inputs(readers: list[Reader], count: int, first_seed: int = 0) -> list[tuple[str, int]]:
     """Return reader and seed of `count` inputs, shared out among the readers, at least one each."""
     total = sum(reader.share for reader in readers)
-    numbers = {reader.name: max(1, round(count * reader.share / total)) for reader in readers}
+    numbers = {reader.name: math.ceil(count * reader.share / total) for reader in readers}
     inputs = [
         (round_number / number, name, first_seed + round_number)
         for name, number in numbers.items()
         for round_number in range(number)
     ]
     # Evenly mixed, so that an interrupted run has tried all readers.
-    return [(name, seed) for _, name, seed in sorted(inputs)]
+    return [(name, seed) for _, name, seed in sorted(inputs)[: max(count, len(readers))]]
