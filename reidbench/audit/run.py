@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reidbench.audit.data import AuditedData, read_data
-from reidbench.audit.duplicates import count_duplicates
+from reidbench.audit.duplicates import DuplicateCounts, count_duplicates
 from reidbench.audit.embedding import EmbeddedItems, Item, embed_items
 from reidbench.audit.report import AuditReport, make_report
 from reidbench.cache import Cache
@@ -42,8 +43,33 @@ class AuditRequest:
     folder: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditScores:
+    """The scores of all audits of a dataset.
+
+    Attributes:
+        data: what was audited.
+        summaries: what each audit sees, by its name.
+        scores: of each audit, one per trial.
+        left_out: reason by name of each audit that needs what the dataset does not have.
+        duplicates: counts of near-duplicate frames.
+    """
+
+    data: AuditedData
+    summaries: Mapping[str, str]
+    scores: Mapping[str, Sequence[Scores]]
+    left_out: Mapping[str, str]
+    duplicates: DuplicateCounts
+
+
 def run_audits(request: AuditRequest, plugins: Plugins, cache: Cache, *, shown: bool = True) -> AuditReport:
-    """Run every audit that fits the data, and return the report.
+    """Run every audit that fits the data, and return the report; see `score_audits`."""
+    found = score_audits(request, plugins, cache, shown=shown)
+    return make_report(found.data, found.summaries, found.scores, found.left_out, found.duplicates)
+
+
+def score_audits(request: AuditRequest, plugins: Plugins, cache: Cache, *, shown: bool = True) -> AuditScores:
+    """Run every audit that fits the data.
 
     Args:
         request: what is audited.
@@ -67,17 +93,16 @@ def run_audits(request: AuditRequest, plugins: Plugins, cache: Cache, *, shown: 
     windows = windows_of(data)
     tested = list_tested(data, windows)
     embedded = embed_items(methods, data.contents, tested, shown=shown)
-    scores = {
-        name: [score(trial, one, data, windows) for trial in data.trials]
-        for name, one in embedded.items()
-        if one.missing is None
-    }
-    return make_report(
-        data,
-        {spec.name: spec.summary for spec in specs},
-        scores,
-        {name: one.missing for name, one in embedded.items() if one.missing is not None},
-        count_duplicates(data, embedded[DUPLICATES], windows, shown=shown),
+    return AuditScores(
+        data=data,
+        summaries={spec.name: spec.summary for spec in specs},
+        scores={
+            name: [score(trial, one, data, windows) for trial in data.trials]
+            for name, one in embedded.items()
+            if one.missing is None
+        },
+        left_out={name: one.missing for name, one in embedded.items() if one.missing is not None},
+        duplicates=count_duplicates(data, embedded[DUPLICATES], windows, shown=shown),
     )
 
 
