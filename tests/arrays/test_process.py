@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 
 import h5py
@@ -246,17 +247,21 @@ def test_error_in_the_middle_of_an_array_is_reported(tmp_path: Path, monkeypatch
 def test_files_of_a_block_share_one_process(tmp_path: Path) -> None:
     savemat(tmp_path / "f.mat", {"a": np.ones(2)})
 
-    with share_reader() as outer:
-        processes = set()
-        for _ in range(3):
-            with share_reader() as reader:
-                reader.read_mat(tmp_path / "f.mat", ["a"])
-                processes.add(reader._process)
-        assert len(processes) == 1
-        (process,) = processes
-        assert process is not None
-    assert process.poll() is not None
-    assert outer._process is None
+    def check() -> None:
+        with share_reader() as outer:
+            processes = set()
+            for _ in range(3):
+                with share_reader() as reader:
+                    reader.read_mat(tmp_path / "f.mat", ["a"])
+                    processes.add(reader._process)
+            assert len(processes) == 1
+            (process,) = processes
+            assert process is not None
+        assert process.poll() is not None
+        assert outer._process is None
+
+    # All tests are inside of such a block.
+    Context().run(check)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs file descriptors of POSIX")
