@@ -86,3 +86,11 @@ def write_plugin(
     )
     file.write_text(text)
     return file
+
+
+def choose_method(method: str | Path) -> tuple[str, ...]:
+    """Return the options that choose a method by its name, or by the file that `write_plugin` wrote."""
+    if isinstance(method, str):
+        return ("-m", method)
+    name = method.stem.removesuffix("_plugin").replace("_", "-")
+    return ("-m", name, "--plugin", str(method))

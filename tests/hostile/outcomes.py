@@ -6,6 +6,8 @@ import enum
 import re
 from dataclasses import dataclass
 
+from tests.calls import Answer
+
 
 class Outcome(enum.Enum):
     """The outcome of one input."""
@@ -29,23 +31,6 @@ EXIT_CODES = frozenset({0, 1, 2, 3, 130})
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MAX_LINE = 2000
 _MAX_LINES = 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a reader returned.
-
-    Attributes:
-        code: exit code.
-        out: standard output, or a text of the result.
-        err: standard error.
-        traceback: of an error that is not one of reidbench, or "".
-    """
-
-    code: int
-    out: str
-    err: str
-    traceback: str = ""
 
 
 @dataclass(frozen=True)

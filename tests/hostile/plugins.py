@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.hostile.calls import run_command
-from tests.hostile.outcomes import Answer, Outcome
+from tests.calls import Answer, run_command
+from tests.hostile.outcomes import Outcome
 from tests.hostile.world import copy_world
 
 TEMPLATE = """

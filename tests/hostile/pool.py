@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import multiprocessing
 import os
 import resource
 import shutil
@@ -18,7 +17,9 @@ from queue import Queue
 from random import Random
 from typing import Any
 
-from tests.hostile.outcomes import ALLOWED, Answer, Outcome, Report, judge_text
+from tests.calls import Answer
+from tests.fork_server import get_fork_server
+from tests.hostile.outcomes import ALLOWED, Outcome, Report, judge_text
 from tests.hostile.reader import Reader, find_reader
 
 MEMORY = 2 << 30
@@ -84,9 +85,7 @@ class _Worker:
     def __init__(self, valid: Path, limits: Limits) -> None:
         self.valid, self.limits = valid, limits
         self.scratch = Path(tempfile.mkdtemp(prefix="hostile-"))
-        # A fork of a process that has imported everything starts at once.
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["tests.hostile.readers"])
+        self.context = get_fork_server()
         self._start()
 
     def __enter__(self) -> _Worker:

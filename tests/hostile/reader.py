@@ -9,7 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
-from tests.hostile.outcomes import Answer, Outcome
+from tests.calls import Answer
+from tests.hostile.outcomes import Outcome
 
 Judge: TypeAlias = Callable[[Path, Path, Answer], tuple[Outcome, str]]
 TRUTH = "truth.json"

@@ -11,8 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from tests.hostile.calls import run_command
-from tests.hostile.outcomes import Answer
+from tests.calls import Answer, run_command
 
 PROTOCOL = """
 title = "Tiny"

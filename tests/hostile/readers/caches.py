@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.checkpoint import load_checkpoint, save_checkpoint
+from tests.calls import Answer, call
 from tests.hostile.arrays import damage_hdf5
-from tests.hostile.calls import call
 from tests.hostile.damage import TEXT_EDITS, damage_files
-from tests.hostile.outcomes import Answer, Outcome
+from tests.hostile.outcomes import Outcome
 from tests.hostile.reader import Reader, judge_exact, write_truth
 from tests.hostile.structures import damage_json
 from tests.hostile.world import copy_world, keep_figures, run_tiny

@@ -9,9 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.hostile.calls import run_command
+from tests.calls import Answer, run_command
 from tests.hostile.commands import format_arguments, list_commands, make_command_line
-from tests.hostile.outcomes import Answer
 from tests.hostile.reader import Reader
 from tests.hostile.world import copy_world
 

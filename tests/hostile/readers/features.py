@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.io import savemat
 
+from tests.calls import Answer, run_command
 from tests.hostile.arrays import damage_hdf5, damage_mat, damage_npz, put_link, write_hdf5
-from tests.hostile.calls import run_command
 from tests.hostile.damage import Damage, damage_files
-from tests.hostile.outcomes import Answer
 from tests.hostile.reader import Reader, judge_exact, write_truth
 from tests.hostile.world import copy_world, keep_figures
 

@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 
 from reidbench.datasets.frames import decode
-from tests.hostile.calls import call
-from tests.hostile.outcomes import Answer, Outcome
+from tests.calls import Answer, call
+from tests.hostile.outcomes import Outcome
 from tests.hostile.pictures import REFUSED, make_deep_picture, make_picture
 from tests.hostile.reader import TRUTH, Reader
 

@@ -9,10 +9,9 @@ import numpy as np
 from scipy.io import savemat
 
 from reidbench.datasets.matlab import load_mat
+from tests.calls import Answer, call
 from tests.hostile.arrays import damage_mat
-from tests.hostile.calls import call
 from tests.hostile.damage import damage_files
-from tests.hostile.outcomes import Answer
 from tests.hostile.reader import Reader, write_truth
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.calls import Answer, call, run_command
 from tests.hostile import plugins
-from tests.hostile.calls import call, run_command
 from tests.hostile.damage import TEXT_EDITS, damage_files
-from tests.hostile.outcomes import Answer
 from tests.hostile.reader import Reader, write_truth
 from tests.hostile.structures import damage_toml
 from tests.hostile.world import write_plugin

@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.calls import Answer, run_command
 from tests.hostile.arrays import damage_hdf5
-from tests.hostile.calls import run_command
 from tests.hostile.damage import TEXT_EDITS, damage_files
-from tests.hostile.outcomes import Answer, Outcome
+from tests.hostile.outcomes import Outcome
 from tests.hostile.reader import TRUTH, Reader, write_truth
 from tests.hostile.structures import damage_json
 from tests.hostile.world import copy_world

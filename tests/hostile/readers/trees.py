@@ -10,10 +10,9 @@ from random import Random
 
 from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
+from tests.calls import Answer, run_command
 from tests.hostile.arrays import damage_hdf5, damage_mat
-from tests.hostile.calls import run_command
 from tests.hostile.damage import BYTE_EDITS, TEXT_EDITS, damage_file, damage_files
-from tests.hostile.outcomes import Answer
 from tests.hostile.pictures import make_picture, write_picture
 from tests.hostile.reader import Reader, judge_exact, write_truth
 from tests.hostile.structures import damage_json

@@ -11,18 +11,35 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from unittest.mock import patch
 
 from reidbench import cli
 from reidbench.errors import ReidbenchError
-from tests.hostile.outcomes import Answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command or a function ended.
+
+    Attributes:
+        code: exit code.
+        out: standard output, or a text of the result.
+        err: standard error.
+        traceback: of an error that is not one of reidbench, or "".
+    """
+
+    code: int
+    out: str
+    err: str
+    traceback: str = ""
 
 
 def run_command(folder: Path, arguments: Sequence[str]) -> Answer:
     """Run `reidbench` through the `main` of the console script, with `folder` as working directory and cache."""
-    return _capture(lambda: _call_main(arguments), folder)
+    return _capture(lambda: call_main(arguments), folder)
 
 
 def call(folder: Path, function: Callable[[], Any]) -> Answer:
@@ -39,7 +56,8 @@ def call(folder: Path, function: Callable[[], Any]) -> Answer:
     return _capture(print_result, folder)
 
 
-def _call_main(arguments: Sequence[str]) -> int:
+def call_main(arguments: Sequence[str]) -> int:
+    """Call the `main` of the console script, and return its exit code."""
     before, argv = list(logging.getLogger().handlers), sys.argv
     sys.argv = ["reidbench", *arguments]
     try:
