@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
 
 Run = Callable[..., Answer]
 
@@ -71,7 +71,10 @@ def test_synthesized_tree_can_be_used_by_a_run(reidbench: Run, tmp_path: Path) -
     assert answer.code == 0
     assert answer.out.strip() == str(tmp_path / "root/ilids-vid")
     assert (tmp_path / "root/ilids-vid/masks").is_dir()
-    assert reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(tmp_path / "root")).code == 0
+    answer = reidbench(
+        "run", "-m", "color-lbp", "-p", "ilids", "--trials", "1", "--data-root", str(tmp_path / "root")
+    )
+    assert answer.code == 0, answer.err
 
 
 def test_synthesize_rejects_too_few_people(reidbench: Run, tmp_path: Path) -> None:
@@ -82,44 +85,40 @@ def test_synthesize_rejects_too_few_people(reidbench: Run, tmp_path: Path) -> No
     assert not (tmp_path / "root").exists()
 
 
-def test_leaderboard_ranks_complete_records_only(reidbench: Run, small_root: Path) -> None:
-    root = ("--data-root", str(small_root))
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", *root)
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--preset", "hellinger", *root)
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--preset", "color", "--trials", "3", *root)
+def test_leaderboard_ranks_complete_records_only(reidbench: Run, run_method: Run, finished_run: Path) -> None:
+    run_method("color-lbp", "--preset", "color")
+    run_method("color-lbp", "--set", "stripes=3", trials=1)
 
     board = json.loads(reidbench("leaderboard", "show", "--format", "json").out)
-    assert {row["settings"] for row in board} == {"paper", "hellinger"}
+    assert {(row["method"], row["settings"]) for row in board} == {
+        ("mean-color", "paper"),
+        ("color-lbp", "color"),
+    }
     assert board[0]["figures"]["rank1"]["mean"] >= board[1]["figures"]["rank1"]["mean"]
     markdown = reidbench("leaderboard", "show", "-p", "ilids", "--format", "github").out
-    assert markdown.count("| color-lbp") == 2
+    assert [markdown.count(f"| {name}") for name in ("color-lbp", "mean-color")] == [1, 1]
     assert "synthetic data" in markdown
     assert reidbench("leaderboard", "show", "--format", "csv").out.count("\n") == 3
     assert reidbench("leaderboard", "show", "-p", "demo").out == ""
 
 
-def test_leaderboard_leaves_out_a_record_with_a_changed_side_file(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
-    (side_file,) = (tmp_path / "runs/records/ilids").glob("*.csv")
+def test_leaderboard_leaves_out_a_record_with_a_changed_side_file(reidbench: Run, finished_run: Path) -> None:
+    side_file = finished_run.with_suffix(".per_query.csv")
     side_file.write_text(side_file.read_text().replace("1", "2"))
 
     answer = reidbench("leaderboard", "show")
 
     assert answer.code == 0
-    assert "color-lbp" not in answer.out
+    assert "mean-color" not in answer.out
     warning = answer.err.splitlines()[0]
     assert warning.startswith("WARNING: left out: ")
     assert "do not have the digest" in warning
 
 
-def test_record_names_are_escaped_in_markdown(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root))
-    (file,) = (tmp_path / "runs/records/ilids").glob("*.json")
-    record = json.loads(file.read_text())
+def test_record_names_are_escaped_in_markdown(reidbench: Run, finished_run: Path) -> None:
+    record = json.loads(finished_run.read_text())
     record["method"] = "<script>alert(1)</script>|[x](y)"
-    file.write_text(json.dumps(record))
+    finished_run.write_text(json.dumps(record))
 
     markdown = reidbench("leaderboard", "show", "--format", "github").out
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+
+from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
+Record = Callable[..., dict[str, Any]]
+Told = Callable[[], list[tuple[str, dict[str, Any]]]]
 
 # Writes what it is told to a file, and changes all that it is given.
 TRACKER = """
@@ -40,7 +44,12 @@ def reidbench_run_end(record):
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
+def method(tmp_path: Path) -> Path:
+    return write_plugin(tmp_path, "mean-color")
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
     """Write the tracker to `tracker.py`; return what it was told since the last call."""
     (tmp_path / "tracker.py").write_text(TRACKER)
     file = tmp_path / "told.jsonl"
@@ -54,50 +63,40 @@ def told(tmp_path: Path) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
 
 
 def test_tracker_is_told_whether_a_trial_came_from_the_cache(
-    reidbench: Run, small_root: Path, told: Callable[[], list[tuple[str, dict[str, Any]]]]
+    record_method: Record, method: Path, told: Told
 ) -> None:
-    data = ("-p", "ilids", "--data-root", str(small_root), "--plugin", "tracker.py", "--json")
-    reidbench("run", "-m", "color-lbp", *data, "--trials", "1")
+    record_method(method, "--plugin", "tracker.py", trials=1)
     first = told()
-    answer = reidbench("run", "-m", "color-lbp", *data, "--trials", "2")
+    record = record_method(method, "--plugin", "tracker.py", trials=2)
     second = told()
 
     assert [hook for hook, _ in first] == ["start", "trial", "end"]
     assert [given["cached"] for hook, given in first if hook == "trial"] == [False]
     assert [given["cached"] for hook, given in second if hook == "trial"] == [True, False]
-    record = json.loads(answer.out)
     assert second[-1][1]["record"] == record
     assert {given["fingerprint"] for hook, given in second if hook != "end"} == {
         record["fingerprints"]["run"]
     }
 
 
-def test_tracker_cannot_change_a_record(
-    reidbench: Run, small_root: Path, told: Callable[[], list[tuple[str, dict[str, Any]]]]
-) -> None:
-    data = ("-p", "ilids", "--data-root", str(small_root))
-    command = ("run", "-m", "color-lbp", *data, "--trials", "1", "--json")
-
-    tracked = json.loads(reidbench(*command, "--plugin", "tracker.py").out)
-    plain = json.loads(reidbench(*command).out)
+def test_tracker_cannot_change_a_record(record_method: Record, told: Told) -> None:
+    tracked = record_method("color-lbp", "--plugin", "tracker.py", trials=1)
+    plain = record_method("color-lbp", trials=1)
 
     assert told()
     assert tracked["figures"] == plain["figures"]
     assert tracked["config"] == plain["config"] != {}
 
 
-def test_tracker_is_told_about_an_evaluation(
-    reidbench: Run, small_root: Path, told: Callable[[], list[tuple[str, dict[str, Any]]]]
-) -> None:
-    data = ("-p", "ilids", "--data-root", str(small_root))
-    reidbench("run", "-m", "color-lbp", *data, "--trials", "2", "--save-features", "f.h5")
-
+def test_tracker_is_told_about_an_evaluation(reidbench: Run, finished_run: Path, told: Told) -> None:
     answer = reidbench("evaluate", "f.h5", "--plugin", "tracker.py", "--json")
 
     record = json.loads(answer.out)
     (_, start), *trials, (_, end) = told()
     assert (start["protocol"], start["fingerprint"]) == ("features", record["fingerprints"]["run"])
-    assert [(given["trial"], given["cached"]) for _, given in trials] == [(0, False), (1, False)]
+    assert [(given["trial"], given["cached"]) for _, given in trials] == [
+        (number, False) for number in range(10)
+    ]
     assert trials[0][1]["figures"]["rank1"] == record["trials"][0]["rank1"]
     assert end["record"] == record
 
@@ -106,15 +105,12 @@ def test_tracker_is_told_about_an_evaluation(
     "statement", ["import sys; sys.exit(0)", "raise KeyboardInterrupt", "raise ValueError('x' * 10**6)"]
 )
 def test_failing_tracker_ends_nothing_and_is_reported_in_one_line(
-    reidbench: Run, small_root: Path, tmp_path: Path, statement: str
+    run_method: Run, method: Path, tmp_path: Path, statement: str
 ) -> None:
     source = f"from reidbench.plugin import hookimpl\n@hookimpl\ndef reidbench_run_end():\n    {statement}\n"
     (tmp_path / "tracker.py").write_text(source)
 
-    answer = reidbench(
-        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "1",
-        "--plugin", "tracker.py",
-    )  # fmt: skip
+    answer = run_method(method, "--plugin", "tracker.py", trials=1)
 
     assert answer.code == 0
     (line,) = [line for line in answer.err.splitlines() if line.startswith("WARNING")]

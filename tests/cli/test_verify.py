@@ -12,24 +12,17 @@ import pytest
 
 from reidbench.features import SearchFile, read_searches, write_searches
 from reidbench.records import derive_figures, read_record, scores_to_csv
+from tests.calls import Answer
 
-from .conftest import Answer
-from .single_file_plugins import write_plugin, write_protocol
+from .single_file_plugins import write_protocol
 
 Run = Callable[..., Answer]
 
 
 @pytest.fixture
-def path(reidbench: Run, small_root: Path, tmp_path: Path) -> Path:
-    """The record of a run of mean colours on the small iLIDS-VID tree; its features are in f.h5."""
-    plugin = write_plugin(tmp_path, "mean-color")
-    answer = reidbench(
-        "run", "-m", "mean-color", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin),
-        "--save-features", "f.h5", "--far", "0.1",
-    )  # fmt: skip
-    assert answer.code == 0, answer.err
-    (found,) = (tmp_path / "runs" / "records" / "ilids").glob("*.json")
-    return found
+def path(finished_run: Path) -> Path:
+    """The record of a finished run; its features are in f.h5."""
+    return finished_run
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
