@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from tests.calls import Answer
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
@@ -29,17 +34,40 @@ def reidbench_protocols():
 """
 
 
+@pytest.fixture
+def run_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Answer]]:
+    """Run a script in this process, since a new one needs seconds to import torch."""
+
+    def run(name: str, *arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        code = 0
+        try:
+            runpy.run_path(str(FOLDER / name), run_name="__main__")
+        except SystemExit as stopped:
+            code = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+        printed = capsys.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    # Scripts change both.
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    threads = torch.get_num_threads()
+    yield run
+    torch.set_num_threads(threads)
+
+
 def run_script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(FOLDER / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_benchmark_has_help(name: str) -> None:
-    finished = run_script(name, "--help")
+def test_benchmark_has_help(run_here: Callable[..., Answer], name: str) -> None:
+    answer = run_here(name, "--help")
 
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.startswith("usage:")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("usage:")
 
 
 def write_plugin(folder: Path) -> Path:
@@ -81,11 +109,13 @@ def write_plugin(folder: Path) -> Path:
         "stability_cost",
     ],
 )
-def test_benchmark_runs_at_a_tiny_size(name: str, arguments: str, printed: str) -> None:
-    finished = run_script(name, *arguments.split())
+def test_benchmark_runs_at_a_tiny_size(
+    run_here: Callable[..., Answer], name: str, arguments: str, printed: str
+) -> None:
+    answer = run_here(name, *arguments.split())
 
-    assert finished.returncode == 0, finished.stderr
-    assert printed in finished.stdout
+    assert answer.code == 0, answer.err
+    assert printed in answer.out
 
 
 def test_network_claims_prints_a_table_of_a_protocol(tmp_path: Path) -> None:

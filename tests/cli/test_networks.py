@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from reidbench.cache import Cache
 from reidbench.datasets.frames import decode
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.dukemtmc_videoreid import LAYOUT as DUKE_VIDEO
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT as ILIDS_VID
 from reidbench.datasets.synthetic.layouts.market1501 import LAYOUT as MARKET1501
 from reidbench.training.loop import _Run
-
-from .conftest import Answer
+from tests.calls import Answer, run_command
 
 Run = Callable[..., Answer]
+Finish = Callable[..., tuple[dict[str, Any], Path]]
 TINY = {
     "siamese-convgru": {"epochs": "2", "channels": "4,4,4", "clip_len": "3"},
     "conv-attention": {"epochs": "2", "clip_len": "3", "embedding_dim": "8"},
@@ -43,19 +46,8 @@ def arguments(method: str, protocol: str, root: Path, **settings: str) -> list[s
     listed = [f"{name}={value}" for name, value in {**TINY[method], **settings}.items()]
     chosen = [part for assignment in listed for part in ("--set", assignment)]
     trials = ["--trials", "1"] if protocol == "ilids" else []
-    return [
-        "run",
-        "-m",
-        method,
-        "-p",
-        protocol,
-        "--data-root",
-        str(root),
-        "--preset",
-        "small",
-        *trials,
-        *chosen,
-    ]
+    data = ["-p", protocol, "--data-root", str(root)]
+    return ["run", "-m", method, *data, "--preset", "small", *trials, *chosen]
 
 
 def record(reidbench: Run, *given: str) -> dict[str, Any]:
@@ -65,15 +57,41 @@ def record(reidbench: Run, *given: str) -> dict[str, Any]:
     return result
 
 
+@pytest.fixture(scope="module")
+def finish(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish:
+    """Run a method on a protocol, once for all tests; return the record and the cache, which tests do not change."""
+
+    @cache
+    def run(method: str, protocol: str = "ilids") -> tuple[dict[str, Any], Path]:
+        folder = tmp_path_factory.mktemp("finished")
+        answer = run_command(folder, [*arguments(method, protocol, root), "--json"])
+        assert answer.code == 0, answer.err + answer.traceback
+        return json.loads(answer.out), folder / "cache"
+
+    return run
+
+
+@pytest.fixture
+def use_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path], Path]:
+    """Let the commands of a test use a copy of a cache, and return it."""
+
+    def copy(cache: Path) -> Path:
+        monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+        return shutil.copytree(cache, tmp_path / "cache")
+
+    return copy
+
+
 @pytest.mark.parametrize(
     ("method", "protocol"), [*((method, "ilids") for method in TINY), ("duatm", "market1501")]
 )
 def test_repeated_run_uses_the_cache_with_equal_results(
-    reidbench: Run, root: Path, method: str, protocol: str
+    reidbench: Run, root: Path, finish: Finish, use_cache: Callable[[Path], Path], method: str, protocol: str
 ) -> None:
-    given = arguments(method, protocol, root)
+    first, cache = finish(method, protocol)
+    use_cache(cache)
 
-    first, again = record(reidbench, *given), record(reidbench, *given)
+    again = record(reidbench, *arguments(method, protocol, root))
 
     assert first["figures"] == again["figures"]
     assert again["cached"] == {"fit": True, "embed": True, "match": True}
@@ -91,11 +109,10 @@ def test_repeated_run_uses_the_cache_with_equal_results(
 
 @pytest.mark.parametrize("method", TINY)
 def test_killed_training_resumes_to_the_same_figures(
-    reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    reidbench: Run, root: Path, finish: Finish, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = arguments(method, "ilids", root)
-    complete = record(reidbench, *given)
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "other"))
+    complete, _ = finish(method)
     inner, steps = _Run._step, iter(range(1000))
 
     def load_and_die(self: _Run, *step: Any) -> None:
@@ -107,25 +124,23 @@ def test_killed_training_resumes_to_the_same_figures(
     with monkeypatch.context() as patch:
         patch.setattr(_Run, "_step", load_and_die)
         assert reidbench(*given).code == 130
-    assert list((tmp_path / "other").rglob("checkpoint.pt"))
+    assert list(Cache().root.rglob("checkpoint.pt"))
 
     assert record(reidbench, *given)["figures"] == complete["figures"]
 
 
 @pytest.mark.parametrize("method", TINY)
 def test_an_edited_fit_is_named_and_trained_again(
-    reidbench: Run, root: Path, method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    reidbench: Run, root: Path, finish: Finish, use_cache: Callable[[Path], Path], method: str
 ) -> None:
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    first = record(reidbench, *arguments(method, "ilids", root))
-    (fitted,) = (tmp_path / "cache").rglob("fitted.pt")
+    first, shared = finish(method)
+    cache = use_cache(shared)
+    (fitted,) = cache.rglob("fitted.pt")
     contents = torch.load(fitted, weights_only=True)
     contents["state"] = {name: value + 1 for name, value in contents["state"].items()}
     torch.save(contents, fitted)
-    for trial in (tmp_path / "cache").rglob("trials/*.json"):
-        trial.unlink()
-    for features in (tmp_path / "cache").rglob("features/*/*.h5"):
-        features.unlink()
+    for path in (*cache.rglob("trials/*.json"), *cache.rglob("features/*/*.h5")):
+        path.unlink()
 
     answer = reidbench(*arguments(method, "ilids", root), "--json")
 
@@ -191,6 +206,15 @@ def test_clip_longer_than_every_tracklet_is_an_error_with_skip(
     assert "clip_len must be at most 8, the longest training sequence, with short=skip, got 9" in answer.err
 
 
+@pytest.fixture(scope="module")
+def many_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with a rendered tree of DukeMTMC-VideoReID, whose frames have many sizes."""
+    root = tmp_path_factory.mktemp("sizes")
+    DUKE_VIDEO.synthesize(root, SyntheticSettings(people=10, frames=3, seed=3), workers=1, progress=False)
+    assert len({decode(file).shape for file in root.rglob("*.jpg")}) > 2
+    return root
+
+
 @pytest.mark.parametrize(
     ("method", "size"),
     [
@@ -201,20 +225,18 @@ def test_clip_longer_than_every_tracklet_is_an_error_with_skip(
     ],
 )
 def test_frames_of_many_sizes_are_read(
-    reidbench: Run, tmp_path: Path, method: str, size: dict[str, str]
+    reidbench: Run, many_sizes: Path, method: str, size: dict[str, str]
 ) -> None:
-    DUKE_VIDEO.synthesize(tmp_path, SyntheticSettings(people=10, frames=3, seed=3), workers=1, progress=False)
-    pictures = [decode(file).shape for file in tmp_path.rglob("*.jpg")]
-    assert len(set(pictures)) > 2
-
-    result = record(reidbench, *arguments(method, "dukemtmc-videoreid", tmp_path, **size))
+    result = record(reidbench, *arguments(method, "dukemtmc-videoreid", many_sizes, **size))
 
     assert 0 <= result["figures"]["map"]["mean"] <= 1
 
 
 @pytest.mark.parametrize("method", TINY)
-def test_mixed_precision_is_close_to_full_precision(reidbench: Run, root: Path, method: str) -> None:
-    full = record(reidbench, *arguments(method, "ilids", root))
+def test_mixed_precision_is_close_to_full_precision(
+    reidbench: Run, root: Path, finish: Finish, method: str
+) -> None:
+    full, _ = finish(method)
     mixed = record(reidbench, *arguments(method, "ilids", root, amp="bf16"))
 
     assert mixed["fingerprints"]["fits"] != full["fingerprints"]["fits"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -28,8 +27,12 @@ def restore(self, state):
     self.mean = state["mean"]
 """
 WAIT = """
-import time
+import os, time
 open("started", "w").close()
+end = time.monotonic() + 60
+while not os.path.exists("continue") and time.monotonic() < end:
+    time.sleep(0.02)
+open("continued", "w").close()
 time.sleep(60)
 """
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
@@ -58,7 +61,7 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) 
 
 @pytest.fixture
 def waiting_run(tmp_path: Path, small_root: Path) -> tuple[str, ...]:
-    """A run that creates the file `started` and waits."""
+    """A run that creates the file `started`, waits for `continue`, creates `continued` and waits again."""
     file = write_plugin(tmp_path, "waiting", WAIT, base="Method", further=FIT)
     data = ("-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--plugin", str(file))
     return ("run", "-m", "waiting", *data)
@@ -82,9 +85,8 @@ def test_a_run_ends_with_one_line_and_keeps_its_fit(
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_rendering_ends_with_one_line_if_its_workers_get_the_signal_too(tmp_path: Path, name: str) -> None:
-    process = start(
-        tmp_path, "data", "synthesize", "ilids-vid", "--people", "300", "--workers", "2", "--out", "rendered"
-    )
+    tree = ("ilids-vid", "--people", "300", "--frames", "8", "--out", "rendered")
+    process = start(tmp_path, "data", "synthesize", *tree, "--workers", "2")
     wait_until(lambda: any(tmp_path.glob("rendered/.*.unfinished/**/*.png")), process)
 
     os.killpg(process.pid, getattr(signal, name))
@@ -116,9 +118,9 @@ def test_an_ignored_hangup_stays_ignored(tmp_path: Path, waiting_run: tuple[str,
     wait_until((tmp_path / "started").exists, process)
 
     process.send_signal(signal.SIGHUP)
+    (tmp_path / "continue").touch()
 
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=1)
+    wait_until((tmp_path / "continued").exists, process)
     assert process.poll() is None
     process.terminate()
     process.communicate(timeout=30)
