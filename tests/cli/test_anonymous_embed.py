@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,10 +14,9 @@ import pytest
 from reidbench.cache import Cache
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 
-from .conftest import Answer
 from .single_file_plugins import write_plugin
 
-Run = Callable[..., Answer]
+Record = Callable[..., dict[str, Any]]
 
 # Trials of 12 rendered people test 6 of them: queries, then the gallery, sorted by person.
 COUNTER = """
@@ -75,49 +75,30 @@ def list_texts(value, depth):
 
 
 @pytest.fixture
-def rank1(reidbench: Run, small_root: Path) -> Callable[[Path, str], float]:
+def rank1(record_method: Record) -> Callable[[Path], float]:
     """Return the mean rank-1 of a method over the ten trials of iLIDS-VID."""
 
-    def run(plugin: Path, name: str) -> float:
-        answer = reidbench(
-            "run",
-            "-m",
-            name,
-            "-p",
-            "ilids",
-            "--data-root",
-            str(small_root),
-            "--plugin",
-            str(plugin),
-            "--json",
-        )
-        assert answer.code == 0, answer.err
-        return float(json.loads(answer.out)["figures"]["rank1"]["mean"])
+    def run(plugin: Path) -> float:
+        return float(record_method(plugin)["figures"]["rank1"]["mean"])
 
     return run
 
 
-def test_counter_does_not_find_people(rank1: Callable[[Path, str], float], tmp_path: Path) -> None:
+def test_counter_does_not_find_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "counter", COUNTER, base="Method", further=COUNTER_FIT)
 
     # Chance is 1/6.
-    assert rank1(plugin, "counter") < 0.45
+    assert rank1(plugin) < 0.45
 
 
-def test_distance_does_not_find_people_by_position(
-    rank1: Callable[[Path, str], float], tmp_path: Path
-) -> None:
-    plugin = write_plugin(tmp_path, "position", further=POSITION)
-
-    assert rank1(plugin, "position") < 0.45
+def test_distance_does_not_find_people_by_position(rank1: Callable[[Path], float], tmp_path: Path) -> None:
+    assert rank1(write_plugin(tmp_path, "position", further=POSITION)) < 0.45
 
 
 def test_table_of_saved_ids_does_not_find_people(
-    reidbench: Run, rank1: Callable[[Path, str], float], small_root: Path, tmp_path: Path
+    record_method: Record, rank1: Callable[[Path], float], tmp_path: Path
 ) -> None:
-    reidbench(
-        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--save-features", "f.h5"
-    )
+    record_method(write_plugin(tmp_path, "mean-color"), "--save-features", "f.h5")
     table = {}
     with h5py.File(tmp_path / "f.h5") as file:
         for trial in file.values():
@@ -128,19 +109,17 @@ def test_table_of_saved_ids_does_not_find_people(
     plugin = write_plugin(tmp_path, "table", TABLE.format(table=str(tmp_path / "table.json")))
 
     assert len(table) == 24
-    assert rank1(plugin, "table") < 0.45
+    assert rank1(plugin) < 0.45
 
 
-def test_attributes_of_views_do_not_name_people(rank1: Callable[[Path, str], float], tmp_path: Path) -> None:
+def test_attributes_of_views_do_not_name_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "internals", INTERNALS)
     plugin.write_text(LIST_TEXTS + plugin.read_text())
 
-    assert rank1(plugin, "internals") < 0.45
+    assert rank1(plugin) < 0.45
 
 
-def test_ids_differ_between_fit_and_embed_and_between_settings(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
+def test_ids_differ_between_fit_and_embed_and_between_settings(record_method: Record, tmp_path: Path) -> None:
     seen = tmp_path / "seen.txt"
     embed = f"""
 with open({str(seen)!r}, "a") as file:
@@ -155,11 +134,7 @@ return Embeddings(values=torch.rand(len(tracklets), 2) * 0 + 1)
     plugin = write_plugin(tmp_path, "ids", embed, base="Method", further=fit)
 
     for seed in ("0", "1"):
-        answer = reidbench(
-            "run", "-m", "ids", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin),
-            "--trials", "1", "--seed", seed,
-        )  # fmt: skip
-        assert answer.code == 0, answer.err
+        record_method(plugin, "--seed", seed, trials=1)
 
     ids = seen.read_text().split()
     # Of each seed: 12 training tracklets, 12 tested ones; checks may embed some of them again.
@@ -167,7 +142,7 @@ return Embeddings(values=torch.rand(len(tracklets), 2) * 0 + 1)
 
 
 def test_tested_tracklets_are_embedded_in_the_order_of_their_ids(
-    reidbench: Run, small_root: Path, tmp_path: Path
+    record_method: Record, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen.json"
     embed = f"""
@@ -177,9 +152,8 @@ if not file.exists():
     file.write_text(json.dumps([view.id for view in tracklets]))
 return Embeddings(values=torch.ones(len(tracklets), 2))
 """
-    plugin = write_plugin(tmp_path, "order", embed)
 
-    reidbench("run", "-m", "order", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin))
+    record_method(write_plugin(tmp_path, "order", embed))
 
     ids = json.loads(seen.read_text())
     # Queries and gallery tracklets of the first trial, in one call.
@@ -187,8 +161,10 @@ return Embeddings(values=torch.ones(len(tracklets), 2))
     assert ids == sorted(ids)
 
 
-def test_cached_features_are_stored_under_the_digests_of_the_items(reidbench: Run, small_root: Path) -> None:
-    reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--preset", "color")
+def test_cached_features_are_stored_under_the_digests_of_the_items(
+    record_method: Record, small_root: Path, tmp_path: Path
+) -> None:
+    record_method(write_plugin(tmp_path, "mean-color"))
 
     stored = b"".join(path.read_bytes() for path in (Cache().root / "features").rglob("*.h5"))
     for digest in IlidsVid().read(small_root / "ilids-vid").row_digests:
@@ -196,12 +172,9 @@ def test_cached_features_are_stored_under_the_digests_of_the_items(reidbench: Ru
 
 
 def test_saved_features_name_items_by_path_without_suffix(
-    reidbench: Run, small_root: Path, tmp_path: Path
+    record_method: Record, small_root: Path, tmp_path: Path
 ) -> None:
-    reidbench(
-        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "1",
-        "--save-features", "f.h5",
-    )  # fmt: skip
+    record_method(write_plugin(tmp_path, "mean-color"), "--save-features", "f.h5", trials=1)
 
     with h5py.File(tmp_path / "f.h5") as file:
         for side in ("query", "gallery"):

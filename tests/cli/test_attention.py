@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from reidbench.datasets.masks import read_mask
 from reidbench.datasets.readers.ilids_vid import IlidsVid
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts.ilids_vid import LAYOUT
+from tests.calls import Answer
 
-from .conftest import Answer
-from .single_file_plugins import write_plugin
+from .single_file_plugins import choose_method, write_plugin
 
 Run = Callable[..., Answer]
+Record = Callable[..., dict[str, Any]]
 
 # Attends to the second quarter of each frame from the top, and to the first frame with twice the weight of others.
 # Writes a line to a file per call.
@@ -74,30 +76,17 @@ def masked_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def record(reidbench: Run, tmp_path: Path, masked_root: Path) -> Callable[..., dict[str, Any]]:
+def record(record_method: Record, masked_root: Path) -> Record:
     """Run a method on trials of six tested people and return the record."""
-
-    def call(plugin: Path, *options: str, root: Path = masked_root) -> dict[str, Any]:
-        method = plugin.stem.removesuffix("_plugin")
-        answer = reidbench(
-            "run", "-m", method, "-p", "ilids", "--data-root", str(root), "--plugin", str(plugin), "--json",
-            *options,
-        )  # fmt: skip
-        assert answer.code == 0, answer.err
-        written: dict[str, Any] = json.loads(answer.out)
-        return written
-
-    return call
+    return partial(record_method, root=masked_root)
 
 
 def calls(folder: Path) -> int:
     return (folder / "calls").read_text().count("called") if (folder / "calls").exists() else 0
 
 
-def test_a_record_contains_the_shares_of_attention(
-    record: Callable[..., dict[str, Any]], tmp_path: Path, masked_root: Path
-) -> None:
-    result = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), "--trials", "2")
+def test_a_record_contains_the_shares_of_attention(record: Record, tmp_path: Path, masked_root: Path) -> None:
+    result = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), trials=2)
 
     attention = result["attention"]
     figures = attention["figures"]
@@ -126,40 +115,36 @@ def test_a_record_contains_the_shares_of_attention(
     )
 
 
-def test_a_repeated_run_reads_attention_from_the_cache(
-    record: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_repeated_run_reads_attention_from_the_cache(record: Record, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
 
-    first = record(plugin, "--trials", "2")
+    first = record(plugin, trials=2)
     first_calls = calls(tmp_path)
-    second = record(plugin, "--trials", "2")
+    second = record(plugin, trials=2)
     second_calls = calls(tmp_path)
-    recomputed = record(plugin, "--trials", "2", "--no-resume")
+    recomputed = record(plugin, "--no-resume", trials=2)
 
     assert first["attention"] == second["attention"] == recomputed["attention"]
     assert first_calls == second_calls == 2
     assert calls(tmp_path) == 4
 
 
-def test_a_longer_run_measures_only_the_new_trial(
-    record: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_longer_run_measures_only_the_new_trial(record: Record, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
-    record(plugin, "--trials", "1")
-    part = record(plugin, "--trials", "2")
+    record(plugin, trials=1)
+    part = record(plugin, trials=2)
 
     assert calls(tmp_path) == 2
     (tmp_path / "calls").unlink()
-    assert record(plugin, "--trials", "2", "--no-resume")["attention"] == part["attention"]
+    assert record(plugin, "--no-resume", trials=2)["attention"] == part["attention"]
 
 
 def test_attention_is_measured_on_a_limited_number_of_tracklets(
-    record: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reidbench.runner.attention.MAX_TRACKLETS", 5)
 
-    counts = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), "--trials", "1")["attention"][
+    counts = record(write_plugin(tmp_path, "looking", further=SECOND_QUARTER), trials=1)["attention"][
         "counts"
     ]
 
@@ -167,16 +152,16 @@ def test_attention_is_measured_on_a_limited_number_of_tracklets(
 
 
 def test_records_without_attention_or_masks_have_no_shares(
-    record: Callable[..., dict[str, Any]], tmp_path: Path, small_root: Path
+    record: Record, tmp_path: Path, small_root: Path
 ) -> None:
     looking = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
 
-    assert record(looking, "--trials", "1", root=small_root)["attention"] is None
-    assert record(write_plugin(tmp_path, "blind"), "--trials", "1")["attention"] is None
+    assert record(looking, trials=1, root=small_root)["attention"] is None
+    assert record(write_plugin(tmp_path, "blind"), trials=1)["attention"] is None
     switched_off = write_plugin(tmp_path, "off", further=SWITCHED_OFF)
     # The second run reads the cache.
     for _ in range(2):
-        assert record(switched_off, "--trials", "1")["attention"] is None
+        assert record(switched_off, trials=1)["attention"] is None
     assert calls(tmp_path) == 0
 
 
@@ -196,14 +181,11 @@ def test_records_without_attention_or_masks_have_no_shares(
     ],
 )
 def test_attention_of_a_wrong_shape_names_the_method(
-    reidbench: Run, masked_root: Path, tmp_path: Path, returned: str, words: str
+    run_method: Run, masked_root: Path, tmp_path: Path, returned: str, words: str
 ) -> None:
     plugin = write_plugin(tmp_path, "broken", further=BROKEN.format(returned=returned))
 
-    answer = reidbench(
-        "run", "-m", "broken", "-p", "ilids", "--data-root", str(masked_root), "--plugin", str(plugin),
-        "--trials", "1",
-    )  # fmt: skip
+    answer = run_method(plugin, root=masked_root, trials=1)
 
     assert answer.code == 3
     assert "method 'broken'" in answer.err
@@ -211,19 +193,16 @@ def test_attention_of_a_wrong_shape_names_the_method(
 
 
 def test_a_damaged_measurement_is_named_and_repeated(
-    record: Callable[..., dict[str, Any]], reidbench: Run, masked_root: Path, tmp_path: Path
+    record: Record, run_method: Run, masked_root: Path, tmp_path: Path
 ) -> None:
     from reidbench.cache import Cache
 
     plugin = write_plugin(tmp_path, "looking", further=SECOND_QUARTER)
-    first = record(plugin, "--trials", "1")
+    first = record(plugin, trials=1)
     (kept,) = (Cache().root / "attention").iterdir()
     kept.write_text("{}")
 
-    answer = reidbench(
-        "run", "-m", "looking", "-p", "ilids", "--data-root", str(masked_root), "--plugin", str(plugin),
-        "--trials", "1", "--json",
-    )  # fmt: skip
+    answer = run_method(plugin, "--json", root=masked_root, trials=1)
 
     assert json.loads(answer.out)["attention"] == first["attention"]
     assert f"removed damaged cache entry {kept}" in answer.err
@@ -232,11 +211,8 @@ def test_a_damaged_measurement_is_named_and_repeated(
 @pytest.fixture
 def plot(reidbench: Run, masked_root: Path) -> Callable[..., Answer]:
     def call(plugin: Path, *options: str, out: str = "picture.png") -> Answer:
-        method = plugin.stem.removesuffix("_plugin")
-        return reidbench(
-            "plot", "attention", "-m", method, "-p", "ilids", "--data-root", str(masked_root),
-            "--plugin", str(plugin), "--out", out, *options,
-        )  # fmt: skip
+        data = ("-p", "ilids", "--data-root", str(masked_root))
+        return reidbench("plot", "attention", *choose_method(plugin), *data, "--out", out, *options)
 
     return call
 

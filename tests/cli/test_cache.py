@@ -14,8 +14,7 @@ import pytest
 from reidbench.cache import Cache
 from reidbench.entries import write_json_entry
 from reidbench.runner.cache_contents import format_bytes
-
-from .conftest import Answer
+from tests.calls import Answer
 
 Run = Callable[..., Answer]
 KEY = "0123456789abcdef" * 2

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reidbench.testing import METHOD_CHECKS
+from tests.calls import Answer
 
-from .conftest import Answer
 from .single_file_plugins import CITY_BLOCK, MEAN_COLOR, write_plugin
 
 Run = Callable[..., Answer]

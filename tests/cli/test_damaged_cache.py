@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reidbench.cache import Cache
+from tests.calls import Answer
 
-from .conftest import Answer
 from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
@@ -36,12 +37,10 @@ return Embeddings(values=torch.stack(rows).float() * self.mean)
 
 
 @pytest.fixture
-def command(small_root: Path, tmp_path: Path) -> tuple[str, ...]:
+def run(run_method: Run, tmp_path: Path) -> Callable[[], Answer]:
+    """Run the method on two trials."""
     plugin = write_plugin(tmp_path, "mean", EMBED, base="Method", further=MEAN)
-    return (
-        "run", "-m", "mean", "-p", "ilids", "--trials", "2", "--plugin", str(plugin), "--json",
-        "--data-root", str(small_root),
-    )  # fmt: skip
+    return partial(run_method, plugin, "--json", trials=2)
 
 
 def flip(path: Path, offset: int) -> None:
@@ -66,32 +65,30 @@ def swap_trials(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [improve_ranks, swap_trials, lambda path: path.write_text("{}")])
 def test_an_edited_trial_file_is_named_and_computed_again(
-    reidbench: Run, command: tuple[str, ...], change: Callable[[Path], None]
+    run: Callable[[], Answer], change: Callable[[Path], None]
 ) -> None:
-    first: dict[str, Any] = json.loads(reidbench(*command).out)
+    first: dict[str, Any] = json.loads(run().out)
     trial = min((Cache().root / "trials").iterdir())
     change(trial)
 
-    answer = reidbench(*command)
+    answer = run()
 
     assert json.loads(answer.out)["figures"] == first["figures"]
     (line,) = answer.err.splitlines()
     assert line.startswith(f"WARNING: removed damaged cache entry {trial}: ")
-    assert json.loads(reidbench(*command).out)["cached"] == {"fit": True, "embed": True, "match": True}
+    assert json.loads(run().out)["cached"] == {"fit": True, "embed": True, "match": True}
 
 
 @pytest.mark.parametrize("kept", ["fits", "features"])
-def test_flipped_bits_are_named_and_computed_again(
-    reidbench: Run, command: tuple[str, ...], kept: str
-) -> None:
-    first = json.loads(reidbench(*command).out)
+def test_flipped_bits_are_named_and_computed_again(run: Callable[[], Answer], kept: str) -> None:
+    first = json.loads(run().out)
     for folder in {"trials", "features", "fits"} - {kept}:
         for path in [path for path in (Cache().root / folder).rglob("*") if path.is_file()]:
             path.unlink()
     entry = min(path for path in (Cache().root / kept).rglob("*") if path.is_file())
     flip(entry, len(entry.read_bytes()) // 2)
 
-    answer = reidbench(*command)
+    answer = run()
 
     assert json.loads(answer.out)["figures"] == first["figures"]
     assert answer.err.splitlines()[0].startswith(f"WARNING: removed damaged cache entry {entry}: ")
@@ -105,28 +102,23 @@ STATES = {
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_that_cannot_be_read_back_is_an_error_of_the_plugin(
-    reidbench: Run, command: tuple[str, ...], small_root: Path, tmp_path: Path, name: str
+    run: Callable[[], Answer], tmp_path: Path, name: str
 ) -> None:
     returned, words = STATES[name]
     further = MEAN.replace('{"mean": self.mean}', returned)
     write_plugin(tmp_path, "mean", EMBED, base="Method", further=further)
 
-    answer = reidbench(*command)
+    answer = run()
 
     assert answer.code == 3
     assert re.search(f"method 'mean' returned an invalid state: .*{words}", answer.err.splitlines()[-1])
     assert list(Cache().root.rglob("fitted.pt")) == []
 
 
-def test_embeddings_that_overflow_float32_are_refused(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
+def test_embeddings_that_overflow_float32_are_refused(run_method: Run, tmp_path: Path) -> None:
     embed = "return Embeddings(values=torch.full((len(tracklets), 2), 1e39, dtype=torch.float64))"
-    plugin = write_plugin(tmp_path, "large", embed)
 
-    answer = reidbench(
-        "run", "-m", "large", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
-    )
+    answer = run_method(write_plugin(tmp_path, "large", embed))
 
     assert answer.code == 3
     assert "method 'large' must return embeddings that fit float32, got 1e+39 in row 0" in answer.err

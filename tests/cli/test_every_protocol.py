@@ -12,8 +12,7 @@ from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.plugin.loading import load_target
 from reidbench.plugin.manager import Plugins
 from reidbench.protocols import load_protocol
-
-from .conftest import Answer
+from tests.calls import Answer
 
 PEOPLE = {"lsvid": 16, "mars": 12, "market1501": 10}
 PROTOCOLS = {

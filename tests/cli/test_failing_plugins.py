@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+
 from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
@@ -28,14 +30,9 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def run_file(reidbench: Run, small_root: Path) -> RunFile:
-    """Run the method `failing` of a plugin file on one trial."""
-
-    def run(file: Path) -> Answer:
-        data = ("-p", "ilids", "--data-root", str(small_root), "--trials", "1")
-        return reidbench("run", "-m", "failing", *data, "--plugin", str(file))
-
-    return run
+def run_file(run_method: Run) -> RunFile:
+    """Run the method of a plugin file on one trial."""
+    return partial(run_method, trials=1)
 
 
 def check_failure(answer: Answer, code: int, text: str, folder: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.logs import PrintableFormatter
-
-from .conftest import Answer
+from tests.calls import Answer
 
 PLUGIN = """
 from reidbench.plugin import MethodSpec, hookimpl

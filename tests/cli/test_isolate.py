@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+from tests.fork_server import get_fork_server
+
 from .single_file_plugins import MEAN_COLOR, write_plugin
 
 Run = Callable[..., Answer]
+Record = Callable[..., dict[str, Any]]
 
 # Adds an offset that the training set determines, and reports an epoch.
 FIT = """
@@ -39,19 +44,21 @@ pathlib.Path({path!r}).write_text(json.dumps(found))
 
 
 @pytest.fixture
-def run(reidbench: Run, small_root: Path) -> Callable[..., Any]:
-    def run(*arguments: str) -> Any:
-        answer = reidbench(
-            "run", "-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json", *arguments
-        )
-        assert answer.code == 0, answer.err
-        return json.loads(answer.out)
-
-    return run
+def run(record_method: Record) -> Record:
+    """Run one trial of a method and return the record."""
+    return partial(record_method, trials=1)
 
 
-def test_isolated_run_has_the_same_figures_and_its_own_cache(run: Callable[..., Any]) -> None:
-    plain, isolated, again = (run("-m", "color-lbp", *more) for more in ((), ("--isolate",), ("--isolate",)))
+@pytest.fixture
+def run_forked(run_method: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a method with `--isolate`; its processes start from a server, since each import of torch takes 2 s."""
+    context = get_fork_server()
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+    return lambda method, **data: run_method(method, "--isolate", **data)
+
+
+def test_isolated_run_has_the_same_figures_and_its_own_cache(run: Record) -> None:
+    plain, isolated, again = (run("color-lbp", *more) for more in ((), ("--isolate",), ("--isolate",)))
 
     assert [record["isolated"] for record in (plain, isolated, again)] == [False, True, True]
     assert isolated["cached"]["embed"] is False
@@ -61,26 +68,23 @@ def test_isolated_run_has_the_same_figures_and_its_own_cache(run: Callable[..., 
     assert plain["fingerprints"]["run"] == isolated["fingerprints"]["run"]
 
 
-def test_isolated_fit_has_the_same_figures_and_reports_epochs(
-    run: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_isolated_fit_has_the_same_figures_and_reports_epochs(run: Record, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, "learned", LEARNED, base="Method", further=FIT)
-    command = ("-m", "learned", "--plugin", str(plugin))
 
-    plain, isolated = run(*command), run(*command, "--isolate")
+    plain, isolated = run(plugin), run(plugin, "--isolate")
 
     assert plain["figures"] == isolated["figures"]
     assert plain["training"][0]["epochs"] == isolated["training"][0]["epochs"]
     assert plain["training"][0]["epochs"][0]["values"].keys() == {"loss"}
 
 
-def test_isolated_process_has_no_labels_and_no_file_names(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_isolated_process_has_no_labels_and_no_file_names(run: Record, tmp_path: Path) -> None:
     search = SEARCH.format(path=str(tmp_path / "found.json"))
     plugin = write_plugin(tmp_path, "search", search + MEAN_COLOR)
 
-    run("-m", "search", "--plugin", str(plugin))
+    run(plugin)
     plain = json.loads((tmp_path / "found.json").read_text())
-    run("-m", "search", "--plugin", str(plugin), "--isolate")
+    run(plugin, "--isolate")
     isolated = json.loads((tmp_path / "found.json").read_text())
 
     assert all(plain.values())
@@ -102,22 +106,9 @@ def test_isolated_process_has_no_labels_and_no_file_names(run: Callable[..., Any
     ids=["exit", "interrupt", "error", "shape", "random"],
 )
 def test_failure_in_the_process_exits_3_and_writes_no_record(
-    reidbench: Run, small_root: Path, tmp_path: Path, embed: str, message: str
+    run_forked: Run, tmp_path: Path, embed: str, message: str
 ) -> None:
-    plugin = write_plugin(tmp_path, "broken", embed)
-
-    answer = reidbench(
-        "run",
-        "-m",
-        "broken",
-        "-p",
-        "ilids",
-        "--data-root",
-        str(small_root),
-        "--plugin",
-        str(plugin),
-        "--isolate",
-    )
+    answer = run_forked(write_plugin(tmp_path, "broken", embed))
 
     assert answer.code == 3
     (line,) = answer.err.splitlines()
@@ -125,22 +116,11 @@ def test_failure_in_the_process_exits_3_and_writes_no_record(
     assert not list(tmp_path.rglob("runs/records"))
 
 
-def test_failed_fit_has_its_traceback_in_the_log(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
+def test_failed_fit_has_its_traceback_in_the_log(run_forked: Run, tmp_path: Path) -> None:
     further = FIT.replace("colors = ", "raise ValueError('no colors')\n    colors = ")
     plugin = write_plugin(tmp_path, "unfit", LEARNED, base="Method", further=further)
 
-    answer = reidbench(
-        "run",
-        "-m",
-        "unfit",
-        "-p",
-        "ilids",
-        "--data-root",
-        str(small_root),
-        "--plugin",
-        str(plugin),
-        "--isolate",
-    )
+    answer = run_forked(plugin)
 
     assert answer.code == 3
     assert "method 'unfit' failed in fit: ValueError: no colors" in answer.err
@@ -148,7 +128,7 @@ def test_failed_fit_has_its_traceback_in_the_log(reidbench: Run, small_root: Pat
     assert "unfit_plugin.py" in log.read_text()
 
 
-def test_damaged_frame_is_named_by_its_path(reidbench: Run, small_root: Path, tmp_path: Path) -> None:
+def test_damaged_frame_is_named_by_its_path(run_forked: Run, small_root: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(small_root, root)
     damaged = []
@@ -156,7 +136,7 @@ def test_damaged_frame_is_named_by_its_path(reidbench: Run, small_root: Path, tm
         file.write_bytes(file.read_bytes()[:100])
         damaged.append(str(file))
 
-    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(root), "--isolate")
+    answer = run_forked("color-lbp", root=root)
 
     assert answer.code == 2
     assert any(file in answer.err for file in damaged)

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.datasets.synthetic import SyntheticSettings
-from reidbench.datasets.synthetic.layouts.viper import LAYOUT as VIPER
+from tests.calls import Answer
 
-from .conftest import Answer
 from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
@@ -31,10 +29,9 @@ def restore(self, state):
 
 
 @pytest.fixture
-def run(reidbench: Run, small_root: Path, tmp_path: Path) -> Run:
+def run(reidbench: Run, two_datasets: Path, tmp_path: Path) -> Run:
     """Run a method that counts its training tracklets; the plugin adds `few`, the demo with fewer people."""
-    VIPER.synthesize(tmp_path / "root", SyntheticSettings(people=12, seed=3), workers=1, progress=False)
-    (tmp_path / "root/ilids-vid").symlink_to(small_root / "ilids-vid")
+    (tmp_path / "root").symlink_to(two_datasets)
     demo = (files("reidbench_protocols") / "demo.toml").read_text(encoding="utf-8")
     (tmp_path / "few.toml").write_text(
         demo.replace("people = 160", "people = 5").replace("people = 40", "people = 2")

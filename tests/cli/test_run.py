@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+
 from .single_file_plugins import write_plugin
 
 Run = Callable[..., Answer]
@@ -19,12 +20,8 @@ def list_written_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"]
 
 
-def test_run_prints_a_table_and_writes_a_record_with_its_side_file(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
-    answer = reidbench(
-        "run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(small_root), "--trials", "2"
-    )
+def test_run_prints_a_table_and_writes_a_record_with_its_side_file(run_method: Run, tmp_path: Path) -> None:
+    answer = run_method("color-lbp", trials=2)
 
     assert answer.code == 0
     assert "color-lbp" in answer.out
@@ -218,14 +215,8 @@ def test_missing_camera_is_named(reidbench: Run, root_copy: Path, tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
-def test_failing_plugin_exits_3_with_its_traceback_in_the_log(
-    reidbench: Run, small_root: Path, tmp_path: Path
-) -> None:
-    plugin = write_plugin(tmp_path, "failing", 'raise KeyError("an error in the plugin")')
-
-    answer = reidbench(
-        "run", "-m", "failing", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
-    )
+def test_failing_plugin_exits_3_with_its_traceback_in_the_log(run_method: Run, tmp_path: Path) -> None:
+    answer = run_method(write_plugin(tmp_path, "failing", 'raise KeyError("an error in the plugin")'))
 
     assert answer.code == 3
     assert "method 'failing' failed in embed" in answer.err.splitlines()[-1]
@@ -245,13 +236,9 @@ def test_failing_plugin_exits_3_with_its_traceback_in_the_log(
     ids=["nan", "too-many", "three-axes", "integers"],
 )
 def test_invalid_embeddings_name_the_plugin(
-    reidbench: Run, small_root: Path, tmp_path: Path, returned: str, words: str
+    run_method: Run, tmp_path: Path, returned: str, words: str
 ) -> None:
-    plugin = write_plugin(tmp_path, "wrong", f"return Embeddings(values={returned})")
-
-    answer = reidbench(
-        "run", "-m", "wrong", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
-    )
+    answer = run_method(write_plugin(tmp_path, "wrong", f"return Embeddings(values={returned})"))
 
     assert answer.code == 3
     assert "method 'wrong'" in answer.err

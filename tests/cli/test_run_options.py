@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reidbench.datasets.synthetic import SyntheticSettings
-from reidbench.datasets.synthetic.layouts.viper import LAYOUT as VIPER
+from tests.calls import Answer
 
-from .conftest import Answer
-from .single_file_plugins import CITY_BLOCK, write_plugin
+from .single_file_plugins import CITY_BLOCK, choose_method, write_plugin
 
 Run = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory, small_root: Path) -> Path:
-    """A data root with small rendered trees of iLIDS-VID and VIPeR."""
-    root = tmp_path_factory.mktemp("root")
-    (root / "ilids-vid").symlink_to(small_root / "ilids-vid")
-    VIPER.synthesize(root, SyntheticSettings(people=12, seed=3), workers=1, progress=False)
-    return root
+Record = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def record(reidbench: Run, root: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Run the mean-color plugin on a small tree and return the record."""
-    plugin = write_plugin(tmp_path, "mean-color")
-
-    def run(*options: str, protocol: str = "ilids", method: str = "mean-color") -> dict[str, Any]:
-        answer = reidbench(
-            "run",
-            "-m",
-            method,
-            "-p",
-            protocol,
-            "--data-root",
-            str(root),
-            "--plugin",
-            str(plugin),
-            "--json",
-            *options,
-        )
-        assert answer.code == 0, answer.err
-        result: dict[str, Any] = json.loads(answer.out)
-        return result
-
-    return run
+def record(record_method: Record, two_datasets: Path, tmp_path: Path) -> Record:
+    """Run the mean-color plugin on two trials and return the record."""
+    return partial(record_method, write_plugin(tmp_path, "mean-color"), root=two_datasets, trials=2)
 
 
-def test_length_study_reports_every_pair_of_lengths(record: Callable[..., Any]) -> None:
-    study = record("--lengths", "1,6", "--trials", "2")
-    plain = record("--trials", "2")
+def test_length_study_reports_every_pair_of_lengths(record: Record) -> None:
+    study = record("--lengths", "1,6")
+    plain = record()
 
     assert [(cell["query"], cell["gallery"]) for cell in study["lengths"]] == [(1, 1), (1, 6), (6, 1), (6, 6)]
     assert study["figures"] == plain["figures"]
@@ -66,10 +36,9 @@ def test_length_study_reports_every_pair_of_lengths(record: Callable[..., Any]) 
     assert plain["lengths"] == []
 
 
-def test_reranked_run_is_transductive_and_has_a_separate_board(
-    record: Callable[..., Any], reidbench: Run
-) -> None:
-    plain, reranked = record(), record("--rerank")
+def test_reranked_run_is_transductive_and_has_a_separate_board(record: Record, reidbench: Run) -> None:
+    # A board has complete records only.
+    plain, reranked = record(trials=None), record("--rerank", trials=None)
 
     assert (plain["transductive"], reranked["transductive"]) == (False, True)
     assert reranked["rerank"] == {"method": "k-reciprocal", "k1": 20, "k2": 6, "lambda_value": 0.3}
@@ -81,35 +50,21 @@ def test_reranked_run_is_transductive_and_has_a_separate_board(
 
 @pytest.mark.parametrize("option", ["--rerank", "--far=0.1"])
 def test_custom_distance_supports_reranking_and_accept_rates(
-    reidbench: Run, root: Path, tmp_path: Path, option: str
+    record_method: Record, tmp_path: Path, option: str
 ) -> None:
     plugin = write_plugin(tmp_path, "city-block", further=CITY_BLOCK)
-    answer = reidbench(
-        "run",
-        "-m",
-        "city-block",
-        "-p",
-        "ilids",
-        "--data-root",
-        str(root),
-        "--plugin",
-        str(plugin),
-        "--json",
-        option,
-    )
 
-    assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["figures"]["rank1"]["mean"] >= 0
+    assert record_method(plugin, option, trials=2)["figures"]["rank1"]["mean"] >= 0
 
 
-def test_true_accept_rates_are_reported_only_with_far(record: Callable[..., Any]) -> None:
+def test_true_accept_rates_are_reported_only_with_far(record: Record) -> None:
     rates = record("--far", "0.5", "--far", "0.1")["tar_at_far"]
 
     assert 0 <= rates["0.1"] <= rates["0.5"] <= 1
     assert record()["tar_at_far"] is None
 
 
-def test_convention_is_recorded_and_changes_the_protocol_fingerprint(record: Callable[..., Any]) -> None:
+def test_convention_is_recorded_and_changes_the_protocol_fingerprint(record: Record) -> None:
     plain, other = record(), record("--convention", "tested_half=second")
 
     assert other["conventions"] == {"tested_half": "second"}
@@ -118,7 +73,7 @@ def test_convention_is_recorded_and_changes_the_protocol_fingerprint(record: Cal
     assert other["fingerprints"]["protocol"] != plain["fingerprints"]["protocol"]
 
 
-def test_direction_both_averages_the_queries_of_both_directions(record: Callable[..., Any]) -> None:
+def test_direction_both_averages_the_queries_of_both_directions(record: Record) -> None:
     forward, reverse, both = (
         record("--convention", f"direction={direction}") for direction in ("forward", "reverse", "both")
     )
@@ -129,7 +84,7 @@ def test_direction_both_averages_the_queries_of_both_directions(record: Callable
     assert both["chance"]["rank1"] == pytest.approx(1 / 6)
 
 
-def test_train_on_uses_the_training_data_of_another_dataset(record: Callable[..., Any]) -> None:
+def test_train_on_uses_the_training_data_of_another_dataset(record: Record) -> None:
     plain, transfer = record(), record("--train-on", "viper")
 
     assert [source["dataset"] for source in transfer["trained_on"]] == ["viper"]
@@ -139,7 +94,7 @@ def test_train_on_uses_the_training_data_of_another_dataset(record: Callable[...
 
 
 def test_transfer_fits_a_trainable_method_once_for_all_trials(
-    reidbench: Run, root: Path, tmp_path: Path
+    reidbench: Run, two_datasets: Path, tmp_path: Path
 ) -> None:
     trainable = """
 def fit(self, train, job):
@@ -153,10 +108,8 @@ def restore(self, state):
     pass
 """
     plugin = write_plugin(tmp_path, "counts-fits", base="Method", further=trainable)
-    answer = reidbench(
-        "run", "-m", "counts-fits", "--test-on", "ilids", "--train-on", "viper", "--data-root", str(root), "--plugin",
-        str(plugin),
-    )  # fmt: skip
+    data = ("--test-on", "ilids", "--train-on", "viper", "--data-root", str(two_datasets))
+    answer = reidbench("run", *choose_method(plugin), *data)
 
     assert answer.code == 0, answer.err
     (line,) = Path("fits.txt").read_text().splitlines()
@@ -180,17 +133,19 @@ def restore(self, state):
     ],
 )
 def test_invalid_options_exit_2_and_write_no_record(
-    reidbench: Run, root: Path, options: tuple[str, ...], message: str
+    reidbench: Run, two_datasets: Path, options: tuple[str, ...], message: str
 ) -> None:
-    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(root), *options)
+    answer = reidbench("run", "-m", "color-lbp", "-p", "ilids", "--data-root", str(two_datasets), *options)
 
     assert answer.code == 2
     assert message in " ".join(answer.err.replace("│", " ").split())
     assert not Path("runs/records").exists()
 
 
-def test_lengths_option_needs_a_video_protocol(reidbench: Run, root: Path) -> None:
-    answer = reidbench("run", "-m", "color-lbp", "-p", "viper", "--data-root", str(root), "--lengths", "1")
+def test_lengths_option_needs_a_video_protocol(reidbench: Run, two_datasets: Path) -> None:
+    answer = reidbench(
+        "run", "-m", "color-lbp", "-p", "viper", "--data-root", str(two_datasets), "--lengths", "1"
+    )
 
     assert answer.code == 2
     assert "--lengths needs a video protocol, but 'viper' has image data" in answer.err

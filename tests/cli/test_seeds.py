@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from reidbench.records import read_record
+from tests.calls import Answer
 
-from .conftest import Answer
 from .single_file_plugins import write_plugin
 
-Run = Callable[..., Answer]
+Record = Callable[..., dict[str, Any]]
 
 # Adds noise that depends on the seed of the fit, and reports one value per epoch.
 NOISY = """
@@ -39,23 +39,14 @@ return Embeddings(values=values * (1 + 0.8 * noise))
 
 
 @pytest.fixture
-def record(reidbench: Run, tmp_path: Path, small_root: Path) -> Callable[..., dict[str, Any]]:
+def record(record_method: Record, tmp_path: Path) -> Record:
     """Run a method that learns on two trials of twelve people and return the record."""
-    plugin = write_plugin(tmp_path, "noisy", EMBED, base="Method", further=NOISY)
-
-    def run(*options: str, method: str = "noisy") -> dict[str, Any]:
-        answer = reidbench(
-            "run", "-m", method, "-p", "ilids", "--trials", "2", "--plugin", str(plugin), "--json",
-            "--data-root", str(small_root), *options,
-        )  # fmt: skip
-        assert answer.code == 0, answer.err
-        result: dict[str, Any] = json.loads(answer.out)
-        return result
-
-    return run
+    return partial(
+        record_method, write_plugin(tmp_path, "noisy", EMBED, base="Method", further=NOISY), trials=2
+    )
 
 
-def test_seeds_reports_each_seed_and_their_spread(record: Callable[..., dict[str, Any]]) -> None:
+def test_seeds_reports_each_seed_and_their_spread(record: Record) -> None:
     result = record("--seed", "4", "--seeds", "3")
 
     assert (result["seed"], result["seeds"]) == (4, [4, 5, 6])
@@ -70,7 +61,7 @@ def test_seeds_reports_each_seed_and_their_spread(record: Callable[..., dict[str
     assert figure["low"] < figure["mean"] < figure["high"]
 
 
-def test_seeds_reuses_cached_single_seeds(record: Callable[..., dict[str, Any]]) -> None:
+def test_seeds_reuses_cached_single_seeds(record: Record) -> None:
     singles = [record("--seed", str(seed)) for seed in (4, 5)]
 
     both = record("--seed", "4", "--seeds", "2")
@@ -81,14 +72,14 @@ def test_seeds_reuses_cached_single_seeds(record: Callable[..., dict[str, Any]])
     assert singles[0]["figures"]["map"]["std_seeds"] is None
 
 
-def test_fixed_method_uses_one_seed(record: Callable[..., dict[str, Any]]) -> None:
-    result = record("--seeds", "3", method="color-lbp")
+def test_fixed_method_uses_one_seed(record_method: Record, tmp_path: Path) -> None:
+    result = record_method(write_plugin(tmp_path, "fixed"), "--seeds", "3", trials=2)
 
     assert result["seeds"] == [0]
     assert len(result["trials"]) == 2
 
 
-def test_per_query_file_holds_every_seed(record: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_per_query_file_holds_every_seed(record: Record, tmp_path: Path) -> None:
     result = record("--seeds", "2")
     path = tmp_path / f"runs/records/ilids/noisy-{result['fingerprints']['run']}.json"
 
@@ -99,9 +90,7 @@ def test_per_query_file_holds_every_seed(record: Callable[..., dict[str, Any]], 
     ]
 
 
-def test_reported_losses_are_recorded_per_epoch_and_survive_the_cache(
-    record: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_reported_losses_are_recorded_per_epoch_and_survive_the_cache(record: Record, tmp_path: Path) -> None:
     first, cached = record("--seeds", "2"), record("--seeds", "2")
 
     assert cached["cached"]["fit"]
@@ -121,9 +110,7 @@ def test_reported_losses_are_recorded_per_epoch_and_survive_the_cache(
     assert "trial 2 of 2, seed 1, epoch 2: loss" in log.read_text()
 
 
-def test_epochs_reach_the_life_cycle_hook(
-    record: Callable[..., dict[str, Any]], reidbench: Run, tmp_path: Path
-) -> None:
+def test_epochs_reach_the_life_cycle_hook(record: Record, tmp_path: Path) -> None:
     tracker = tmp_path / "tracker.py"
     tracker.write_text(
         "from pathlib import Path\n"
@@ -146,14 +133,11 @@ def test_epochs_reach_the_life_cycle_hook(
 
 
 def test_losses_that_are_not_finite_name_the_method_and_the_epoch(
-    reidbench: Run, tmp_path: Path, small_root: Path
+    run_method: Callable[..., Answer], tmp_path: Path
 ) -> None:
-    plugin = write_plugin(
-        tmp_path, "noisy", EMBED, base="Method", further=NOISY.replace("pairs=2", "pairs=float('nan')")
-    )
-    answer = reidbench(
-        "run", "-m", "noisy", "-p", "ilids", "--plugin", str(plugin), "--data-root", str(small_root)
-    )
+    further = NOISY.replace("pairs=2", "pairs=float('nan')")
+
+    answer = run_method(write_plugin(tmp_path, "noisy", EMBED, base="Method", further=further))
 
     assert answer.code == 3
     assert "method 'noisy' must report finite values, got pairs = nan in epoch 0" in answer.err

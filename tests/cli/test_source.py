@@ -2,36 +2,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+
 from .single_file_plugins import MEAN_COLOR, write_plugin
 
 Run = Callable[..., Answer]
 
 
 @pytest.fixture
-def run_file(reidbench: Run, small_root: Path) -> Callable[[Path, str], Answer]:
+def run_file(record_method: Callable[..., dict[str, Any]]) -> Callable[[Path], dict[str, Any]]:
     """Run the method of a plugin file on one trial."""
-
-    def run(file: Path, method: str) -> Answer:
-        data = ("-p", "ilids", "--data-root", str(small_root), "--trials", "1", "--json")
-        return reidbench("run", "-m", method, *data, "--plugin", str(file))
-
-    return run
+    return partial(record_method, trials=1)
 
 
 def test_changed_code_of_a_method_is_computed_again(
-    run_file: Callable[[Path, str], Answer], tmp_path: Path
+    run_file: Callable[[Path], dict[str, Any]], tmp_path: Path
 ) -> None:
     file = write_plugin(tmp_path, "source-method")
-    first = json.loads(run_file(file, "source-method").out)
+    first = run_file(file)
     file.write_text(file.read_text() + "\n# A comment.\n")
-    commented = json.loads(run_file(file, "source-method").out)
+    commented = run_file(file)
     write_plugin(tmp_path, "source-method", MEAN_COLOR.replace(".float()", ".float().abs().sqrt()"))
-    changed = json.loads(run_file(file, "source-method").out)
+    changed = run_file(file)
 
     assert commented["cached"]["embed"]
     assert commented["fingerprints"] == first["fingerprints"]
@@ -44,22 +42,20 @@ def test_changed_code_of_a_method_is_computed_again(
 
 
 def test_changed_module_beside_a_plugin_file_is_computed_again(
-    run_file: Callable[[Path, str], Answer], tmp_path: Path
+    run_file: Callable[[Path], dict[str, Any]], tmp_path: Path
 ) -> None:
     helper = tmp_path / "helper_beside_plugin.py"
     helper.write_text("SCALE = 1\n")
     file = write_plugin(tmp_path, "beside-method")
     file.write_text("import helper_beside_plugin\n" + file.read_text())
-    first = json.loads(run_file(file, "beside-method").out)
+    first = run_file(file)
 
     helper.write_text("SCALE = 2\n")
 
-    assert json.loads(run_file(file, "beside-method").out)["source"] != first["source"]
+    assert run_file(file)["source"] != first["source"]
 
 
-def test_class_with_another_name_than_its_spec_is_refused(
-    run_file: Callable[[Path, str], Answer], tmp_path: Path
-) -> None:
+def test_class_with_another_name_than_its_spec_is_refused(run_method: Run, tmp_path: Path) -> None:
     file = write_plugin(tmp_path, "thief")
     file.write_text(
         file.read_text().replace(
@@ -67,7 +63,7 @@ def test_class_with_another_name_than_its_spec_is_refused(
         )
     )
 
-    answer = run_file(file, "thief")
+    answer = run_method(file)
 
     assert answer.code == 3
     assert "must have the name 'thief', got 'color-lbp'" in answer.err

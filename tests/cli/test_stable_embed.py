@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Answer
+from tests.calls import Answer
+
 from .single_file_plugins import MEAN_COLOR, write_plugin
 
 Run = Callable[..., Answer]
@@ -26,23 +27,10 @@ LENGTHS = "return Embeddings(values=torch.ones(len(tracklets), len(tracklets)))"
 @pytest.mark.parametrize(
     "embed", [NORMALISED, RANDOM, DROPOUT, LENGTHS], ids=["normalised", "random", "dropout", "lengths"]
 )
-def test_embedding_that_depends_on_the_call_ends_the_run(
-    reidbench: Run, small_root: Path, tmp_path: Path, embed: str
-) -> None:
+def test_embedding_that_depends_on_the_call_ends_the_run(run_method: Run, tmp_path: Path, embed: str) -> None:
     plugin = write_plugin(tmp_path, "unstable", embed)
-    command = (
-        "run",
-        "-m",
-        "unstable",
-        "-p",
-        "ilids",
-        "--data-root",
-        str(small_root),
-        "--plugin",
-        str(plugin),
-    )
 
-    for answer in (reidbench(*command), reidbench(*command)):
+    for answer in (run_method(plugin), run_method(plugin)):
         assert answer.code == 3
         (line,) = answer.err.splitlines()
         assert "method 'unstable' must return the same embedding of a tracklet in every call" in line
@@ -51,23 +39,18 @@ def test_embedding_that_depends_on_the_call_ends_the_run(
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_rounding_differences_are_allowed(
-    reidbench: Run, small_root: Path, tmp_path: Path, dtype: str
+    record_method: Callable[..., object], tmp_path: Path, dtype: str
 ) -> None:
     noise = f"(1 + torch.finfo(torch.{dtype}).eps * torch.randint(-1, 2, (len(rows), rows[0].numel())))"
     embed = MEAN_COLOR.replace(
         "torch.stack(rows).float()", f"(torch.stack(rows) * {noise}).to(torch.{dtype})"
     )
-    plugin = write_plugin(tmp_path, "rounded", embed)
 
-    answer = reidbench(
-        "run", "-m", "rounded", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin)
-    )
-
-    assert answer.code == 0, answer.err
+    assert record_method(write_plugin(tmp_path, "rounded", embed))
 
 
 def test_second_run_with_other_figures_keeps_both_records(
-    reidbench: Run, small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_method: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embed = """
 import os
@@ -75,14 +58,10 @@ seen = [int(view.id[:8], 16) % 997 for view in tracklets]
 return Embeddings(values=torch.tensor([[float(os.environ["MEMORY"]) * number % 7] for number in seen]))
 """
     plugin = write_plugin(tmp_path, "moody", embed)
-    command = (
-        "run", "-m", "moody", "-p", "ilids", "--data-root", str(small_root), "--plugin", str(plugin),
-        "--no-resume", "--json",
-    )  # fmt: skip
     answers = []
     for value in ("1", "1", "3"):
         monkeypatch.setenv("MEMORY", value)
-        answers.append(reidbench(*command))
+        answers.append(run_method(plugin, "--no-resume", "--json"))
 
     first, again, other = (json.loads(answer.out) for answer in answers)
     name = f"moody-{first['fingerprints']['run']}"
