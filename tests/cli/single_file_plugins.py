@@ -53,15 +53,15 @@ from reidbench.plugin import hookimpl
 
 @hookimpl
 def reidbench_protocols():
-    return [Path(__file__).parent / "twelve.toml"]
+    return [Path(__file__).parent / "{name}.toml"]
 """
 
 
-def write_protocol(folder: Path, further: str = "") -> Path:
-    """Write a plugin file with the protocol `twelve`, which ends with `further`, and return the path of the plugin."""
-    (folder / "twelve.toml").write_text(PROTOCOL + further)
-    file = folder / "twelve_plugin.py"
-    file.write_text(PROTOCOL_PLUGIN)
+def write_protocol(folder: Path, further: str = "", *, name: str = "twelve", text: str = PROTOCOL) -> Path:
+    """Write a plugin file with a protocol, whose text ends with `further`, and return the path of the plugin."""
+    (folder / f"{name}.toml").write_text(text + further)
+    file = folder / f"{name}_protocol.py"
+    file.write_text(PROTOCOL_PLUGIN.format(name=name))
     return file
 
 

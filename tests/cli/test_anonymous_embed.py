@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from reidbench.cache import Cache
 from reidbench.datasets.readers.ilids_vid import IlidsVid
+from tests.calls import Answer
 
-from .single_file_plugins import write_plugin
+from .single_file_plugins import choose_method, write_plugin, write_protocol
 
 Record = Callable[..., dict[str, Any]]
 
-# Trials of 12 rendered people test 6 of them: queries, then the gallery, sorted by person.
+# In the order of a dataset, the queries come first, then the gallery, both sorted by person.
 COUNTER = """
 numbers = [self.seen.setdefault(view.id, len(self.seen)) for view in tracklets]
-return Embeddings(values=torch.stack([torch.eye(6)[number % 6] for number in numbers]))
+return Embeddings(values=torch.stack([torch.eye({people})[number % {people}] for number in numbers]))
 """
 COUNTER_FIT = """
 def fit(self, train, job):
@@ -84,11 +87,25 @@ def rank1(record_method: Record) -> Callable[[Path], float]:
     return run
 
 
-def test_counter_does_not_find_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:
-    plugin = write_plugin(tmp_path, "counter", COUNTER, base="Method", further=COUNTER_FIT)
+def write_counter(folder: Path, *, people: int) -> Path:
+    return write_plugin(folder, "counter", COUNTER.format(people=people), base="Method", further=COUNTER_FIT)
 
+
+def write_table(folder: Path, features: Path) -> Path:
+    """Write a method that looks up its tracklets by the names in a feature file."""
+    people: dict[str, int] = {}
+    with h5py.File(features) as file:
+        for trial in file.values():
+            for side in ("query", "gallery"):
+                names = [name.decode() for name in trial[side]["tracklet_id"][()]]
+                people.update(zip(names, trial[side]["pid"][()].tolist(), strict=True))
+    (folder / "table.json").write_text(json.dumps(people))
+    return write_plugin(folder, "table", TABLE.format(table=str(folder / "table.json")))
+
+
+def test_counter_does_not_find_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:
     # Chance is 1/6.
-    assert rank1(plugin) < 0.45
+    assert rank1(write_counter(tmp_path, people=6)) < 0.45
 
 
 def test_distance_does_not_find_people_by_position(rank1: Callable[[Path], float], tmp_path: Path) -> None:
@@ -99,17 +116,31 @@ def test_table_of_saved_ids_does_not_find_people(
     record_method: Record, rank1: Callable[[Path], float], tmp_path: Path
 ) -> None:
     record_method(write_plugin(tmp_path, "mean-color"), "--save-features", "f.h5")
-    table = {}
-    with h5py.File(tmp_path / "f.h5") as file:
-        for trial in file.values():
-            for side in ("query", "gallery"):
-                names = [name.decode() for name in trial[side]["tracklet_id"][()]]
-                table.update(zip(names, trial[side]["pid"][()].tolist(), strict=True))
-    (tmp_path / "table.json").write_text(json.dumps(table))
-    plugin = write_plugin(tmp_path, "table", TABLE.format(table=str(tmp_path / "table.json")))
+    plugin = write_table(tmp_path, tmp_path / "f.h5")
 
-    assert len(table) == 24
+    assert len(json.loads((tmp_path / "table.json").read_text())) == 24
     assert rank1(plugin) < 0.45
+
+
+def test_counter_and_table_are_at_chance_on_demo(reidbench: Callable[..., Answer], tmp_path: Path) -> None:
+    demo = (files("reidbench_protocols") / "demo.toml").read_text(encoding="utf-8")
+    frames = "min_frames = 10\nmax_frames = 20\nmean_frames = 14\nmasks = true\n"
+    assert frames in demo
+    # Its people and rules; single frames render in seconds, and these methods read none.
+    protocol = write_protocol(tmp_path, name="short-demo", text=demo.replace(frames, "frames = 1\n"))
+
+    def run(plugin: Path, *options: str) -> dict[str, Any]:
+        added = ("--plugin", str(protocol))
+        answer = reidbench("run", *choose_method(plugin), "-p", "short-demo", *added, "--json", *options)
+        assert answer.code == 0, answer.err
+        record: dict[str, Any] = json.loads(answer.out)
+        return record
+
+    chance = run(write_plugin(tmp_path, "mean-color"), "--save-features", "f.h5")["chance"]["rank1"]
+    assert chance == pytest.approx(1 / 40)
+    for plugin in (write_counter(tmp_path, people=40), write_table(tmp_path, tmp_path / "f.h5")):
+        # Three trials of 40 queries; one of 10,000 random orders has more hits.
+        assert run(plugin)["figures"]["rank1"]["mean"] <= binom.ppf(0.9999, 120, chance) / 120
 
 
 def test_attributes_of_views_do_not_name_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:

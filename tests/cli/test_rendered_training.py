@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.calls import Answer
 
-from .single_file_plugins import write_plugin
+from .single_file_plugins import choose_method, write_plugin, write_protocol
 
 Run = Callable[..., Answer]
 
@@ -30,21 +31,13 @@ def restore(self, state):
 
 @pytest.fixture
 def run(reidbench: Run, two_datasets: Path, tmp_path: Path) -> Run:
-    """Run a method that counts its training tracklets; the plugin adds `few`, the demo with fewer people."""
+    """Run a method that counts its training tracklets; a plugin adds `few`, the demo with fewer people."""
     (tmp_path / "root").symlink_to(two_datasets)
     demo = (files("reidbench_protocols") / "demo.toml").read_text(encoding="utf-8")
-    (tmp_path / "few.toml").write_text(
-        demo.replace("people = 160", "people = 5").replace("people = 40", "people = 2")
-    )
-    plugin = write_plugin(tmp_path, "counts-fits", base="Method", further=COUNTS_FITS)
-    with plugin.open("a", encoding="utf-8") as file:
-        file.write("\n@hookimpl\ndef reidbench_protocols():\n    import pathlib\n")
-        file.write(f"    return [pathlib.Path({str(tmp_path / 'few.toml')!r})]\n")
-
-    def call(*options: str) -> Answer:
-        return reidbench("run", "-m", "counts-fits", "--plugin", str(plugin), "--json", *options)
-
-    return call
+    text = demo.replace("people = 160", "people = 5").replace("people = 40", "people = 2")
+    few = write_protocol(tmp_path, name="few", text=text)
+    method = write_plugin(tmp_path, "counts-fits", base="Method", further=COUNTS_FITS)
+    return partial(reidbench, "run", *choose_method(method), "--plugin", str(few), "--json")
 
 
 @pytest.mark.parametrize("tested", ["viper", "ilids"])
