@@ -38,7 +38,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_protocol_runs_and_colour_beats_chance(
     reidbench: Callable[..., Answer], root: Path, name: str
 ) -> None:
-    answer = reidbench("run", "-m", "color-lbp", "-p", name, "--data-root", str(root), "--json")
+    method = ("-m", "color-lbp", "--preset", "color")
+    answer = reidbench("run", *method, "-p", name, "--data-root", str(root), "--json")
 
     assert answer.code == 0, answer.err
     record = json.loads(answer.out)
