@@ -137,7 +137,7 @@ def main() -> None:
         "--methods", nargs="+", choices=METHODS, default=list(METHODS), help="methods to measure"
     )
     parser.add_argument("--tracklets", type=int, default=1024, help="tested tracklets, at least 16")
-    parser.add_argument("--frames", type=int, default=16, help="frames of a tracklet, at least 2")
+    parser.add_argument("--frames", type=int, default=4, help="frames of a tracklet, at least 2")
     parser.add_argument("--repeats", type=int, default=7, help="number of pairs, at least 1")
     arguments = parser.parse_args()
     for name, minimum in (("tracklets", 16), ("frames", 2), ("repeats", 1)):
