@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reidbench.datasets.frames import Frames
 from reidbench.datasets.masks import has_masks, read_mask
-from reidbench.datasets.tracklets import DatasetContents, TrackletTable
+from reidbench.datasets.tracklets import DatasetContents, IntArray, TrackletTable
 from reidbench.errors import MissingFactError
 
 Floats = npt.NDArray[np.float64]
@@ -86,9 +86,9 @@ class HiddenFacts:
 def read_name_numbers(table: TrackletTable) -> Floats:
     """Return the numbers in the names of the first and the last frame of each row, without those of its labels.
 
-    A name is read as its groups of digits. Groups that are the person or the camera of their row, up to a constant,
-    are the label itself and are left out, as are groups that have one value in all rows. Every other one is scaled to
-    [0, 1] over the table.
+    A name is read as its groups of digits. Groups that are the label itself are left out: the number of the person up
+    to a constant, a count of the people without gaps, and whatever follows from the camera. So are groups that have
+    one value in all rows. Every other one is scaled to [0, 1] over the table.
 
     Returns:
         float64 (N, K), one zero per row if nothing is left. Names with fewer groups than others have zeros.
@@ -97,17 +97,32 @@ def read_name_numbers(table: TrackletTable) -> Floats:
     last = [_read_numbers(folder, frames[-1:]) for folder, frames in table.groups]
     columns = [column for numbers in (first, last) for column in _to_columns(numbers)]
     is_person = table.pids > 0
-    labels = (table.pids[is_person], table.camids[is_person])
+    pids, camids = table.pids[is_person], table.camids[is_person]
     kept: list[Floats] = []
     for column in columns:
-        spread = np.ptp(column) if len(column) else 0.0
-        is_label = any(np.ptp(column[is_person] - label) == 0 for label in labels if len(label))
-        if spread > 0 and not is_label and not any(np.array_equal(column, other) for other in kept):
+        is_constant = not len(column) or np.ptp(column) == 0
+        is_copy = any(np.array_equal(column, other) for other in kept)
+        if not is_constant and not is_copy and not _is_label(column[is_person], pids, camids):
             kept.append(column)
     if not kept:
         return np.zeros((len(table), 1))
     scaled = [(column - column.min()) / np.ptp(column) for column in kept]
     return np.stack(scaled, axis=1)
+
+
+def _is_label(column: Floats, pids: IntArray, camids: IntArray) -> bool:
+    """Return whether numbers (N,) of N rows of people name their person or camera."""
+    if not len(column):
+        return False
+    if np.ptp(column - pids) == 0 or _follows(column, camids):
+        return True
+    counted = np.unique(column)
+    return _follows(column, pids) and len(counted) == np.ptp(counted) + 1
+
+
+def _follows(column: Floats, labels: IntArray) -> bool:
+    """Return whether rows with one label have one number."""
+    return len(np.unique(np.stack([labels, column], axis=1), axis=0)) == len(np.unique(labels))
 
 
 def _read_numbers(folder: str, frames: Sequence[str]) -> list[float]:

@@ -37,6 +37,23 @@ def test_labels_that_are_counted_from_another_number_are_left_out() -> None:
     assert read(rows) == [[0.0]] * 6
 
 
+def test_numbers_that_count_people_within_groups_are_left_out() -> None:
+    # As in CUHK03: people are counted again in every pair of cameras.
+    rows = [
+        (person, view, "", (f"{1 + (person > 3)}_{1 + (person - 1) % 3:03}_{view}.png",))
+        for person in range(1, 7)
+        for view in (1, 2)
+    ]
+
+    assert read(rows) == [[0.0]] * 12
+
+
+def test_time_of_each_person_is_no_label() -> None:
+    rows = [(person, camera, "", (f"{37 * person}.png",)) for person in (1, 2, 3) for camera in (1, 2)]
+
+    assert read(rows) == [[0.0], [0.0], [0.5], [0.5], [1.0], [1.0]]
+
+
 def test_frame_numbers_are_scaled_to_the_table() -> None:
     rows = [
         (1, 1, "c1", ("1_0100.png", "1_0110.png")),
@@ -57,7 +74,7 @@ def test_numbers_that_never_change_are_left_out() -> None:
 def test_labels_of_distractors_and_junk_do_not_matter() -> None:
     rows = [
         (1, 1, "", ("0001_5.png",)),
-        (2, 2, "", ("0002_8.png",)),
+        (2, 1, "", ("0002_8.png",)),
         (0, 3, "", ("0000_6.png",)),
         (-1, 1, "", ("-1_7.png",)),
     ]
