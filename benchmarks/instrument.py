@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="seeds of the renderer")
     parser.add_argument("--protocols", nargs="+", default=["demo", "demo-image"], help="for example ilids")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to run")
+    parser.add_argument("--methods", nargs="+", default=[], help="run only these methods, besides audits")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of all networks")
     parser.add_argument("--plugin", type=Path, action="append", default=[], help="load a single-file plugin")
     parser.add_argument(
@@ -60,7 +61,8 @@ def main() -> None:
         arguments.protocols, arguments.seeds, arguments.output / "protocols", arguments.plugin
     )
     overrides = dict(assignment.split("=", 1) for assignment in arguments.set)
-    work = Workplace(plugins, arguments.output, Results(arguments.output / "results.json"), overrides)
+    results = Results(arguments.output / "results.json")
+    work = Workplace(plugins, arguments.output, results, arguments.methods, overrides)
     for part in arguments.only:
         for protocol in arguments.protocols:
             for seed in arguments.seeds:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -22,7 +23,7 @@ trials = { count = 1, people = 8, test_people = 4, splits = "seeded", seed = 1 }
 query = { camera = 1 }
 gallery = { camera = 2 }
 conventions = { tested_half = "first", direction = "forward" }
-synthetic = { people = 8, frames = 5, seed = 3 }
+synthetic = { people = 8, frames = 5, seed = 3, masks = true }
 """
 PROTOCOL_PLUGIN = """
 from pathlib import Path
@@ -129,6 +130,30 @@ def test_network_claims_prints_a_table_of_a_protocol(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert "### tiny (synthetic)" in finished.stdout
     assert "| color-lbp" in finished.stdout
+
+
+def test_instrument_prints_every_bound_and_continues_from_its_results(
+    run_here: Callable[..., Answer], tmp_path: Path
+) -> None:
+    plugin, output = write_plugin(tmp_path), tmp_path / "instrument"
+    command = ["--seeds", "1", "2", "--protocols", "tiny", "--plugin", str(plugin), "--output", str(output)]
+
+    def run_parts(*options: str) -> str:
+        answer = run_here("instrument.py", *command, *options)
+        assert answer.code == 0, answer.err
+        # Columns of another table may be wider.
+        return re.sub(" +", " ", answer.out)
+
+    first = run_parts("--only", "audits", "oracle")
+    second = run_parts("--only", "networks", "--methods", "duatm", "color-lbp", "--set", "epochs=0")
+
+    assert "| audit-border at chance, 25.0 %" in first
+    assert "at least 1.2 times audit-colour-histogram" in first
+    bounds = [line for line in first.splitlines() if line.startswith("| tiny")]
+    assert {line.split("|")[-2].strip() for line in bounds} <= {"ok", "not met"}
+    assert set(bounds) <= set(second.splitlines())
+    assert "duatm above 2 times duatm untrained by more than the interval" in second
+    assert "methods on seeds 1 and 2: Kendall at least 0.8" in second
 
 
 def test_hostile_inputs_prints_a_table_of_outcomes() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,14 @@ class Workplace:
         plugins: with the copies of the protocols.
         folder: of records and of the cache of the oracle of masks.
         results: what was measured.
+        methods: methods that are run, besides audits; none: all.
         overrides: settings of all networks on top of their preset `small`.
     """
 
     plugins: Plugins
     folder: Path
     results: Results
+    methods: Collection[str]
     overrides: Mapping[str, str]
 
     def protocol(self, name: str, seed: int) -> Protocol:
@@ -120,23 +123,26 @@ def measure_audits(work: Workplace, protocol: str, seed: int) -> None:
         work.results.add(protocol, seed, name, [Trial.of(scores) for scores in found.scores[name]])
 
 
-def list_networks(work: Workplace, modality: str) -> list[str]:
-    """Return the networks with a preset `small` that accept the data."""
+def list_methods(work: Workplace, modality: str) -> list[str]:
+    """Return the chosen methods that accept the data, without audits."""
     return [
         name
         for name, spec in work.plugins.methods.items()
-        if not is_audit(name) and spec.modality in (modality, "both") and "small" in load_method(spec).presets
+        if not is_audit(name)
+        and spec.modality in (modality, "both")
+        and (not work.methods or name in work.methods)
     ]
+
+
+def is_network(work: Workplace, name: str) -> bool:
+    """Return whether a method has a preset `small`, as all networks have."""
+    return "small" in load_method(work.plugins.method(name)).presets
 
 
 def measure_networks(work: Workplace, protocol: str, seed: int) -> None:
     """Measure every network, trained and untrained, and every other method that learns nothing."""
-    modality = work.protocol(protocol, seed).modality
-    networks = list_networks(work, modality)
-    for name, spec in work.plugins.methods.items():
-        if is_audit(name) or spec.modality not in (modality, "both"):
-            continue
-        if name in networks:
+    for name in list_methods(work, work.protocol(protocol, seed).modality):
+        if is_network(work, name):
             _measure_run(work, protocol, seed, f"{name} untrained", name, {"epochs": "0"})
         _measure_run(work, protocol, seed, name, name, {})
 
@@ -145,7 +151,7 @@ def measure_frames(work: Workplace, protocol: str, seed: int) -> None:
     """Measure every trained network with 1 and with 16 frames per tracklet; the fits are those of all frames."""
     if work.protocol(protocol, seed).modality != "video":
         return
-    for name in list_networks(work, "video"):
+    for name in filter(partial(is_network, work), list_methods(work, "video")):
         for frames in FRAMES:
             _measure_run(work, protocol, seed, f"{name} frames {frames}", name, {}, frames=frames)
 
@@ -207,12 +213,12 @@ def _measure_run(
     """Run a method; networks use their preset `small`. Frames of another loader have a cache of their own."""
 
     def execute() -> tuple[list[Trial], float]:
-        is_network = method in list_networks(work, work.protocol(protocol, seed).modality)
+        has_small = is_network(work, method)
         request = RunRequest(
             method=method,
             protocol=copy_name(protocol, seed, frames),
-            preset="small" if is_network else None,
-            overrides={**(work.overrides if is_network else {}), **settings},
+            preset="small" if has_small else None,
+            overrides={**(work.overrides if has_small else {}), **settings},
         )
         runtime = Runtime(progress=True)
         cache = Cache() if loader is None else Cache(work.folder / "masked-cache")
