@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.datasets.synthetic.people import draw_people
+from reidbench.datasets.synthetic.lookalikes import draw_people
 
 pytest.register_assert_rewrite("tests.datasets.checks")
 

@@ -13,7 +13,7 @@ from reidbench.datasets.synthetic import (
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import CAMERAS, CORRIDOR, Camera, draw_camera
 from reidbench.datasets.synthetic.layouts.ilids_vid import plan_tree
-from reidbench.datasets.synthetic.people import draw_lookalikes, draw_people
+from reidbench.datasets.synthetic.lookalikes import draw_lookalikes, draw_people
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 

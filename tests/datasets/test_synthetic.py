@@ -26,7 +26,7 @@ from reidbench.datasets.synthetic.layouts.ilids_vid import (
     draw_track_length,
     plan_tree,
 )
-from reidbench.datasets.synthetic.people import draw_people
+from reidbench.datasets.synthetic.lookalikes import draw_people
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.errors import ConfigError, DatasetError
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.cameras import Camera, Location
 from reidbench.datasets.synthetic.canvas import WIDTH, Canvas
 from reidbench.datasets.synthetic.figure import draw_figure
+from reidbench.datasets.synthetic.lookalikes import draw_appearance
 from reidbench.datasets.synthetic.parts import PARTS_PER_PERSON, make_colour_table
-from reidbench.datasets.synthetic.people import draw_appearance
 from reidbench.datasets.synthetic.pose import Pose
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 

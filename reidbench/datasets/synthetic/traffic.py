@@ -12,8 +12,8 @@ from reidbench.datasets.synthetic import palette
 from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.canvas import Canvas
 from reidbench.datasets.synthetic.figure import draw_figure
+from reidbench.datasets.synthetic.lookalikes import draw_appearance
 from reidbench.datasets.synthetic.palette import Colour, shade
-from reidbench.datasets.synthetic.people import draw_appearance
 from reidbench.datasets.synthetic.pose import Pose
 
 

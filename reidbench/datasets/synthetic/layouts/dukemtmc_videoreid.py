@@ -18,7 +18,7 @@ from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.label_sampling import Visibility, draw_scaled_visibility
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.people import draw_people
+from reidbench.datasets.synthetic.lookalikes import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

@@ -23,7 +23,7 @@ from reidbench.datasets.synthetic.label_sampling import (
 )
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.people import draw_appearance, draw_people
+from reidbench.datasets.synthetic.lookalikes import draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings
