@@ -1,0 +1,43 @@
+"""A person as facets in any phase of the gait."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from reidbench.datasets.synthetic.people.appearance import Appearance
+from reidbench.datasets.synthetic.people.body import build_body
+from reidbench.datasets.synthetic.people.facets import Facets
+from reidbench.datasets.synthetic.people.mesh import merge
+from reidbench.datasets.synthetic.people.paint import paint
+from reidbench.datasets.synthetic.people.skeleton import Skeleton
+
+
+class Figure:
+    """One person; the mesh and its colours are computed once."""
+
+    def __init__(self, person: Appearance) -> None:
+        self._skeleton = Skeleton(person)
+        mesh = merge(build_body(self._skeleton))
+        self._quads = mesh.quads.ravel()
+        self._rest = mesh.vertices.T.astype(np.float32)
+        self._first, self._second = mesh.bones.T
+        self._weights = mesh.weights.astype(np.float32)
+        self._parts = mesh.parts
+        self._albedo = paint(person, self._skeleton, mesh)
+
+    def facets(self, phase: float) -> Facets:
+        """Return the person walking along +x from the origin, standing on z = 0.
+
+        Args:
+            phase: radians of the gait cycle, which repeats after 2 pi; 0: the left heel strikes the ground.
+        """
+        return Facets(corners=self._move(self._skeleton.pose(phase)), albedo=self._albedo, parts=self._parts)
+
+    def _move(self, matrices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        first, second = matrices[self._first], matrices[self._second]
+        blend = (first + (second - first) * self._weights[:, None, None]).transpose(1, 2, 0)
+        x, y, z = self._rest
+        # Explicit sums, since the last digits of a matrix product differ between machines.
+        moved = blend[:, 0] * x + blend[:, 1] * y + blend[:, 2] * z + blend[:, 3]
+        return np.ascontiguousarray(moved.T)[self._quads].reshape(-1, 4, 3)

@@ -1,0 +1,56 @@
+"""All numbers of the people that calibration may change.
+
+The values were chosen on seeds that no reported figure uses. A change needs a new renderer version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """How much people differ.
+
+    Attributes:
+        height_sigma: in metres, around a mean of 1.72.
+        shoulder_sigma: of the half width, in metres.
+        girth_sigma: depth of the trunk, as a fraction.
+        limb_sigma: thickness of arms and legs, as a fraction.
+        stride_sigma: of the angle of the leg, in radians.
+        swing_sigma: of the angle of the upper arm, in radians.
+        lean_sigma: of the trunk, in radians.
+        colour_sigma: colour difference between clothes of the same palette colour, in 8-bit levels.
+        bright_share: fraction of tops in a bright colour; the others are in one of six dark colours.
+        pattern_share: fraction of tops with a pattern.
+        print_share: fraction of tops with a print on the chest; as many have one on the back.
+        open_share: fraction of open jackets.
+        short_sleeve_share: fraction of tops with sleeves above the wrist.
+        skirt_share: fraction of skirts.
+        shorts_share: fraction of shorts.
+        bag_share: fraction of people with a bag.
+        hat_share: fraction of people with a hat.
+        glasses_share: fraction of people with glasses.
+    """
+
+    height_sigma: float = 0.09
+    shoulder_sigma: float = 0.022
+    girth_sigma: float = 0.15
+    limb_sigma: float = 0.14
+    stride_sigma: float = 0.1
+    swing_sigma: float = 0.2
+    lean_sigma: float = 0.05
+    colour_sigma: float = 6.0
+    bright_share: float = 0.1
+    pattern_share: float = 0.65
+    print_share: float = 0.35
+    open_share: float = 0.3
+    short_sleeve_share: float = 0.12
+    skirt_share: float = 0.15
+    shorts_share: float = 0.03
+    bag_share: float = 0.45
+    hat_share: float = 0.2
+    glasses_share: float = 0.25
+
+
+VARIETY = Variety()
