@@ -21,7 +21,7 @@ Colour = tuple[float, float, float]
 _COLOUR_SCALE = 0.12
 
 
-def _scaled(scale: float) -> Any:
+def _number(scale: float) -> Any:
     return field(metadata={"scale": scale})
 
 
@@ -115,14 +115,14 @@ class BagKind(StrEnum):
 class Build:
     """Body proportions: height and half width of the shoulders in metres, factors of the average for the rest."""
 
-    height: float = _scaled(0.09)
-    shoulder: float = _scaled(0.022)
-    hips: float = _scaled(0.1)
-    girth: float = _scaled(0.15)
-    belly: float = _scaled(0.15)
-    limbs: float = _scaled(0.14)
-    legs: float = _scaled(0.03)
-    head: float = _scaled(0.06)
+    height: float = _number(0.09)
+    shoulder: float = _number(0.022)
+    hips: float = _number(0.1)
+    girth: float = _number(0.15)
+    belly: float = _number(0.15)
+    limbs: float = _number(0.14)
+    legs: float = _number(0.03)
+    head: float = _number(0.06)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +142,16 @@ class Gait:
         toe_out: angle of the feet, in radians.
     """
 
-    rate: float = _scaled(0.1)
-    stride: float = _scaled(0.1)
-    arm_swing: float = _scaled(0.2)
-    elbow: float = _scaled(0.25)
-    spread: float = _scaled(0.06)
-    lean: float = _scaled(0.05)
-    stoop: float = _scaled(0.06)
-    twist: float = _scaled(0.05)
-    sway: float = _scaled(0.012)
-    toe_out: float = _scaled(0.1)
+    rate: float = _number(0.1)
+    stride: float = _number(0.1)
+    arm_swing: float = _number(0.2)
+    elbow: float = _number(0.25)
+    spread: float = _number(0.06)
+    lean: float = _number(0.05)
+    stoop: float = _number(0.06)
+    twist: float = _number(0.05)
+    sway: float = _number(0.012)
+    toe_out: float = _number(0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +160,8 @@ class Print:
 
     shape: Shape
     colour: Colour
-    width: float = _scaled(0.08)
-    height: float = _scaled(0.08)
+    width: float = _number(0.08)
+    height: float = _number(0.08)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,14 +185,14 @@ class Upper:
     colour: Colour
     accent: Colour
     inner: Colour
-    period: float = _scaled(0.04)
-    sleeves: float = _scaled(0.25)
+    period: float = _number(0.04)
+    sleeves: float = _number(0.25)
     sleeves_in_accent: bool
     collar: Collar
-    hem: float = _scaled(0.2)
-    flare: float = _scaled(0.03)
-    thickness: float = _scaled(0.01)
-    opening: float = _scaled(0.04)
+    hem: float = _number(0.2)
+    flare: float = _number(0.03)
+    thickness: float = _number(0.01)
+    opening: float = _number(0.04)
     front: Print
     back: Print
 
@@ -213,8 +213,8 @@ class Lower:
     colour: Colour
     legs: Colour
     stripe: Colour
-    length: float = _scaled(0.2)
-    width: float = _scaled(0.015)
+    length: float = _number(0.2)
+    width: float = _number(0.015)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +224,7 @@ class Shoes:
     kind: ShoeKind
     colour: Colour
     sole: Colour
-    shaft: float = _scaled(0.2)
+    shaft: float = _number(0.2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,8 +234,8 @@ class Head:
     skin: Colour
     hair: Hair
     hair_colour: Colour
-    volume: float = _scaled(0.01)
-    fall: float = _scaled(0.1)
+    volume: float = _number(0.01)
+    fall: float = _number(0.1)
     beard: bool
     hat: Hat
     hat_colour: Colour
@@ -249,8 +249,8 @@ class Bag:
     kind: BagKind
     colour: Colour
     pocket: Colour
-    size: float = _scaled(0.2)
-    side: float = _scaled(1.0)
+    size: float = _number(0.2)
+    side: float = _number(1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +274,11 @@ class Appearance:
     def speed(self) -> float:
         """Walking speed in metres per second at which the feet do not slide."""
         return self.step * self.gait.rate / STANCE
+
+    @property
+    def cadence(self) -> float:
+        """Radians of the gait cycle per second."""
+        return 2 * math.pi * self.gait.rate
 
     def vector(self) -> npt.NDArray[np.float64]:
         """Return all values as numbers, in units of their scales: float64 (K,)."""

@@ -91,7 +91,8 @@ def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
     bright = palette.pick(rng, palette.BRIGHT, sigma)
     colour = bright if rng.random() < variety.bright_share else dark
     accent, inner = palette.pick_contrast(rng, colour, sigma), palette.pick_contrast(rng, colour, sigma)
-    pattern = _pick(rng, tuple(Pattern)[1:])
+    accent = palette.mix(colour, accent, float(rng.uniform(*variety.pattern_contrast)))
+    pattern = _pick(rng, tuple(Pattern)[1:], (0.2, 0.15, 0.1, 0.1, 0.16, 0.16, 0.13))
     pattern = pattern if rng.random() < variety.pattern_share else Pattern.PLAIN
     short, length = rng.random() < variety.short_sleeve_share, rng.uniform(0.3, 0.75)
     opening, is_open = rng.uniform(0.02, 0.09), rng.random() < variety.open_share

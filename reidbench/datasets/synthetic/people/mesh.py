@@ -12,6 +12,7 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.people.skeleton import Bone
 
 Floats = npt.NDArray[np.float64]
+Values = Floats | float
 Ring = tuple[float, float, float, float, float]
 """Centre (x, y, z) and radii (along x, along y) of an ellipse in a plane of equal z."""
 
@@ -70,9 +71,14 @@ class Mesh:
         return centres
 
 
+def stack_rings(x: Values, y: Values, z: Values, depths: Values, widths: Values) -> Floats:
+    """Return rings (R, 5) from their columns; a number stands for a constant column."""
+    return np.stack(np.broadcast_arrays(x, y, z, depths, widths), axis=1).astype(np.float64)
+
+
 def loft(
     part: Part,
-    rings: Sequence[Ring],
+    rings: Sequence[Ring] | Floats,
     bones: tuple[Bone, Bone] | Bone,
     weigh: Callable[[Floats], Floats] | None = None,
     *,
@@ -87,7 +93,7 @@ def loft(
         rings: from bottom to top.
         bones: the bone that moves the tube, or two bones.
         weigh: weight of the second bone for rest positions (V, 3); 0 if missing.
-        segments: facets per ring.
+        segments: facets per ring, even.
         square: exponent of the ellipse; below 1 the corners fill.
         along_x: the tube extends along x instead of z; a ring is then (y, z, x) with radii along y and z.
     """
@@ -99,27 +105,25 @@ def loft(
     y = values[:, 1, None] + values[:, 4, None] * sin
     z = np.broadcast_to(values[:, 2, None], x.shape)
     sides = np.stack((x, y, z), axis=2).reshape(-1, 3)
-    vertices = np.concatenate((sides, values[[0, -1], :3]))
     if along_x:
-        vertices = vertices[:, [2, 0, 1]]
+        sides = sides[:, [2, 0, 1]]
     step = np.arange(segments)
     after = (step + 1) % segments
     lower = np.arange(count - 1)[:, None] * segments
     wall = np.stack((lower + step, lower + after, lower + segments + after, lower + segments + step), axis=2)
-    bottom, top = count * segments, count * segments + 1
-    last = (count - 1) * segments
-    first_cap = np.stack((np.full(segments, bottom), after, step, step), axis=1)
-    last_cap = np.stack((np.full(segments, top), last + step, last + after, last + after), axis=1)
-    quads = np.concatenate((wall.reshape(-1, 4), first_cap, last_cap))
-    turn = step * (2 * np.pi / segments)
+    # Each end closes with a strip of quads across it.
+    half = np.arange(segments // 2 - 1)
+    cap = np.stack((half, half + 1, segments - 2 - half, segments - 1 - half), axis=1)
+    quads = np.concatenate((wall.reshape(-1, 4), cap[:, ::-1], cap + (count - 1) * segments))
+    turn = np.concatenate((np.tile(step, count - 1), half, half)) * (2 * np.pi / segments)
     pair = bones if isinstance(bones, tuple) else (bones, bones)
     return Mesh(
-        vertices=vertices,
+        vertices=sides,
         quads=quads,
-        angles=np.tile(np.where(turn > np.pi, turn - 2 * np.pi, turn), count + 1),
+        angles=np.where(turn > np.pi, turn - 2 * np.pi, turn),
         parts=np.full(len(quads), part, np.uint8),
-        bones=np.tile(np.array(pair, np.intp), (len(vertices), 1)),
-        weights=weigh(vertices) if weigh else np.zeros(len(vertices)),
+        bones=np.tile(np.array(pair, np.intp), (len(sides), 1)),
+        weights=weigh(sides) if weigh else np.zeros(len(sides)),
     )
 
 
@@ -135,12 +139,10 @@ def ellipsoid(
 ) -> Mesh:
     """Build an ellipsoid; radii along x, y and z. A small `square` gives a box with round edges."""
     rings = []
-    for angle in np.linspace(-np.pi / 2, np.pi / 2, rows + 2)[1:-1]:
+    for angle in np.linspace(-1.25, 1.25, rows + 1):
         size, height = np.cos(angle) ** square, np.sign(angle) * abs(np.sin(angle)) ** square
         rings.append((centre[0], centre[1], centre[2] + radii[2] * height, radii[0] * size, radii[1] * size))
-    mesh = loft(part, rings, bone, segments=segments, square=square)
-    mesh.vertices[-2:, 2] = centre[2] - radii[2], centre[2] + radii[2]
-    return mesh
+    return loft(part, rings, bone, segments=segments, square=square)
 
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:

@@ -5,29 +5,172 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.datasets.synthetic.people.appearance import Appearance, LowerKind
-from reidbench.datasets.synthetic.people.body import hem_of_legs
-from reidbench.datasets.synthetic.people.mesh import Mesh, Part
+from reidbench.datasets.synthetic.people.appearance import (
+    Appearance,
+    BagKind,
+    Collar,
+    Colour,
+    Glasses,
+    LowerKind,
+    Pattern,
+    Print,
+    Shape,
+    ShoeKind,
+)
+from reidbench.datasets.synthetic.people.body import (
+    ROW,
+    TRUNK_SEGMENTS,
+    end_of_sleeves,
+    hem_of_lower,
+    hem_of_upper,
+)
+from reidbench.datasets.synthetic.people.mesh import Floats, Mesh, Part
 from reidbench.datasets.synthetic.people.skeleton import Skeleton
 
+Mask = npt.NDArray[np.bool_]
 
-def paint(person: Appearance, skeleton: Skeleton, mesh: Mesh) -> npt.NDArray[np.float32]:
-    """Return the albedo of each facet: float32 (F, 3)."""
-    upper, lower, head = person.upper, person.lower, person.head
+_ARMS, _LEGS, _TOP = (Part.LEFT_ARM, Part.RIGHT_ARM), (Part.LEFT_LEG, Part.RIGHT_LEG), (Part.TORSO, Part.TAIL)
+_SHOES = (Part.LEFT_SHOE, Part.RIGHT_SHOE)
+# Width of a column of facets on the trunk, in metres; stripes are whole columns.
+_COLUMN = 1.0 / TRUNK_SEGMENTS
+
+
+def paint(
+    person: Appearance, skeleton: Skeleton, mesh: Mesh
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Return the albedo of each facet, float32 (F, 3), and its part, with straps on the trunk: uint8 (F,)."""
+    albedo = _list_colours(person)[mesh.parts]
+    _paint_upper(albedo, skeleton, mesh)
+    _paint_lower(albedo, skeleton, mesh)
+    _paint_face(albedo, skeleton, mesh)
+    parts = mesh.parts.copy()
+    straps = _find_straps(skeleton, mesh)
+    parts[straps] = Part.STRAP
+    albedo[straps] = _shade(person.bag.colour, 0.8)
+    return albedo.astype(np.float32), parts
+
+
+def _list_colours(person: Appearance) -> Floats:
+    """Return the main colour of each part: (parts, 3)."""
+    upper, head, bag = person.upper, person.head, person.bag
+    collar = {Collar.SCARF: upper.inner, Collar.SHIRT: upper.inner}.get(
+        upper.collar, _shade(upper.colour, 1.15)
+    )
     table = np.zeros((max(Part) + 1, 3))
-    table[[Part.NECK, Part.HEAD, Part.LEFT_HAND, Part.RIGHT_HAND]] = head.skin
-    table[[Part.LEFT_SHOE, Part.RIGHT_SHOE]] = person.shoes.colour
-    table[[Part.TORSO, Part.LEFT_ARM, Part.RIGHT_ARM]] = upper.colour
-    table[[Part.LEFT_LEG, Part.RIGHT_LEG, Part.SKIRT]] = lower.colour
-    table[Part.HAIR] = head.hair_colour
-    albedo = table[mesh.parts]
-    z = mesh.centres[:, 2]
-    arms = np.isin(mesh.parts, (Part.LEFT_ARM, Part.RIGHT_ARM))
-    top = skeleton.shoulder + 0.03
-    albedo[arms & (z < top - upper.sleeves * (top - skeleton.wrist))] = head.skin
+    for parts, colour in (
+        ((Part.NECK, Part.HEAD, Part.LEFT_HAND, Part.RIGHT_HAND), head.skin),
+        (_SHOES, person.shoes.colour),
+        ((*_TOP, *_ARMS), upper.colour),
+        ((*_LEGS, Part.SKIRT), person.lower.colour),
+        ((Part.COLLAR,), collar),
+        ((Part.HOOD,), _shade(upper.colour, 0.9)),
+        ((Part.HAIR,), head.hair_colour),
+        ((Part.HAT,), head.hat_colour),
+        ((Part.BRIM,), _shade(head.hat_colour, 0.8)),
+        ((Part.GLASSES,), (0.07, 0.07, 0.08)),
+        ((Part.BAG,), bag.colour),
+        ((Part.POCKET,), bag.pocket),
+        ((Part.STRAP,), _shade(bag.colour, 0.8)),
+    ):
+        table[list(parts)] = colour
+    return table
+
+
+def _paint_upper(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
+    upper, centres = skeleton.person.upper, mesh.centres
+    z, trunk, arms = centres[:, 2], np.isin(mesh.parts, _TOP), np.isin(mesh.parts, _ARMS)
+    albedo[(trunk | arms) & _find_pattern(skeleton, mesh)] = upper.accent
     if upper.sleeves_in_accent:
-        albedo[arms & (z > top - upper.sleeves * (top - skeleton.wrist))] = upper.accent
-    legs = np.isin(mesh.parts, (Part.LEFT_LEG, Part.RIGHT_LEG))
-    albedo[legs & ((z < hem_of_legs(skeleton)) | (lower.kind is LowerKind.SKIRT))] = lower.legs
-    albedo[(mesh.parts == Part.TORSO) & (z < skeleton.up(0.02))] = lower.colour
-    return albedo.astype(np.float32)
+        albedo[arms] = upper.accent
+    is_front = np.abs(mesh.angles) < np.pi / 2
+    middle = skeleton.up(0.46)
+    for item, side, level in ((upper.front, is_front, middle - 0.03), (upper.back, ~is_front, middle)):
+        albedo[trunk & side & _find_print(item, centres[:, 1], z - level)] = item.colour
+    if upper.opening:
+        # The opening is a little wider at the hem than at the collar.
+        width = upper.opening * np.interp(z, (skeleton.hip, skeleton.neck), (1.0, 0.6))
+        albedo[trunk & is_front & (np.abs(centres[:, 1]) < width)] = upper.inner
+    albedo[arms & (z < end_of_sleeves(skeleton) - 0.001)] = skeleton.person.head.skin
+
+
+def _find_pattern(skeleton: Skeleton, mesh: Mesh) -> Mask:
+    """Return the facets in the accent colour."""
+    upper, z = skeleton.person.upper, mesh.centres[:, 2]
+    # Whole rows and columns of facets, so that stripes have equal widths; half a period each.
+    rows = np.floor((skeleton.neck - z) / ROW / max(1, round(upper.period / 2 / ROW))) % 2 == 1
+    column = np.rint(mesh.angles / (2 * np.pi) * TRUNK_SEGMENTS)
+    width = max(1, round(upper.period / 2 / _COLUMN))
+    columns = np.floor((column + width // 2) / width) % 2 == 1
+    across = np.abs(column) * _COLUMN + skeleton.neck - z
+    masks: dict[Pattern, Mask] = {
+        Pattern.PLAIN: np.zeros(z.shape, np.bool_),
+        Pattern.BANDS: rows,
+        Pattern.STRIPES: columns & ~np.isin(mesh.parts, _ARMS),
+        Pattern.CHECKS: rows ^ columns,
+        Pattern.DIAGONALS: np.floor(across / upper.period * 2) % 2 == 1,
+        Pattern.YOKE: z > skeleton.up(0.47),
+        Pattern.CHEST_BAND: np.abs(z - skeleton.up(0.42)) < upper.period / 2,
+        Pattern.HALVES: mesh.centres[:, 1] > 0,
+    }
+    return masks[upper.pattern]
+
+
+def _find_print(item: Print, across: Floats, along: Floats) -> Mask:
+    """Return the facets under a print; positions from its centre in metres."""
+    x, z = np.abs(across) / max(item.width, 0.01) * 2, along / max(item.height, 0.01) * 2
+    box: Mask = (x < 1) & (np.abs(z) < 1)
+    masks: dict[Shape, Mask] = {
+        Shape.NONE: np.zeros(x.shape, np.bool_),
+        Shape.BOX: box,
+        Shape.DISC: x * x + z * z < 1,
+        Shape.LINES: box & (np.floor(along / ROW) % 2 == 0),
+    }
+    return masks[item.shape]
+
+
+def _paint_lower(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
+    lower, shoes, z = skeleton.person.lower, skeleton.person.shoes, mesh.centres[:, 2]
+    legs = np.isin(mesh.parts, _LEGS)
+    outside = np.where(mesh.parts == Part.LEFT_LEG, 1, -1) * mesh.angles
+    albedo[legs & (np.abs(outside - np.pi / 2) < 0.3)] = lower.stripe
+    albedo[legs & ((z < hem_of_lower(skeleton) - 0.001) | (lower.kind is LowerKind.SKIRT))] = lower.legs
+    albedo[(mesh.parts == Part.TORSO) & (z < hem_of_upper(skeleton))] = lower.colour
+    if shoes.kind is ShoeKind.BOOTS:
+        shaft = skeleton.ankle + shoes.shaft * (skeleton.knee - skeleton.ankle)
+        albedo[legs & (z < shaft)] = shoes.colour
+    albedo[np.isin(mesh.parts, _SHOES) & (z < 0.018)] = shoes.sole
+
+
+def _paint_face(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
+    head, chin = skeleton.person.head, skeleton.chin
+    level = (mesh.centres[:, 2] - chin) / (skeleton.person.build.height - chin)
+    face, turn = mesh.parts == Part.HEAD, np.abs(mesh.angles)
+    if head.beard:
+        albedo[face & (level < 0.3) & (turn < 1.9)] = np.add(
+            0.3 * np.array(head.skin), 0.7 * np.array(head.hair_colour)
+        )
+    albedo[face & (np.abs(level - 0.52) < 0.06) & (turn > 0.2) & (turn < 0.9)] *= 0.6
+    albedo[face & (np.abs(level - 0.16) < 0.06) & (turn < 0.3)] *= (0.85, 0.65, 0.65)
+    if head.glasses is Glasses.FRAMES:
+        albedo[mesh.parts == Part.GLASSES] = 0.5 * np.array(head.skin) + 0.06
+
+
+def _find_straps(skeleton: Skeleton, mesh: Mesh) -> Mask:
+    """Return the facets of the trunk under the straps of a backpack or of a bag across the body."""
+    bag, centres = skeleton.person.bag, mesh.centres
+    y, z, trunk = centres[:, 1], centres[:, 2], mesh.parts == Part.TORSO
+    low, high = skeleton.up(0.02), skeleton.up(0.62)
+    across = y - bag.side * np.interp(z, (low, high), (0.17, -0.1))
+    beside = np.abs(y) - 0.45 * skeleton.person.build.shoulder
+    is_front = np.abs(mesh.angles) < np.pi / 2
+    straps: dict[BagKind, Mask] = {
+        BagKind.BACKPACK: (np.abs(beside) < 0.024) & (z > skeleton.up(0.3)) & is_front,
+        BagKind.CROSS: (np.abs(across) < 0.026) & (z > low),
+    }
+    found: Mask = trunk & straps.get(bag.kind, np.zeros(z.shape, np.bool_))
+    return found
+
+
+def _shade(colour: Colour, factor: float) -> Colour:
+    red, green, blue = (min(1.0, factor * channel) for channel in colour)
+    return red, green, blue

@@ -52,6 +52,12 @@ def pick(
     return red, green, blue
 
 
+def mix(base: Colour, accent: Colour, share: float) -> Colour:
+    """Return a colour between `base` (share 0) and `accent` (share 1)."""
+    red, green, blue = (low + share * (high - low) for low, high in zip(base, accent, strict=True))
+    return red, green, blue
+
+
 def pick_contrast(rng: np.random.Generator, base: Colour, sigma: float) -> Colour:
     """Draw an accent colour; of three draws the one that differs most from `base`."""
     draws = [pick(rng, ACCENTS, sigma) for _ in range(3)]

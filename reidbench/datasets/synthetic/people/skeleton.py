@@ -43,6 +43,8 @@ class Bone(IntEnum):
 HEEL, TOE = -0.036, 0.105
 # Pitch of the foot at heel strike (toe up) and when the toe leaves the ground, in radians.
 _STRIKE, _PUSH = 0.3, -0.65
+# Angle of an arm that pulls a trolley, in radians.
+TROLLEY_SWING = -0.45
 # Largest fraction of the leg between hip and ankle; the knee is never stretched fully.
 _REACH, _STANDING_REACH = 0.995, 0.978
 
@@ -58,10 +60,10 @@ class Skeleton:
         self.knee = self.ankle + 0.52 * leg_length(build)
         self.hip_half = 0.05 * height * build.hips
         self.waist = self.up(0.17)
-        self.shoulder = self.up(0.605)
-        self.neck = self.up(0.66)
-        self.chin = self.up(0.735)
-        self.arm_half = build.shoulder - 0.012
+        self.shoulder = self.up(0.585)
+        self.neck = self.up(0.665)
+        self.chin = self.up(0.715)
+        self.arm_half = build.shoulder - 0.01
         self.elbow = self.shoulder - 0.178 * height
         self.wrist = self.elbow - 0.15 * height
         self.rest = self._list_joints()
@@ -187,7 +189,7 @@ class Skeleton:
         if bag.side == y and bag.kind is BagKind.HAND:
             swing, elbow = 0.25 * swing, 0.1
         if bag.side == y and bag.kind is BagKind.TROLLEY:
-            swing, elbow = -0.45, 0.05
+            swing, elbow = TROLLEY_SWING, 0.05
         trunk = turns[Bone.TRUNK]
         spread = _about_z(math.atan2(trunk[1, 0], trunk[0, 0])) @ _about_x(y * gait.spread)
         turns[Bone.LEFT_UPPER_ARM + side] = spread @ _about_y(-swing)

@@ -23,6 +23,7 @@ class Variety:
         colour_sigma: colour difference between clothes of the same palette colour, in 8-bit levels.
         bright_share: fraction of tops in a bright colour; the others are in one of six dark colours.
         pattern_share: fraction of tops with a pattern.
+        pattern_contrast: limits of the contrast of a pattern, as a fraction of that of its two colours.
         print_share: fraction of tops with a print on the chest; as many have one on the back.
         open_share: fraction of open jackets.
         short_sleeve_share: fraction of tops with sleeves above the wrist.
@@ -43,6 +44,7 @@ class Variety:
     colour_sigma: float = 6.0
     bright_share: float = 0.1
     pattern_share: float = 0.65
+    pattern_contrast: tuple[float, float] = (0.4, 1.0)
     print_share: float = 0.35
     open_share: float = 0.3
     short_sleeve_share: float = 0.12
