@@ -20,16 +20,18 @@ _TRUNK = (
     (0.10, 0.96, 0.069),
     (0.19, 0.73, 0.062),
     (0.28, 0.74, 0.063),
-    (0.40, 0.83, 0.069),
-    (0.50, 0.88, 0.066),
-    (0.56, 0.88, 0.056),
-    (0.60, 0.80, 0.047),
+    (0.40, 0.81, 0.069),
+    (0.50, 0.86, 0.066),
+    (0.56, 0.85, 0.056),
+    (0.60, 0.77, 0.047),
     (0.635, 0.58, 0.042),
     (0.66, 0.40, 0.038),
     (0.68, 0.31, 0.035),
 )
 # Half width of the hips, and distance of neighbouring rings on trunk and arms and on legs, in metres.
 _HIP_WIDTH, ROW, _LEG_ROW = 0.172, 0.03, 0.08
+# Longest top that ends on the trunk, as a fraction of the thigh.
+_LONGEST_ON_TRUNK = 0.2
 # Patterns that need short facets on the sleeves.
 ROW_PATTERNS = (Pattern.BANDS, Pattern.CHECKS, Pattern.DIAGONALS)
 # Facets around the trunk and around a leg.
@@ -47,7 +49,7 @@ def build_body(skeleton: Skeleton) -> Iterator[Mesh]:
 
 def measure_trunk(skeleton: Skeleton, heights: Floats) -> tuple[Floats, Floats]:
     """Return half depth and half width of the clothed trunk at heights in metres."""
-    build, cloth = skeleton.person.build, skeleton.person.upper.thickness
+    build = skeleton.person.build
     levels = [skeleton.up(level) for level, _, _ in _TRUNK]
     slim = 0.5 + 0.5 * build.girth
     hips, waist = _HIP_WIDTH * build.hips * slim, build.shoulder * slim
@@ -58,12 +60,18 @@ def measure_trunk(skeleton: Skeleton, heights: Floats) -> tuple[Floats, Floats]:
     belly = [build.belly if 0 < level < 0.4 else 1 for level, _, _ in _TRUNK]
     slims = [build.girth if level < 0.55 else 1 for level, _, _ in _TRUNK]
     depths = [row[2] * build.height * fat * wide for row, fat, wide in zip(_TRUNK, belly, slims, strict=True)]
+    cloth = np.where(heights > hem_of_upper(skeleton), skeleton.person.upper.thickness, 0.004)
     return np.interp(heights, levels, depths) + cloth, np.interp(heights, levels, widths) + cloth
 
 
 def hem_of_upper(skeleton: Skeleton) -> float:
     """Return the height of the lower edge of the upper garment in metres."""
     return skeleton.hip - skeleton.person.upper.hem * (skeleton.hip - skeleton.knee)
+
+
+def has_tail(skeleton: Skeleton) -> bool:
+    """Return whether the upper garment hangs over the legs, so that it moves with them."""
+    return skeleton.person.upper.hem > _LONGEST_ON_TRUNK
 
 
 def hem_of_lower(skeleton: Skeleton) -> float:
@@ -94,7 +102,7 @@ def rise(values: Floats, low: float, high: float) -> Floats:
 
 def _build_trunk(skeleton: Skeleton) -> Mesh:
     # The tail of a long top or a skirt covers the lower trunk; two surfaces so near would be drawn in a wrong order.
-    is_covered = skeleton.person.upper.hem > 0.25 or skeleton.person.lower.kind is LowerKind.SKIRT
+    is_covered = has_tail(skeleton) or skeleton.person.lower.kind is LowerKind.SKIRT
     bottom = skeleton.hip - 0.03 if is_covered else skeleton.up(_TRUNK[0][0])
     heights = np.append(np.arange(skeleton.neck, bottom, -ROW)[::-1], skeleton.neck + 0.012)
     depths, widths = measure_trunk(skeleton, heights)

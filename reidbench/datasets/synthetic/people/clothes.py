@@ -10,6 +10,7 @@ from reidbench.datasets.synthetic.people.appearance import Collar, LowerKind
 from reidbench.datasets.synthetic.people.body import (
     ROW,
     TRUNK_SEGMENTS,
+    has_tail,
     hem_of_lower,
     hem_of_upper,
     leg_radius,
@@ -25,9 +26,10 @@ def build_clothes(skeleton: Skeleton) -> Iterator[Mesh]:
     hem = hem_of_upper(skeleton)
     if lower.kind is LowerKind.SKIRT and hem_of_lower(skeleton) < hem - 0.03:
         # Only the part under the top is seen.
-        start = min(skeleton.hip + 0.01, hem + 0.06)
+        start = min(skeleton.hip + 0.01, hem + 0.06) if has_tail(skeleton) else skeleton.hip + 0.01
         yield _build_panel(skeleton, Part.SKIRT, hem_of_lower(skeleton), start, lower.width + 0.01, 0.0)
-    yield _build_panel(skeleton, Part.TAIL, hem, skeleton.hip + 0.03, upper.flare, 0.006)
+    if has_tail(skeleton):
+        yield _build_panel(skeleton, Part.TAIL, hem, skeleton.hip + 0.03, upper.flare, 0.006)
     yield from _build_collar(skeleton)
 
 

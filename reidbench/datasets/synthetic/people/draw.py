@@ -76,7 +76,7 @@ def _draw_gait(rng: np.random.Generator, variety: Variety) -> Gait:
         stride=_normal(rng, 0.42, variety.stride_sigma, 0.22, 0.56),
         arm_swing=_normal(rng, 0.4, variety.swing_sigma, 0.03, 0.9),
         elbow=_normal(rng, 0.3, 0.22, 0.05, 1.1),
-        spread=_normal(rng, 0.1, 0.05, 0.03, 0.25),
+        spread=_normal(rng, 0.12, 0.05, 0.04, 0.28),
         lean=_normal(rng, 0.04, variety.lean_sigma, -0.06, 0.2),
         stoop=_normal(rng, 0.03, 0.05, -0.03, 0.22),
         twist=_normal(rng, 0.1, 0.05, 0.0, 0.22),

@@ -118,8 +118,8 @@ def _build_fall(skeleton: Skeleton) -> Iterator[Mesh]:
     # Height, position behind the neck, half depth and half width.
     if head.hair is Hair.LONG:
         rows = [
-            (middle - head.fall, -0.085, 0.02, 0.07),
-            (middle - 0.6 * head.fall, -0.072, 0.035 + volume, 0.09),
+            (middle - head.fall, -0.125, 0.02, 0.07),
+            (middle - 0.6 * head.fall, -0.095, 0.035 + volume, 0.09),
             (middle - 0.3 * head.fall, -0.045, 0.045 + volume, 0.088),
             (middle, -0.03, 0.05 + volume, 0.075 + volume),
             (middle + 0.03, -0.025, 0.04, 0.06),

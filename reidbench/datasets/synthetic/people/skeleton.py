@@ -43,6 +43,8 @@ class Bone(IntEnum):
 HEEL, TOE = -0.036, 0.105
 # Pitch of the foot at heel strike (toe up) and when the toe leaves the ground, in radians.
 _STRIKE, _PUSH = 0.3, -0.65
+# Largest rise of the hip in a step, in metres.
+_BOUNCE = 0.055
 # Angle of an arm that pulls a trolley, in radians.
 TROLLEY_SWING = -0.45
 # Largest fraction of the leg between hip and ankle; the knee is never stretched fully.
@@ -63,10 +65,12 @@ class Skeleton:
         self.shoulder = self.up(0.585)
         self.neck = self.up(0.665)
         self.chin = self.up(0.715)
-        self.arm_half = build.shoulder - 0.01
+        self.arm_half = build.shoulder - 0.022
         self.elbow = self.shoulder - 0.178 * height
         self.wrist = self.elbow - 0.15 * height
         self.rest = self._list_joints()
+        x, z, _ = self._stand(0.0)
+        self._stretch_at_strike = z + math.sqrt((_REACH * leg_length(build)) ** 2 - x * x)
 
     def up(self, fraction: float) -> float:
         """Return the height between hip (0) and crown (1) in metres."""
@@ -150,7 +154,7 @@ class Skeleton:
         length = leg_length(self.person.build)
         across = offset[1] - math.copysign(self.hip_half, offset[1])
         stretched = z + math.sqrt((_REACH * length) ** 2 - (x - offset[0]) ** 2 - across * across)
-        return min(stretched, self.ankle + _STANDING_REACH * length)
+        return min(stretched, self.ankle + _STANDING_REACH * length, self._stretch_at_strike + _BOUNCE)
 
     def _pose_trunk(self, turns: Matrix, joints: Matrix, twist: float) -> None:
         gait = self.person.gait
