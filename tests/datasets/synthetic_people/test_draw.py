@@ -3,11 +3,12 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from reidbench.datasets.synthetic.people import VARIETY, draw_appearance, draw_people
-from reidbench.datasets.synthetic.people.appearance import BagKind, Hat, Pattern, Shape
+from reidbench.datasets.synthetic.people.appearance import BagKind, Hat, Pattern
 
 PEOPLE = draw_people(901, 300)
 
@@ -49,12 +50,12 @@ def test_shares_follow_the_knobs() -> None:
     hats = Counter(person.head.hat for person in PEOPLE)
     patterns = Counter(person.upper.pattern for person in PEOPLE)
 
-    assert abs(1 - bags[BagKind.NONE] / 300 - VARIETY.bag_share) < 0.1
-    assert abs(1 - hats[Hat.NONE] / 300 - VARIETY.hat_share) < 0.1
-    assert abs(1 - patterns[Pattern.PLAIN] / 300 - VARIETY.pattern_share) < 0.1
-    assert set(bags) == set(BagKind)
-    assert set(hats) == set(Hat)
-    assert set(patterns) == set(Pattern)
+    assert abs(1 - bags["none"] / 300 - VARIETY.bag_share) < 0.1
+    assert abs(1 - hats["none"] / 300 - VARIETY.hat_share) < 0.1
+    assert abs(1 - patterns["plain"] / 300 - VARIETY.pattern_share) < 0.1
+    assert set(bags) == set(get_args(BagKind))
+    assert set(hats) == set(get_args(Hat))
+    assert set(patterns) == set(get_args(Pattern))
 
 
 def test_a_knob_does_not_shift_the_other_values() -> None:
@@ -70,14 +71,12 @@ def test_a_knob_does_not_shift_the_other_values() -> None:
         assert first.lower.colour == second.lower.colour
         assert first.head.hair_colour == second.head.hair_colour
         assert first.shoes == second.shoes
-        assert second.head.hat is Hat.NONE
-        assert second.upper.front.shape is not Shape.NONE
+        assert second.head.hat == "none"
+        assert second.upper.front.shape != "none"
 
 
 def test_missing_things_have_no_colour() -> None:
-    person = next(
-        person for person in PEOPLE if person.bag.kind is BagKind.NONE and person.head.hat is Hat.NONE
-    )
+    person = next(person for person in PEOPLE if person.bag.kind == "none" and person.head.hat == "none")
 
     assert person.bag.colour == person.bag.pocket == person.head.hat_colour == (0, 0, 0)
     assert person.bag.size == person.bag.side == 0

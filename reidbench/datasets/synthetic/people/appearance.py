@@ -1,15 +1,10 @@
-"""Appearance of a person: plain values, equal in all cameras.
-
-The `scale` of a field divides its value in `Appearance.vector`, so that a difference of 1 is about as visible in one
-field as in another.
-"""
+"""Appearance of a person: plain values, equal in all cameras."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, is_dataclass
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -17,98 +12,27 @@ import numpy.typing as npt
 Colour = tuple[float, float, float]
 """Red, green and blue in 0..1 as in a picture under neutral light."""
 
-# Scale of colours: 30 of 255 levels.
+Pattern = Literal["plain", "bands", "stripes", "checks", "diagonals", "yoke", "chest band", "halves"]
+Collar = Literal["crew", "shirt", "high", "scarf", "hood"]
+Shape = Literal["none", "box", "disc", "lines"]
+LowerKind = Literal["trousers", "shorts", "skirt"]
+ShoeKind = Literal["low", "sneakers", "boots"]
+Hair = Literal["short", "long", "tied", "bald"]
+Hat = Literal["none", "beanie", "bobble", "cap", "brim"]
+Glasses = Literal["none", "frames", "dark"]
+BagKind = Literal["none", "backpack", "shoulder", "cross", "hand", "trolley"]
+
+# Fraction of the gait cycle in which a foot is on the ground; Perry, Gait Analysis, 1992.
+STANCE = 0.6
+# Heights of hip and ankle in body heights; Drillis and Contini 1966.
+HIP, ANKLE = 0.525, 0.045
+# Scale of a colour channel in `Appearance.vector`: 30 of 255 levels.
 _COLOUR_SCALE = 0.12
 
 
 def _number(scale: float) -> Any:
+    """Declare a number; differences of one scale are about equally visible in all fields."""
     return field(metadata={"scale": scale})
-
-
-class Pattern(StrEnum):
-    """Pattern of the upper garment."""
-
-    PLAIN = "plain"
-    BANDS = "horizontal stripes"
-    STRIPES = "vertical stripes"
-    CHECKS = "checks"
-    DIAGONALS = "diagonal stripes"
-    YOKE = "shoulders in another colour"
-    CHEST_BAND = "one band across the chest"
-    HALVES = "left and right half"
-
-
-class Collar(StrEnum):
-    """Upper edge of the upper garment."""
-
-    CREW = "crew neck"
-    SHIRT = "shirt collar"
-    HIGH = "high collar"
-    SCARF = "scarf"
-    HOOD = "hood on the back"
-
-
-class Shape(StrEnum):
-    """Shape of a print."""
-
-    NONE = "none"
-    BOX = "box"
-    DISC = "disc"
-    LINES = "lines of text"
-
-
-class LowerKind(StrEnum):
-    """Kind of the lower garment."""
-
-    TROUSERS = "trousers"
-    SHORTS = "shorts"
-    SKIRT = "skirt"
-
-
-class ShoeKind(StrEnum):
-    """Kind of shoes."""
-
-    LOW = "low"
-    SNEAKERS = "sneakers"
-    BOOTS = "boots"
-
-
-class Hair(StrEnum):
-    """Hair style."""
-
-    SHORT = "short"
-    LONG = "long"
-    TIED = "tied"
-    BALD = "bald"
-
-
-class Hat(StrEnum):
-    """Kind of hat."""
-
-    NONE = "none"
-    BEANIE = "beanie"
-    BOBBLE = "bobble hat"
-    CAP = "cap"
-    BRIM = "brimmed hat"
-
-
-class Glasses(StrEnum):
-    """Kind of glasses."""
-
-    NONE = "none"
-    FRAMES = "frames"
-    DARK = "dark"
-
-
-class BagKind(StrEnum):
-    """Kind of bag and how it is carried."""
-
-    NONE = "none"
-    BACKPACK = "backpack"
-    SHOULDER = "over one shoulder"
-    CROSS = "across the body"
-    HAND = "in the hand"
-    TROLLEY = "trolley"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,19 +51,19 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class Gait:
-    """Posture and gait.
+    """Posture and gait; all angles in radians.
 
     Attributes:
         rate: gait cycles per second.
-        stride: angle of the leg at heel strike, in radians.
-        arm_swing: largest angle of the upper arm, in radians.
-        elbow: resting angle of the elbow, in radians.
-        spread: angle of the arms away from the body, in radians.
-        lean: forward lean of the trunk, in radians.
-        stoop: bend of the upper back and the head, in radians.
-        twist: largest turn of the shoulders about the vertical, in radians.
+        stride: angle of the leg at heel strike.
+        arm_swing: largest angle of the upper arm.
+        elbow: resting angle of the elbow.
+        spread: angle of the arms away from the body.
+        lean: forward lean of the trunk.
+        stoop: bend of the upper back and the head.
+        twist: largest turn of the shoulders about the vertical.
         sway: largest shift of the hips to the side, in metres.
-        toe_out: angle of the feet, in radians.
+        toe_out: outward turn of the feet.
     """
 
     rate: float = _number(0.1)
@@ -169,12 +93,10 @@ class Upper:
     """Upper garment.
 
     Attributes:
-        colour: main colour.
         accent: colour of the pattern.
-        inner: colour of the shirt in an open jacket and of a scarf.
+        inner: colour of the shirt in an open jacket, of a shirt collar and of a scarf.
         period: width of a stripe and its gap, in metres.
         sleeves: length of the sleeves as a fraction of the arm.
-        sleeves_in_accent: the sleeves have the accent colour.
         hem: lower edge as a fraction of the thigh, counted from the hip.
         flare: widening of the hem, in metres.
         thickness: distance of the cloth from the body, in metres.
@@ -187,7 +109,7 @@ class Upper:
     inner: Colour
     period: float = _number(0.04)
     sleeves: float = _number(0.25)
-    sleeves_in_accent: bool
+    sleeves_in_accent: bool = _number(1.0)
     collar: Collar
     hem: float = _number(0.2)
     flare: float = _number(0.03)
@@ -202,8 +124,7 @@ class Lower:
     """Lower garment.
 
     Attributes:
-        colour: colour of the garment.
-        legs: colour of the legs under it: skin or tights.
+        legs: colour of the legs under it.
         stripe: colour of a stripe along the outer seam; the main colour if there is no stripe.
         length: lower edge as a fraction of the leg, counted from the hip.
         width: distance of the cloth from the leg at the lower edge, in metres.
@@ -236,7 +157,7 @@ class Head:
     hair_colour: Colour
     volume: float = _number(0.01)
     fall: float = _number(0.1)
-    beard: bool
+    beard: bool = _number(1.0)
     hat: Hat
     hat_colour: Colour
     glasses: Glasses
@@ -266,9 +187,14 @@ class Appearance:
     bag: Bag
 
     @property
+    def leg(self) -> float:
+        """Distance from hip to ankle in metres."""
+        return self.build.height * (HIP * self.build.legs - ANKLE)
+
+    @property
     def step(self) -> float:
         """Distance in metres that a foot moves back under the body while it is on the ground."""
-        return 2 * leg_length(self.build) * math.sin(self.gait.stride)
+        return 2 * self.leg * math.sin(self.gait.stride)
 
     @property
     def speed(self) -> float:
@@ -281,30 +207,21 @@ class Appearance:
         return 2 * math.pi * self.gait.rate
 
     def vector(self) -> npt.NDArray[np.float64]:
-        """Return all values as numbers, in units of their scales: float64 (K,)."""
-        return np.array(_list_numbers(self, 1.0))
+        """Return all values as numbers, in units of their scales; a kind is one number per choice: float64 (K,)."""
+        return np.array(_list_numbers(self))
 
 
-# Fraction of the gait cycle in which a foot is on the ground; Perry, Gait Analysis, 1992.
-STANCE = 0.6
-# Heights of hip and ankle in body heights; Drillis and Contini 1966.
-HIP, ANKLE = 0.525, 0.045
-
-
-def leg_length(build: Build) -> float:
-    """Return the distance from hip to ankle in metres."""
-    return build.height * (HIP * build.legs - ANKLE)
-
-
-def _list_numbers(value: Any, scale: float) -> list[float]:
-    if is_dataclass(value):
-        return [
-            number
-            for item in fields(value)
-            for number in _list_numbers(getattr(value, item.name), item.metadata.get("scale", 1.0))
-        ]
-    if isinstance(value, StrEnum):
-        return [float(value is member) for member in type(value)]
-    if isinstance(value, tuple):
-        return [channel / _COLOUR_SCALE for channel in value]
-    return [float(value) / scale]
+def _list_numbers(group: Any) -> list[float]:
+    numbers: list[float] = []
+    kinds = get_type_hints(type(group))
+    for item in fields(group):
+        value = getattr(group, item.name)
+        if is_dataclass(value):
+            numbers += _list_numbers(value)
+        elif isinstance(value, str):
+            numbers += [float(value == kind) for kind in get_args(kinds[item.name])]
+        elif "scale" in item.metadata:
+            numbers.append(float(value) / item.metadata["scale"])
+        else:
+            numbers += [channel / _COLOUR_SCALE for channel in value]
+    return numbers

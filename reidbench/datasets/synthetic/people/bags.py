@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reidbench.datasets.synthetic.people.appearance import BagKind
 from reidbench.datasets.synthetic.people.body import measure_trunk
 from reidbench.datasets.synthetic.people.mesh import Mesh, Part, ellipsoid, loft
 from reidbench.datasets.synthetic.people.skeleton import TROLLEY_SWING, Bone, Skeleton
@@ -15,11 +14,11 @@ from reidbench.datasets.synthetic.people.skeleton import TROLLEY_SWING, Bone, Sk
 def build_bag(skeleton: Skeleton) -> Iterator[Mesh]:
     """Yield the bag of a person, if there is one."""
     build = {
-        BagKind.BACKPACK: _build_backpack,
-        BagKind.SHOULDER: _build_shoulder_bag,
-        BagKind.CROSS: _build_cross_bag,
-        BagKind.HAND: _build_hand_bag,
-        BagKind.TROLLEY: _build_trolley,
+        "backpack": _build_backpack,
+        "shoulder": _build_shoulder_bag,
+        "cross": _build_cross_bag,
+        "hand": _build_hand_bag,
+        "trolley": _build_trolley,
     }.get(skeleton.person.bag.kind)
     if build:
         yield from build(skeleton)

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from reidbench.datasets.synthetic.people.appearance import LowerKind, Pattern, ShoeKind
 from reidbench.datasets.synthetic.people.mesh import Floats, Mesh, Part, Ring, ellipsoid, loft, stack_rings
 from reidbench.datasets.synthetic.people.skeleton import HEEL, TOE, Bone, Skeleton
 
@@ -33,7 +32,7 @@ _HIP_WIDTH, ROW, _LEG_ROW = 0.172, 0.03, 0.08
 # Longest top that ends on the trunk, as a fraction of the thigh.
 _LONGEST_ON_TRUNK = 0.2
 # Patterns that need short facets on the sleeves.
-ROW_PATTERNS = (Pattern.BANDS, Pattern.CHECKS, Pattern.DIAGONALS)
+ROW_PATTERNS = ("bands", "checks", "diagonals")
 # Facets around the trunk and around a leg.
 TRUNK_SEGMENTS, _LEG_SEGMENTS = 24, 12
 
@@ -102,7 +101,7 @@ def rise(values: Floats, low: float, high: float) -> Floats:
 
 def _build_trunk(skeleton: Skeleton) -> Mesh:
     # The tail of a long top or a skirt covers the lower trunk; two surfaces so near would be drawn in a wrong order.
-    is_covered = has_tail(skeleton) or skeleton.person.lower.kind is LowerKind.SKIRT
+    is_covered = has_tail(skeleton) or skeleton.person.lower.kind == "skirt"
     bottom = skeleton.hip - 0.03 if is_covered else skeleton.up(_TRUNK[0][0])
     heights = np.append(np.arange(skeleton.neck, bottom, -ROW)[::-1], skeleton.neck + 0.012)
     depths, widths = measure_trunk(skeleton, heights)
@@ -123,17 +122,11 @@ def _build_arm(skeleton: Skeleton, side: int) -> Iterator[Mesh]:
     y = (1, -1)[side] * skeleton.arm_half
     scale = 0.55 + 0.45 * person.build.limbs
     row = ROW if person.upper.pattern in ROW_PATTERNS else 2 * ROW
-    top, elbow, wrist, cuff = (
-        skeleton.shoulder + 0.03,
-        skeleton.elbow,
-        skeleton.wrist,
-        end_of_sleeves(skeleton),
-    )
+    top, cuff = skeleton.shoulder + 0.03, end_of_sleeves(skeleton)
+    elbow, wrist = skeleton.elbow, skeleton.wrist
     heights = _list_heights(wrist, top, row, cuff)
-    radii = (
-        np.interp(heights, (wrist, elbow - 0.03, elbow + 0.06, top - 0.1), (0.027, 0.038, 0.041, 0.05))
-        * scale
-    )
+    levels = (wrist, elbow - 0.03, elbow + 0.06, top - 0.1)
+    radii = np.interp(heights, levels, (0.027, 0.038, 0.041, 0.05)) * scale
     radii += np.where(heights >= cuff - 1e-6, 0.8 * person.upper.thickness, 0)
     # The top closes as the round of the shoulder.
     radii *= np.sqrt(1 - ((heights - top + 0.09) / 0.094).clip(0, 1) ** 2)
@@ -156,18 +149,17 @@ def _build_leg(skeleton: Skeleton, side: int) -> Mesh:
     y = (1, -1)[side] * skeleton.hip_half
     knee, ankle, hem = skeleton.knee, skeleton.ankle, hem_of_lower(skeleton)
     shaft = ankle + person.shoes.shaft * (knee - ankle)
-    is_skirt = person.lower.kind is LowerKind.SKIRT
+    is_skirt = person.lower.kind == "skirt"
     # What a skirt or a long coat hides is not built.
     covers = [hem_of_upper(skeleton), hem if is_skirt else skeleton.hip]
     top = min(skeleton.hip + 0.03, max(min(covers) + 0.12, knee))
     heights = _list_heights(ankle - 0.03, top, _LEG_ROW, hem, shaft)
     radii = leg_radius(skeleton, heights)
     if not is_skirt:
-        cloth = np.interp(
-            heights, (hem, hem + 0.35, skeleton.hip), (person.lower.width, 0.4 * person.lower.width, 0.004)
-        )
+        width = person.lower.width
+        cloth = np.interp(heights, (hem, hem + 0.35, skeleton.hip), (width, 0.4 * width, 0.004))
         radii += np.where(heights >= hem - 1e-6, cloth, 0)
-    if person.shoes.kind is ShoeKind.BOOTS:
+    if person.shoes.kind == "boots":
         radii += np.where(heights <= shaft + 1e-6, 0.01, 0)
     radii[-1] *= 0.7
     calf = np.interp(heights, (ankle, knee - 0.1, knee, skeleton.hip), (-0.004, -0.016, -0.002, 0.0))
@@ -186,13 +178,8 @@ def _build_shoe(skeleton: Skeleton, side: int) -> Mesh:
     heel, toe = HEEL * height, TOE * height
     # The sole is plain from heel to ball and rises to the toe.
     profile = (
-        (0.0, 0.7, 0.7),
-        (0.1, 1.15, 0.85),
-        (0.35, 1.1, 0.85),
-        (0.6, 0.8, 1.05),
-        (0.85, 0.55, 1.0),
-        (1.0, 0.35, 0.6),
-    )
+        (0.0, 0.7, 0.7), (0.1, 1.15, 0.85), (0.35, 1.1, 0.85), (0.6, 0.8, 1.05), (0.85, 0.55, 1.0), (1.0, 0.35, 0.6),
+    )  # fmt: skip
     rings: list[Ring] = [
         (y, share * top / 2, heel + level * (toe - heel), half * 0.044, share * top / 2)
         for level, share, half in profile

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reidbench.datasets.synthetic.people.appearance import Collar, LowerKind
 from reidbench.datasets.synthetic.people.body import (
     ROW,
     TRUNK_SEGMENTS,
@@ -24,7 +23,7 @@ def build_clothes(skeleton: Skeleton) -> Iterator[Mesh]:
     """Yield the hanging parts of the clothes."""
     upper, lower = skeleton.person.upper, skeleton.person.lower
     hem = hem_of_upper(skeleton)
-    if lower.kind is LowerKind.SKIRT and hem_of_lower(skeleton) < hem - 0.03:
+    if lower.kind == "skirt" and hem_of_lower(skeleton) < hem - 0.03:
         # Only the part under the top is seen.
         start = min(skeleton.hip + 0.01, hem + 0.06) if has_tail(skeleton) else skeleton.hip + 0.01
         yield _build_panel(skeleton, Part.SKIRT, hem_of_lower(skeleton), start, lower.width + 0.01, 0.0)
@@ -67,9 +66,9 @@ def _build_collar(skeleton: Skeleton) -> Iterator[Mesh]:
     neck, chin = skeleton.neck, skeleton.chin
     # Height of the upper edge and its radius.
     edges = {
-        Collar.SHIRT: (neck + 0.03, 0.06),
-        Collar.HIGH: (chin + 0.015, 0.062),
-        Collar.HOOD: (neck + 0.03, 0.068),
+        "shirt": (neck + 0.03, 0.06),
+        "high": (chin + 0.015, 0.062),
+        "hood": (neck + 0.03, 0.068),
     }
     if collar in edges:
         top, radius = edges[collar]
@@ -82,7 +81,7 @@ def _build_collar(skeleton: Skeleton) -> Iterator[Mesh]:
             (Bone.TRUNK, Bone.HEAD),
             lambda vertices: np.where(vertices[:, 2] > neck, 0.4, 0.0),
         )
-    if collar is Collar.SCARF:
+    if collar == "scarf":
         middle = (neck + chin) / 2
         yield ellipsoid(
             Part.COLLAR, (0.012, 0.0, middle - 0.012), (0.095, 0.1, 0.055), Bone.TRUNK, segments=12, rows=4
@@ -90,7 +89,7 @@ def _build_collar(skeleton: Skeleton) -> Iterator[Mesh]:
         yield ellipsoid(
             Part.COLLAR, (0.085, 0.035, neck - 0.12), (0.03, 0.035, 0.15), Bone.TRUNK, segments=8, rows=3
         )
-    if collar is Collar.HOOD:
+    if collar == "hood":
         yield ellipsoid(
             Part.HOOD, (-0.085, 0.0, neck + 0.0), (0.06, 0.105, 0.085), Bone.TRUNK, segments=12, rows=4
         )

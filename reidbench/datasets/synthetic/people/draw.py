@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
-from typing import TypeVar
+from typing import Any, get_args
 
 import numpy as np
 
+from reidbench.datasets.synthetic.people import appearance as kinds
 from reidbench.datasets.synthetic.people import palette
 from reidbench.datasets.synthetic.people.appearance import (
     Appearance,
     Bag,
-    BagKind,
     Build,
-    Collar,
-    Colour,
     Gait,
-    Glasses,
-    Hair,
-    Hat,
     Head,
     Lower,
-    LowerKind,
-    Pattern,
     Print,
-    Shape,
-    ShoeKind,
     Shoes,
     Upper,
 )
 from reidbench.datasets.synthetic.people.variety import VARIETY, Variety
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 
-Kind = TypeVar("Kind", bound=StrEnum)
-
 # Colour of what a person does not have.
-_UNUSED: Colour = (0.0, 0.0, 0.0)
+_UNUSED = (0.0, 0.0, 0.0)
 
 
 def draw_people(seed: int, count: int, variety: Variety = VARIETY) -> tuple[Appearance, ...]:
@@ -91,22 +78,26 @@ def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
     bright = palette.pick(rng, palette.BRIGHT, sigma)
     colour = bright if rng.random() < variety.bright_share else dark
     accent, inner = palette.pick_contrast(rng, colour, sigma), palette.pick_contrast(rng, colour, sigma)
-    accent = palette.mix(colour, accent, float(rng.uniform(*variety.pattern_contrast)))
-    pattern = _pick(rng, tuple(Pattern)[1:], (0.2, 0.15, 0.1, 0.1, 0.16, 0.16, 0.13))
-    pattern = pattern if rng.random() < variety.pattern_share else Pattern.PLAIN
-    short, length = rng.random() < variety.short_sleeve_share, rng.uniform(0.3, 0.75)
-    opening, is_open = rng.uniform(0.02, 0.09), rng.random() < variety.open_share
-    hem, long = rng.uniform(0.02, 0.25), rng.uniform(0.25, 0.8)
+    accent = palette.mix(colour, accent, rng.uniform(*variety.pattern_contrast))
+    period = float(np.exp(rng.uniform(np.log(0.05), np.log(0.16))))
+    pattern: kinds.Pattern = _pick(rng, get_args(kinds.Pattern)[1:], (0.2, 0.15, 0.1, 0.1, 0.16, 0.16, 0.13))
+    pattern = pattern if rng.random() < variety.pattern_share else "plain"
+    collar = _pick(rng, get_args(kinds.Collar), (0.22, 0.24, 0.2, 0.12, 0.22))
+    short, sleeves = rng.random() < variety.short_sleeve_share, rng.uniform(0.3, 0.75)
+    in_accent = bool(rng.random() < variety.accent_sleeve_share)
+    is_open, opening = rng.random() < variety.open_share, rng.uniform(0.02, 0.09)
+    is_long, hem, long_hem = rng.random() < variety.long_share, rng.uniform(0.02, 0.2), rng.uniform(0.25, 0.8)
+    has_period = pattern in ("bands", "stripes", "checks", "diagonals", "chest band")
     return Upper(
         pattern=pattern,
         colour=colour,
-        accent=accent,
-        inner=inner,
-        period=float(np.exp(rng.uniform(np.log(0.05), np.log(0.16)))),
-        sleeves=float(length if short else 1.0),
-        sleeves_in_accent=bool(rng.random() < 0.15),
-        collar=_pick(rng, tuple(Collar), (0.22, 0.24, 0.2, 0.12, 0.22)),
-        hem=float(long if rng.random() < 0.35 else hem),
+        accent=accent if pattern != "plain" or in_accent else _UNUSED,
+        inner=inner if is_open or collar in ("shirt", "scarf") else _UNUSED,
+        period=period if has_period else 0.0,
+        sleeves=float(sleeves if short else 1.0),
+        sleeves_in_accent=in_accent,
+        collar=collar,
+        hem=float(long_hem if is_long else hem),
         flare=_normal(rng, 0.01, 0.02, 0.0, 0.06),
         thickness=_normal(rng, 0.014, 0.008, 0.003, 0.032),
         opening=float(opening if is_open else 0.0),
@@ -116,84 +107,76 @@ def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
 
 
 def _draw_print(rng: np.random.Generator, variety: Variety) -> Print:
-    shape, colour = _pick(rng, tuple(Shape)[1:]), palette.pick(rng, palette.ACCENTS, variety.colour_sigma)
-    width, height = rng.uniform(0.1, 0.28), rng.uniform(0.08, 0.24)
+    shape, colour = (
+        _pick(rng, get_args(kinds.Shape)[1:]),
+        palette.pick(rng, palette.ACCENTS, variety.colour_sigma),
+    )
+    width, height = float(rng.uniform(0.1, 0.28)), float(rng.uniform(0.08, 0.24))
     if rng.random() >= variety.print_share:
-        return Print(shape=Shape.NONE, colour=_UNUSED, width=0.0, height=0.0)
-    return Print(shape=shape, colour=colour, width=float(width), height=float(height))
+        return Print(shape="none", colour=_UNUSED, width=0.0, height=0.0)
+    return Print(shape=shape, colour=colour, width=width, height=height)
 
 
 def _draw_lower(rng: np.random.Generator, variety: Variety) -> Lower:
     sigma = variety.colour_sigma
     colour = palette.pick(rng, palette.TROUSERS, sigma, palette.TROUSER_WEIGHTS)
-    stripe = palette.pick_contrast(rng, colour, sigma)
-    tights = palette.pick(rng, palette.DARK_TOPS, sigma)
-    chance, length = rng.random(), rng.uniform(0.3, 0.62)
-    has_stripe, rolled = rng.random() < 0.12, rng.uniform(0.78, 1.02)
-    if chance < variety.skirt_share:
-        kind = LowerKind.SKIRT
-    elif chance < variety.skirt_share + variety.shorts_share:
-        kind = LowerKind.SHORTS
-    else:
-        kind, length = LowerKind.TROUSERS, rolled if rolled < 0.9 else 1.0
+    stripe, legs = palette.pick_contrast(rng, colour, sigma), palette.pick(rng, palette.DARK_TOPS, sigma)
+    has_stripe = rng.random() < variety.stripe_share
+    chance, bare, rolled = rng.random(), rng.uniform(0.3, 0.62), rng.uniform(0.78, 1.02)
+    skirt, short = variety.skirt_share, variety.skirt_share + variety.shorts_share
+    trousers = rolled if rolled < 0.9 else 1.0
     return Lower(
-        kind=kind,
+        kind="skirt" if chance < skirt else "shorts" if chance < short else "trousers",
         colour=colour,
-        legs=tights,
+        legs=legs,
         stripe=stripe if has_stripe else colour,
-        length=float(length),
+        length=float(bare if chance < short else trousers),
         width=_normal(rng, 0.016, 0.012, 0.0, 0.05),
     )
 
 
 def _draw_shoes(rng: np.random.Generator, variety: Variety) -> Shoes:
-    kind = _pick(rng, tuple(ShoeKind), (0.45, 0.33, 0.22))
-    colour, sole = palette.pick(rng, palette.SHOES, variety.colour_sigma), rng.uniform(0.7, 0.9)
-    shaft = rng.uniform(0.35, 0.85)
-    return Shoes(
-        kind=kind,
-        colour=colour,
-        sole=(float(sole),) * 3 if kind is ShoeKind.SNEAKERS else (0.12, 0.12, 0.12),
-        shaft=float(shaft) if kind is ShoeKind.BOOTS else 0.0,
-    )
+    kind = _pick(rng, get_args(kinds.ShoeKind), (0.45, 0.33, 0.22))
+    colour = palette.pick(rng, palette.SHOES, variety.colour_sigma)
+    sole, shaft = float(rng.uniform(0.7, 0.9)), float(rng.uniform(0.35, 0.85))
+    sole = sole if kind == "sneakers" else 0.12
+    return Shoes(kind=kind, colour=colour, sole=(sole, sole, sole), shaft=shaft if kind == "boots" else 0.0)
 
 
 def _draw_head(rng: np.random.Generator, variety: Variety) -> Head:
     skin = palette.pick(rng, palette.SKIN, 4, palette.SKIN_WEIGHTS)
-    hair, colour = (
-        _pick(rng, tuple(Hair), (0.5, 0.27, 0.15, 0.08)),
-        palette.pick(rng, palette.HAIR, 4, palette.HAIR_WEIGHTS),
-    )
-    volume, fall = _normal(rng, 0.012, 0.008, 0.002, 0.04), rng.uniform(0.12, 0.4)
-    hat, has_hat = _pick(rng, tuple(Hat)[1:]), rng.random() < variety.hat_share
+    hair_colour = palette.pick(rng, palette.HAIR, 4, palette.HAIR_WEIGHTS)
+    hair = _pick(rng, get_args(kinds.Hair), (0.5, 0.27, 0.15, 0.08))
+    volume, fall = _normal(rng, 0.012, 0.008, 0.002, 0.04), float(rng.uniform(0.12, 0.4))
+    has_beard = bool(rng.random() < 0.2)
+    hat, has_hat = _pick(rng, get_args(kinds.Hat)[1:]), rng.random() < variety.hat_share
     hat_colour = palette.pick(rng, palette.ACCENTS, variety.colour_sigma)
-    glasses = _pick(rng, tuple(Glasses)[1:], (0.75, 0.25))
-    has_glasses, has_beard = rng.random() < variety.glasses_share, rng.random() < 0.2
+    glasses, has_glasses = (
+        _pick(rng, get_args(kinds.Glasses)[1:], (0.75, 0.25)),
+        rng.random() < variety.glasses_share,
+    )
     return Head(
         skin=skin,
         hair=hair,
-        hair_colour=colour,
-        volume=volume if hair is not Hair.BALD else 0.0,
-        fall=float(fall) if hair in (Hair.LONG, Hair.TIED) else 0.0,
-        beard=bool(has_beard and hair in (Hair.SHORT, Hair.BALD)),
-        hat=hat if has_hat else Hat.NONE,
+        hair_colour=hair_colour,
+        volume=volume if hair != "bald" else 0.0,
+        fall=fall if hair in ("long", "tied") else 0.0,
+        beard=has_beard and hair in ("short", "bald"),
+        hat=hat if has_hat else "none",
         hat_colour=hat_colour if has_hat else _UNUSED,
-        glasses=glasses if has_glasses else Glasses.NONE,
+        glasses=glasses if has_glasses else "none",
     )
 
 
 def _draw_bag(rng: np.random.Generator, variety: Variety) -> Bag:
-    kind, has_bag = (
-        _pick(rng, tuple(BagKind)[1:], (0.34, 0.2, 0.18, 0.16, 0.12)),
-        rng.random() < variety.bag_share,
-    )
-    colour, pocket = (
-        palette.pick(rng, palette.BAGS, variety.colour_sigma),
-        palette.pick(rng, palette.BAGS, variety.colour_sigma),
-    )
+    kind = _pick(rng, get_args(kinds.BagKind)[1:], (0.34, 0.2, 0.18, 0.16, 0.12))
+    colour = palette.pick(rng, palette.BAGS, variety.colour_sigma)
+    pocket = palette.pick(rng, palette.BAGS, variety.colour_sigma)
     size, side = _normal(rng, 1.0, 0.18, 0.65, 1.4), float(rng.choice([-1, 1]))
-    if not has_bag:
-        return Bag(kind=BagKind.NONE, colour=_UNUSED, pocket=_UNUSED, size=0.0, side=0.0)
+    if rng.random() >= variety.bag_share:
+        return Bag(kind="none", colour=_UNUSED, pocket=_UNUSED, size=0.0, side=0.0)
+    is_backpack = kind == "backpack"
+    pocket, side = (pocket, 0.0) if is_backpack else (_UNUSED, side)
     return Bag(kind=kind, colour=colour, pocket=pocket, size=size, side=side)
 
 
@@ -201,5 +184,7 @@ def _normal(rng: np.random.Generator, mean: float, sigma: float, low: float, hig
     return float(np.clip(rng.normal(mean, sigma), low, high))
 
 
-def _pick(rng: np.random.Generator, kinds: Sequence[Kind], weights: tuple[float, ...] | None = None) -> Kind:
-    return kinds[int(rng.choice(len(kinds), p=weights))]
+def _pick(
+    rng: np.random.Generator, choices: tuple[Any, ...], weights: tuple[float, ...] | None = None
+) -> Any:
+    return choices[int(rng.choice(len(choices), p=weights))]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reidbench.datasets.synthetic.people.appearance import Glasses, Hair, Hat
+from reidbench.datasets.synthetic.people.appearance import Glasses
 from reidbench.datasets.synthetic.people.body import rise
 from reidbench.datasets.synthetic.people.mesh import Floats, Mesh, Part, ellipsoid, loft
 from reidbench.datasets.synthetic.people.skeleton import Bone, Skeleton
@@ -48,9 +48,9 @@ def build_head(skeleton: Skeleton) -> Iterator[Mesh]:
         segments=10,
     )
     yield _build_skull(skeleton)
-    if head.hair in (Hair.LONG, Hair.TIED):
+    if head.hair in ("long", "tied"):
         yield from _build_fall(skeleton)
-    if head.hat is not Hat.NONE:
+    if head.hat != "none":
         yield from _build_rim(skeleton)
 
 
@@ -70,23 +70,16 @@ def _build_skull(skeleton: Skeleton) -> Mesh:
     around = np.arctan2(mesh.vertices[:, 1], mesh.vertices[:, 0] - 0.015)
     nose = (np.abs(around) < 0.25) & (np.abs(levels - 0.36) < 0.08)
     mesh.vertices[nose, 0] += 0.016
-    has_hair, has_hat = head.hair is not Hair.BALD, head.hat is not Hat.NONE
+    has_hair, has_hat = head.hair != "bald", head.hat != "none"
     covered = levels > _line(_HAIRLINE, around)
     thickness = np.where(covered & has_hair, head.volume, 0.0)
     under_hat = (levels > _line(_HATLINE, around)) & has_hat
     thickness = np.where(under_hat, _FELT + 0.3 * head.volume, thickness)
     # Sideways around the axis of the head, upwards at the top.
-    axis = np.stack(
-        (
-            np.full(len(levels), 0.01),
-            np.zeros(len(levels)),
-            np.full(len(levels), chin + 0.55 * (crown - chin)),
-        )
-    )
-    outward = mesh.vertices - axis.T
+    outward = mesh.vertices - (0.01, 0.0, chin + 0.55 * (crown - chin))
     outward /= np.sqrt((outward * outward).sum(axis=1, keepdims=True))
     mesh.vertices[:] += outward * thickness[:, None]
-    if head.hat is Hat.BRIM:
+    if head.hat == "brim":
         mesh.vertices[under_hat, 2] += _CROWN * rise(levels[under_hat], 0.7, 0.9)
     centres = mesh.centres
     levels = (centres[:, 2] - chin) / (crown - chin)
@@ -105,9 +98,9 @@ def _line(heights: tuple[float, float, float], around: Floats) -> Floats:
 
 def _is_behind_glasses(glasses: Glasses, around: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     turn = np.abs(around)
-    if glasses is Glasses.NONE:
+    if glasses == "none":
         return np.zeros(turn.shape, np.bool_)
-    return turn < 1.0 if glasses is Glasses.DARK else (turn > 0.6) & (turn < 1.6) | (turn < 0.1)
+    return turn < 1.0 if glasses == "dark" else (turn > 0.6) & (turn < 1.6) | (turn < 0.1)
 
 
 def _build_fall(skeleton: Skeleton) -> Iterator[Mesh]:
@@ -115,27 +108,29 @@ def _build_fall(skeleton: Skeleton) -> Iterator[Mesh]:
     head, size = skeleton.person.head, skeleton.person.build.head
     chin, crown = skeleton.chin, skeleton.person.build.height
     middle, volume = chin + 0.55 * (crown - chin), head.volume
-    # Height, position behind the neck, half depth and half width.
-    if head.hair is Hair.LONG:
+    # Fraction of the length, half depth and half width; long hair lies on the back.
+    if head.hair == "long":
         rows = [
-            (middle - head.fall, -0.125, 0.02, 0.07),
-            (middle - 0.6 * head.fall, -0.095, 0.035 + volume, 0.09),
-            (middle - 0.3 * head.fall, -0.045, 0.045 + volume, 0.088),
-            (middle, -0.03, 0.05 + volume, 0.075 + volume),
-            (middle + 0.03, -0.025, 0.04, 0.06),
+            (1.0, 0.02, 0.07),
+            (0.6, 0.035, 0.09),
+            (0.3, 0.045, 0.088),
+            (0.0, 0.05, 0.075),
+            (-0.1, 0.03, 0.05),
         ]
+        rows = [(share, depth + volume, width + volume) for share, depth, width in rows]
+        start, slope = -0.025, 0.32
     else:
-        rows = [
-            (middle - head.fall, -0.12, 0.012, 0.015),
-            (middle - 0.5 * head.fall, -0.13, 0.024, 0.03),
-            (middle - 0.02, -0.105, 0.018, 0.02),
-        ]
+        rows = [(1.0, 0.012, 0.015), (0.5, 0.024, 0.03), (0.05, 0.018, 0.02)]
+        start, slope = -0.11, 0.05
         yield ellipsoid(
             Part.HAIR, (-0.095, 0, middle + 0.02), (0.035, 0.035, 0.035), Bone.HEAD, segments=8, rows=3
         )
     yield loft(
         Part.HAIR,
-        [(x * size, 0.0, z, depth * size, width * size) for z, x, depth, width in rows],
+        [
+            (start - slope * share * head.fall, 0.0, middle - share * head.fall, depth * size, width * size)
+            for share, depth, width in rows
+        ],
         (Bone.TRUNK, Bone.HEAD),
         lambda vertices: rise(vertices[:, 2], chin - 0.15, chin + 0.06),
         segments=10,
@@ -147,13 +142,13 @@ def _build_rim(skeleton: Skeleton) -> Iterator[Mesh]:
     hat, size = skeleton.person.head.hat, skeleton.person.build.head
     chin, crown = skeleton.chin, skeleton.person.build.height
     line = chin + 0.72 * (crown - chin)
-    if hat is Hat.BOBBLE:
+    if hat == "bobble":
         yield ellipsoid(Part.BRIM, (0.0, 0.0, crown + 0.035), (0.034,) * 3, Bone.HEAD, segments=8, rows=3)
-    if hat is Hat.CAP:
+    if hat == "cap":
         yield ellipsoid(
             Part.BRIM, (0.1 * size, 0.0, line + 0.01), (0.085, 0.068 * size, 0.012), Bone.HEAD, rows=3
         )
-    if hat is Hat.BRIM:
+    if hat == "brim":
         yield ellipsoid(
             Part.BRIM, (0.01, 0.0, line), (0.175 * size, 0.155 * size, 0.014), Bone.HEAD, segments=14, rows=3
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,11 +150,10 @@ def merge(meshes: Iterable[Mesh]) -> Mesh:
     """Return all meshes as one."""
     meshes = tuple(meshes)
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-    return Mesh(
-        vertices=np.concatenate([mesh.vertices for mesh in meshes]),
-        quads=np.concatenate([mesh.quads + start for mesh, start in zip(meshes, starts, strict=False)]),
-        angles=np.concatenate([mesh.angles for mesh in meshes]),
-        parts=np.concatenate([mesh.parts for mesh in meshes]),
-        bones=np.concatenate([mesh.bones for mesh in meshes]),
-        weights=np.concatenate([mesh.weights for mesh in meshes]),
+    columns: dict[str, Any] = {
+        item.name: np.concatenate([getattr(mesh, item.name) for mesh in meshes]) for item in fields(Mesh)
+    }
+    columns["quads"] = np.concatenate(
+        [mesh.quads + start for mesh, start in zip(meshes, starts, strict=False)]
     )
+    return Mesh(**columns)

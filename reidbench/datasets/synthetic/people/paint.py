@@ -8,14 +8,10 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.people.appearance import (
     Appearance,
     BagKind,
-    Collar,
     Colour,
-    Glasses,
-    LowerKind,
     Pattern,
     Print,
     Shape,
-    ShoeKind,
 )
 from reidbench.datasets.synthetic.people.body import (
     ROW,
@@ -53,9 +49,7 @@ def paint(
 def _list_colours(person: Appearance) -> Floats:
     """Return the main colour of each part: (parts, 3)."""
     upper, head, bag = person.upper, person.head, person.bag
-    collar = {Collar.SCARF: upper.inner, Collar.SHIRT: upper.inner}.get(
-        upper.collar, _shade(upper.colour, 1.15)
-    )
+    collar = {"scarf": upper.inner, "shirt": upper.inner}.get(upper.collar, _shade(upper.colour, 1.15))
     table = np.zeros((max(Part) + 1, 3))
     for parts, colour in (
         ((Part.NECK, Part.HEAD, Part.LEFT_HAND, Part.RIGHT_HAND), head.skin),
@@ -96,21 +90,22 @@ def _paint_upper(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
 def _find_pattern(skeleton: Skeleton, mesh: Mesh) -> Mask:
     """Return the facets in the accent colour."""
     upper, z = skeleton.person.upper, mesh.centres[:, 2]
-    # Whole rows and columns of facets, so that stripes have equal widths; half a period each.
-    rows = np.floor((skeleton.neck - z) / ROW / max(1, round(upper.period / 2 / ROW))) % 2 == 1
+    half = max(upper.period, 0.05) / 2
+    # Whole rows and columns of facets, so that stripes have equal widths.
+    rows = np.floor((skeleton.neck - z) / ROW / max(1, round(half / ROW))) % 2 == 1
     column = np.rint(mesh.angles / (2 * np.pi) * TRUNK_SEGMENTS)
-    width = max(1, round(upper.period / 2 / _COLUMN))
+    width = max(1, round(half / _COLUMN))
     columns = np.floor((column + width // 2) / width) % 2 == 1
     across = np.abs(column) * _COLUMN + skeleton.neck - z
     masks: dict[Pattern, Mask] = {
-        Pattern.PLAIN: np.zeros(z.shape, np.bool_),
-        Pattern.BANDS: rows,
-        Pattern.STRIPES: columns & ~np.isin(mesh.parts, _ARMS),
-        Pattern.CHECKS: rows ^ columns,
-        Pattern.DIAGONALS: np.floor(across / upper.period * 2) % 2 == 1,
-        Pattern.YOKE: z > skeleton.up(0.47),
-        Pattern.CHEST_BAND: np.abs(z - skeleton.up(0.42)) < upper.period / 2,
-        Pattern.HALVES: mesh.centres[:, 1] > 0,
+        "plain": np.zeros(z.shape, np.bool_),
+        "bands": rows,
+        "stripes": columns & ~np.isin(mesh.parts, _ARMS),
+        "checks": rows ^ columns,
+        "diagonals": np.floor(across / half) % 2 == 1,
+        "yoke": z > skeleton.up(0.47),
+        "chest band": np.abs(z - skeleton.up(0.42)) < half,
+        "halves": mesh.centres[:, 1] > 0,
     }
     return masks[upper.pattern]
 
@@ -120,10 +115,10 @@ def _find_print(item: Print, across: Floats, along: Floats) -> Mask:
     x, z = np.abs(across) / max(item.width, 0.01) * 2, along / max(item.height, 0.01) * 2
     box: Mask = (x < 1) & (np.abs(z) < 1)
     masks: dict[Shape, Mask] = {
-        Shape.NONE: np.zeros(x.shape, np.bool_),
-        Shape.BOX: box,
-        Shape.DISC: x * x + z * z < 1,
-        Shape.LINES: box & (np.floor(along / ROW) % 2 == 0),
+        "none": np.zeros(x.shape, np.bool_),
+        "box": box,
+        "disc": x * x + z * z < 1,
+        "lines": box & (np.floor(along / ROW) % 2 == 0),
     }
     return masks[item.shape]
 
@@ -133,9 +128,9 @@ def _paint_lower(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
     legs = np.isin(mesh.parts, _LEGS)
     outside = np.where(mesh.parts == Part.LEFT_LEG, 1, -1) * mesh.angles
     albedo[legs & (np.abs(outside - np.pi / 2) < 0.3)] = lower.stripe
-    albedo[legs & ((z < hem_of_lower(skeleton) - 0.001) | (lower.kind is LowerKind.SKIRT))] = lower.legs
+    albedo[legs & ((z < hem_of_lower(skeleton) - 0.001) | (lower.kind == "skirt"))] = lower.legs
     albedo[(mesh.parts == Part.TORSO) & (z < hem_of_upper(skeleton))] = lower.colour
-    if shoes.kind is ShoeKind.BOOTS:
+    if shoes.kind == "boots":
         shaft = skeleton.ankle + shoes.shaft * (skeleton.knee - skeleton.ankle)
         albedo[legs & (z < shaft)] = shoes.colour
     albedo[np.isin(mesh.parts, _SHOES) & (z < 0.018)] = shoes.sole
@@ -146,12 +141,11 @@ def _paint_face(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
     level = (mesh.centres[:, 2] - chin) / (skeleton.person.build.height - chin)
     face, turn = mesh.parts == Part.HEAD, np.abs(mesh.angles)
     if head.beard:
-        albedo[face & (level < 0.3) & (turn < 1.9)] = np.add(
-            0.3 * np.array(head.skin), 0.7 * np.array(head.hair_colour)
-        )
+        beard = 0.3 * np.array(head.skin) + 0.7 * np.array(head.hair_colour)
+        albedo[face & (level < 0.3) & (turn < 1.9)] = beard
     albedo[face & (np.abs(level - 0.52) < 0.06) & (turn > 0.2) & (turn < 0.9)] *= 0.6
     albedo[face & (np.abs(level - 0.16) < 0.06) & (turn < 0.3)] *= (0.85, 0.65, 0.65)
-    if head.glasses is Glasses.FRAMES:
+    if head.glasses == "frames":
         albedo[mesh.parts == Part.GLASSES] = 0.5 * np.array(head.skin) + 0.06
 
 
@@ -164,8 +158,8 @@ def _find_straps(skeleton: Skeleton, mesh: Mesh) -> Mask:
     beside = np.abs(y) - 0.45 * skeleton.person.build.shoulder
     is_front = np.abs(mesh.angles) < np.pi / 2
     straps: dict[BagKind, Mask] = {
-        BagKind.BACKPACK: (np.abs(beside) < 0.024) & (z > skeleton.up(0.3)) & is_front,
-        BagKind.CROSS: (np.abs(across) < 0.026) & (z > low),
+        "backpack": (np.abs(beside) < 0.024) & (z > skeleton.up(0.3)) & is_front,
+        "cross": (np.abs(across) < 0.026) & (z > low),
     }
     found: Mask = trunk & straps.get(bag.kind, np.zeros(z.shape, np.bool_))
     return found

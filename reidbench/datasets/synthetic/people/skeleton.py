@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.datasets.synthetic.people.appearance import ANKLE, HIP, STANCE, Appearance, BagKind, leg_length
+from reidbench.datasets.synthetic.people.appearance import ANKLE, HIP, STANCE, Appearance
 
 Point = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ class Skeleton:
         self.person = person
         self.hip = height * HIP * build.legs
         self.ankle = height * ANKLE
-        self.knee = self.ankle + 0.52 * leg_length(build)
+        self.knee = self.ankle + 0.52 * person.leg
         self.hip_half = 0.05 * height * build.hips
         self.waist = self.up(0.17)
         self.shoulder = self.up(0.585)
@@ -70,7 +70,7 @@ class Skeleton:
         self.wrist = self.elbow - 0.15 * height
         self.rest = self._list_joints()
         x, z, _ = self._stand(0.0)
-        self._stretch_at_strike = z + math.sqrt((_REACH * leg_length(build)) ** 2 - x * x)
+        self._stretch_at_strike = z + math.sqrt((_REACH * person.leg) ** 2 - x * x)
 
     def up(self, fraction: float) -> float:
         """Return the height between hip (0) and crown (1) in metres."""
@@ -151,7 +151,7 @@ class Skeleton:
         return self.ankle * math.cos(pitch) - pivot * math.sin(pitch)
 
     def _highest_hip(self, x: float, z: float, pitch: float, offset: Point) -> float:
-        length = leg_length(self.person.build)
+        length = self.person.leg
         across = offset[1] - math.copysign(self.hip_half, offset[1])
         stretched = z + math.sqrt((_REACH * length) ** 2 - (x - offset[0]) ** 2 - across * across)
         return min(stretched, self.ankle + _STANDING_REACH * length, self._stretch_at_strike + _BOUNCE)
@@ -190,9 +190,9 @@ class Skeleton:
         y = (1, -1)[side]
         wave = -math.cos(phase)
         swing, elbow = gait.arm_swing * wave + 0.05, gait.elbow + 0.6 * gait.arm_swing * max(0.0, wave)
-        if bag.side == y and bag.kind is BagKind.HAND:
+        if bag.side == y and bag.kind == "hand":
             swing, elbow = 0.25 * swing, 0.1
-        if bag.side == y and bag.kind is BagKind.TROLLEY:
+        if bag.side == y and bag.kind == "trolley":
             swing, elbow = TROLLEY_SWING, 0.05
         trunk = turns[Bone.TRUNK]
         spread = _about_z(math.atan2(trunk[1, 0], trunk[0, 0])) @ _about_x(y * gait.spread)

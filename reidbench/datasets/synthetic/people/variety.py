@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Variety:
-    """How much people differ.
+    """How much people differ; a share is the fraction of people, or of their tops, with a trait.
 
     Attributes:
         height_sigma: in metres, around a mean of 1.72.
@@ -21,17 +21,10 @@ class Variety:
         swing_sigma: of the angle of the upper arm, in radians.
         lean_sigma: of the trunk, in radians.
         colour_sigma: colour difference between clothes of the same palette colour, in 8-bit levels.
-        bright_share: fraction of tops in a bright colour; the others are in one of six dark colours.
-        pattern_share: fraction of tops with a pattern.
+        bright_share: tops in a bright colour; the others are in one of six dark colours.
         pattern_contrast: limits of the contrast of a pattern, as a fraction of that of its two colours.
-        print_share: fraction of tops with a print on the chest; as many have one on the back.
-        open_share: fraction of open jackets.
-        short_sleeve_share: fraction of tops with sleeves above the wrist.
-        skirt_share: fraction of skirts.
-        shorts_share: fraction of shorts.
-        bag_share: fraction of people with a bag.
-        hat_share: fraction of people with a hat.
-        glasses_share: fraction of people with glasses.
+        print_share: prints on the chest; as many on the back.
+        long_share: tops that hang over the thighs.
     """
 
     height_sigma: float = 0.09
@@ -46,10 +39,13 @@ class Variety:
     pattern_share: float = 0.65
     pattern_contrast: tuple[float, float] = (0.4, 1.0)
     print_share: float = 0.35
-    open_share: float = 0.3
+    accent_sleeve_share: float = 0.15
     short_sleeve_share: float = 0.12
+    open_share: float = 0.3
+    long_share: float = 0.35
     skirt_share: float = 0.15
     shorts_share: float = 0.03
+    stripe_share: float = 0.12
     bag_share: float = 0.45
     hat_share: float = 0.2
     glasses_share: float = 0.25
