@@ -35,18 +35,23 @@ def _number(scale: float) -> Any:
     return field(metadata={"scale": scale})
 
 
+def _normal(mean: float, sigma: float, low: float, high: float) -> Any:
+    """Declare a number with a clipped normal distribution; sigma is its scale."""
+    return field(metadata={"scale": sigma, "normal": (mean, sigma, low, high)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Build:
     """Body proportions: height and half width of the shoulders in metres, factors of the average for the rest."""
 
-    height: float = _number(0.09)
-    shoulder: float = _number(0.022)
-    hips: float = _number(0.1)
-    girth: float = _number(0.15)
-    belly: float = _number(0.15)
-    limbs: float = _number(0.14)
-    legs: float = _number(0.03)
-    head: float = _number(0.06)
+    height: float = _normal(1.72, 0.09, 1.48, 1.98)
+    shoulder: float = _normal(0.205, 0.022, 0.165, 0.25)
+    hips: float = _normal(1.0, 0.08, 0.82, 1.2)
+    girth: float = _normal(1.0, 0.15, 0.72, 1.45)
+    belly: float = _normal(1.0, 0.12, 0.85, 1.4)
+    limbs: float = _normal(1.0, 0.14, 0.7, 1.35)
+    legs: float = _normal(1.0, 0.03, 0.93, 1.07)
+    head: float = _normal(1.0, 0.05, 0.88, 1.12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +71,16 @@ class Gait:
         toe_out: outward turn of the feet.
     """
 
-    rate: float = _number(0.1)
-    stride: float = _number(0.1)
-    arm_swing: float = _number(0.2)
-    elbow: float = _number(0.25)
-    spread: float = _number(0.06)
-    lean: float = _number(0.05)
-    stoop: float = _number(0.06)
-    twist: float = _number(0.05)
-    sway: float = _number(0.012)
-    toe_out: float = _number(0.1)
+    rate: float = _normal(0.95, 0.09, 0.7, 1.25)
+    stride: float = _normal(0.42, 0.1, 0.22, 0.56)
+    arm_swing: float = _normal(0.4, 0.2, 0.03, 0.9)
+    elbow: float = _normal(0.3, 0.22, 0.05, 1.1)
+    spread: float = _normal(0.12, 0.05, 0.04, 0.28)
+    lean: float = _normal(0.04, 0.05, -0.06, 0.2)
+    stoop: float = _normal(0.03, 0.05, -0.03, 0.22)
+    twist: float = _normal(0.1, 0.05, 0.0, 0.22)
+    sway: float = _normal(0.02, 0.01, 0.0, 0.045)
+    toe_out: float = _normal(0.12, 0.09, -0.1, 0.4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +117,8 @@ class Upper:
     sleeves_in_accent: bool = _number(1.0)
     collar: Collar
     hem: float = _number(0.2)
-    flare: float = _number(0.03)
-    thickness: float = _number(0.01)
+    flare: float = _normal(0.01, 0.02, 0.0, 0.06)
+    thickness: float = _normal(0.014, 0.008, 0.003, 0.032)
     opening: float = _number(0.04)
     front: Print
     back: Print

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, get_args
 
 import numpy as np
@@ -34,8 +35,8 @@ def draw_people(seed: int, count: int, variety: Variety = VARIETY) -> tuple[Appe
 def draw_appearance(rng: np.random.Generator, variety: Variety = VARIETY) -> Appearance:
     """Draw one person. A value without effect, such as the colour of a missing hat, is set to zero."""
     return Appearance(
-        build=_draw_build(rng, variety),
-        gait=_draw_gait(rng, variety),
+        build=Build(**_draw_normals(rng, Build, variety.build_spread)),
+        gait=Gait(**_draw_normals(rng, Gait, variety.gait_spread)),
         upper=_draw_upper(rng, variety),
         lower=_draw_lower(rng, variety),
         shoes=_draw_shoes(rng, variety),
@@ -44,32 +45,14 @@ def draw_appearance(rng: np.random.Generator, variety: Variety = VARIETY) -> App
     )
 
 
-def _draw_build(rng: np.random.Generator, variety: Variety) -> Build:
-    return Build(
-        height=_normal(rng, 1.72, variety.height_sigma, 1.48, 1.98),
-        shoulder=_normal(rng, 0.205, variety.shoulder_sigma, 0.165, 0.25),
-        hips=_normal(rng, 1.0, 0.08, 0.82, 1.2),
-        girth=_normal(rng, 1.0, variety.girth_sigma, 0.72, 1.45),
-        belly=_normal(rng, 1.0, 0.12, 0.85, 1.4),
-        limbs=_normal(rng, 1.0, variety.limb_sigma, 0.7, 1.35),
-        legs=_normal(rng, 1.0, 0.03, 0.93, 1.07),
-        head=_normal(rng, 1.0, 0.05, 0.88, 1.12),
-    )
-
-
-def _draw_gait(rng: np.random.Generator, variety: Variety) -> Gait:
-    return Gait(
-        rate=_normal(rng, 0.95, 0.09, 0.7, 1.25),
-        stride=_normal(rng, 0.42, variety.stride_sigma, 0.22, 0.56),
-        arm_swing=_normal(rng, 0.4, variety.swing_sigma, 0.03, 0.9),
-        elbow=_normal(rng, 0.3, 0.22, 0.05, 1.1),
-        spread=_normal(rng, 0.12, 0.05, 0.04, 0.28),
-        lean=_normal(rng, 0.04, variety.lean_sigma, -0.06, 0.2),
-        stoop=_normal(rng, 0.03, 0.05, -0.03, 0.22),
-        twist=_normal(rng, 0.1, 0.05, 0.0, 0.22),
-        sway=_normal(rng, 0.02, 0.01, 0.0, 0.045),
-        toe_out=_normal(rng, 0.12, 0.09, -0.1, 0.4),
-    )
+def _draw_normals(rng: np.random.Generator, group: type, spread: float) -> dict[str, float]:
+    """Draw the fields that are declared with a normal distribution, `spread` times as wide."""
+    values = {}
+    for item in fields(group):
+        if "normal" in item.metadata:
+            mean, sigma, low, high = item.metadata["normal"]
+            values[item.name] = float(np.clip(rng.normal(mean, spread * sigma), low, high))
+    return values
 
 
 def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
@@ -98,11 +81,10 @@ def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
         sleeves_in_accent=in_accent,
         collar=collar,
         hem=float(long_hem if is_long else hem),
-        flare=_normal(rng, 0.01, 0.02, 0.0, 0.06),
-        thickness=_normal(rng, 0.014, 0.008, 0.003, 0.032),
         opening=float(opening if is_open else 0.0),
         front=_draw_print(rng, variety),
         back=_draw_print(rng, variety),
+        **_draw_normals(rng, Upper, 1.0),
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.synthetic.people.appearance import Appearance
-from reidbench.datasets.synthetic.people.bags import build_bag
 from reidbench.datasets.synthetic.people.body import build_body
 from reidbench.datasets.synthetic.people.clothes import build_clothes
 from reidbench.datasets.synthetic.people.facets import Facets
@@ -23,7 +22,7 @@ class Figure:
         # Metres and radians of the gait cycle per second; together they keep the feet from sliding.
         self.speed, self.cadence = person.speed, person.cadence
         self._skeleton = Skeleton(person)
-        builders = (build_body, build_head, build_clothes, build_bag)
+        builders = (build_body, build_head, build_clothes)
         mesh = merge(item for build in builders for item in build(self._skeleton))
         self._quads = mesh.quads.ravel()
         self._rest = mesh.vertices.T.astype(np.float32)

@@ -1,8 +1,8 @@
-"""Closed tubes from rings, the only kind of surface that people consist of."""
+"""Closed tubes through rings, the only kind of surface that people consist of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -13,9 +13,7 @@ import numpy.typing as npt
 from reidbench.datasets.synthetic.people.skeleton import Bone
 
 Floats = npt.NDArray[np.float64]
-Values = Floats | float
-Ring = tuple[float, float, float, float, float]
-"""Centre (x, y, z) and radii (along x, along y) of an ellipse in a plane of equal z."""
+Point = tuple[float, float, float]
 
 
 class Part(IntEnum):
@@ -51,7 +49,7 @@ class Mesh:
 
     Attributes:
         vertices: (V, 3).
-        quads: corner numbers (F, 4), counter-clockwise seen from outside; a triangle repeats its last corner.
+        quads: corner numbers (F, 4), counter-clockwise seen from outside.
         angles: angle of each facet about the axis of its tube (F,); 0: front, positive: to the left.
         parts: `Part` of each facet (F,).
         bones: the two bones of each vertex (V, 2).
@@ -72,88 +70,93 @@ class Mesh:
         return centres
 
 
-def stack_rings(x: Values, y: Values, z: Values, depths: Values, widths: Values) -> Floats:
-    """Return rings (R, 5) from their columns; a number stands for a constant column."""
-    return np.stack(np.broadcast_arrays(x, y, z, depths, widths), axis=1).astype(np.float64)
-
-
 def loft(
     part: Part,
-    rings: Sequence[Ring] | Floats,
     bones: tuple[Bone, Bone] | Bone,
-    weigh: Callable[[Floats], Floats] | None = None,
+    z: npt.ArrayLike,
+    depth: npt.ArrayLike,
+    width: npt.ArrayLike,
+    x: npt.ArrayLike = 0.0,
+    y: npt.ArrayLike = 0.0,
     *,
+    blend: tuple[float, float] | None = None,
     segments: int = 12,
     square: float = 1.0,
-    along_x: bool = False,
 ) -> Mesh:
-    """Build a closed tube through rings from the lowest to the highest.
+    """Build a closed tube through horizontal ellipses.
 
     Args:
         part: part number of all facets.
-        rings: from bottom to top.
         bones: the bone that moves the tube, or two bones.
-        weigh: weight of the second bone for rest positions (V, 3); 0 if missing.
+        z: heights of the rings, ascending.
+        depth: radii along x.
+        width: radii along y.
+        x: centres of the rings.
+        y: centres of the rings.
+        blend: heights at which the first bone ends and the second begins to move the tube alone; without it, the
+            first of two bones moves the front and the second the back.
         segments: facets per ring, even.
         square: exponent of the ellipse; below 1 the corners fill.
-        along_x: the tube extends along x instead of z; a ring is then (y, z, x) with radii along y and z.
     """
-    values = np.asarray(rings, dtype=np.float64)
-    count = len(values)
-    angles = (np.arange(segments) - 0.5) * (2 * np.pi / segments)
-    cos, sin = (np.sign(wave) * np.abs(wave) ** square for wave in (np.cos(angles), np.sin(angles)))
-    x = values[:, 0, None] + values[:, 3, None] * cos
-    y = values[:, 1, None] + values[:, 4, None] * sin
-    z = np.broadcast_to(values[:, 2, None], x.shape)
-    sides = np.stack((x, y, z), axis=2).reshape(-1, 3)
-    if along_x:
-        sides = sides[:, [2, 0, 1]]
-    step = np.arange(segments)
-    after = (step + 1) % segments
+    rings = np.stack(np.broadcast_arrays(x, y, z, depth, width), axis=1).astype(np.float64)[:, :, None]
+    turns = np.arange(segments) * (2 * np.pi / segments)
+    cos, sin = np.cos(turns - np.pi / segments), np.sin(turns - np.pi / segments)
+    across = rings[:, 0] + rings[:, 3] * np.sign(cos) * np.abs(cos) ** square
+    along = rings[:, 1] + rings[:, 4] * np.sign(sin) * np.abs(sin) ** square
+    vertices = np.stack((across, along, np.broadcast_to(rings[:, 2], along.shape)), axis=2).reshape(-1, 3)
+    step, count = np.arange(segments), len(rings)
     lower = np.arange(count - 1)[:, None] * segments
-    wall = np.stack((lower + step, lower + after, lower + segments + after, lower + segments + step), axis=2)
+    corners = (lower + step, lower + (step + 1) % segments)
+    wall = np.stack((*corners, corners[1] + segments, corners[0] + segments), axis=2)
     # Each end closes with a strip of quads across it.
-    half = np.arange(segments // 2 - 1)
+    half = step[: segments // 2 - 1]
     cap = np.stack((half, half + 1, segments - 2 - half, segments - 1 - half), axis=1)
     quads = np.concatenate((wall.reshape(-1, 4), cap[:, ::-1], cap + (count - 1) * segments))
-    turn = np.concatenate((np.tile(step, count - 1), half, half)) * (2 * np.pi / segments)
+    angles = np.concatenate((np.tile(turns, count - 1), turns[half], turns[half]))
     pair = bones if isinstance(bones, tuple) else (bones, bones)
+    weights = rise(vertices[:, 2], *blend) if blend else np.tile(0.5 - 0.5 * cos, count)
     return Mesh(
-        vertices=sides,
+        vertices=vertices,
         quads=quads,
-        angles=np.where(turn > np.pi, turn - 2 * np.pi, turn),
+        angles=np.where(angles > np.pi, angles - 2 * np.pi, angles),
         parts=np.full(len(quads), part, np.uint8),
-        bones=np.tile(np.array(pair, np.intp), (len(sides), 1)),
-        weights=weigh(sides) if weigh else np.zeros(len(sides)),
+        bones=np.tile(np.array(pair, np.intp), (len(vertices), 1)),
+        weights=weights,
     )
 
 
 def ellipsoid(
     part: Part,
-    centre: tuple[float, float, float],
-    radii: tuple[float, float, float],
     bone: Bone,
+    centre: Point,
+    radii: Point,
     *,
     segments: int = 10,
-    rows: int = 5,
+    rows: int = 4,
     square: float = 1.0,
 ) -> Mesh:
     """Build an ellipsoid; radii along x, y and z. A small `square` gives a box with round edges."""
-    rings = []
-    for angle in np.linspace(-1.25, 1.25, rows + 1):
-        size, height = np.cos(angle) ** square, np.sign(angle) * abs(np.sin(angle)) ** square
-        rings.append((centre[0], centre[1], centre[2] + radii[2] * height, radii[0] * size, radii[1] * size))
-    return loft(part, rings, bone, segments=segments, square=square)
+    angles = np.linspace(-1.25, 1.25, rows + 1)
+    size, height = np.cos(angles) ** square, np.sign(angles) * np.abs(np.sin(angles)) ** square
+    z, depth, width = centre[2] + radii[2] * height, radii[0] * size, radii[1] * size
+    return loft(part, bone, z, depth, width, centre[0], centre[1], segments=segments, square=square)
 
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:
     """Return all meshes as one."""
     meshes = tuple(meshes)
-    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     columns: dict[str, Any] = {
         item.name: np.concatenate([getattr(mesh, item.name) for mesh in meshes]) for item in fields(Mesh)
     }
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     columns["quads"] = np.concatenate(
         [mesh.quads + start for mesh, start in zip(meshes, starts, strict=False)]
     )
     return Mesh(**columns)
+
+
+def rise(values: Floats, low: float, high: float) -> Floats:
+    """Return a smooth curve from 0 at `low` to 1 at `high`, constant outside."""
+    share = np.clip((values - low) / (high - low), 0, 1)
+    curve: Floats = share * share * (3 - 2 * share)
+    return curve

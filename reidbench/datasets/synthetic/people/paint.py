@@ -19,6 +19,7 @@ from reidbench.datasets.synthetic.people.body import (
     end_of_sleeves,
     hem_of_lower,
     hem_of_upper,
+    top_of_boots,
 )
 from reidbench.datasets.synthetic.people.mesh import Floats, Mesh, Part
 from reidbench.datasets.synthetic.people.skeleton import Skeleton
@@ -130,9 +131,7 @@ def _paint_lower(albedo: Floats, skeleton: Skeleton, mesh: Mesh) -> None:
     albedo[legs & (np.abs(outside - np.pi / 2) < 0.3)] = lower.stripe
     albedo[legs & ((z < hem_of_lower(skeleton) - 0.001) | (lower.kind == "skirt"))] = lower.legs
     albedo[(mesh.parts == Part.TORSO) & (z < hem_of_upper(skeleton))] = lower.colour
-    if shoes.kind == "boots":
-        shaft = skeleton.ankle + shoes.shaft * (skeleton.knee - skeleton.ankle)
-        albedo[legs & (z < shaft)] = shoes.colour
+    albedo[legs & (z < top_of_boots(skeleton)) & (shoes.kind == "boots")] = shoes.colour
     albedo[np.isin(mesh.parts, _SHOES) & (z < 0.018)] = shoes.sole
 
 

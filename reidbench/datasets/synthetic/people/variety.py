@@ -13,13 +13,8 @@ class Variety:
     """How much people differ; a share is the fraction of people, or of their tops, with a trait.
 
     Attributes:
-        height_sigma: in metres, around a mean of 1.72.
-        shoulder_sigma: of the half width, in metres.
-        girth_sigma: depth of the trunk, as a fraction.
-        limb_sigma: thickness of arms and legs, as a fraction.
-        stride_sigma: of the angle of the leg, in radians.
-        swing_sigma: of the angle of the upper arm, in radians.
-        lean_sigma: of the trunk, in radians.
+        build_spread: factor of the standard deviations in `Build`.
+        gait_spread: factor of the standard deviations in `Gait`.
         colour_sigma: colour difference between clothes of the same palette colour, in 8-bit levels.
         bright_share: tops in a bright colour; the others are in one of six dark colours.
         pattern_contrast: limits of the contrast of a pattern, as a fraction of that of its two colours.
@@ -27,13 +22,8 @@ class Variety:
         long_share: tops that hang over the thighs.
     """
 
-    height_sigma: float = 0.09
-    shoulder_sigma: float = 0.022
-    girth_sigma: float = 0.15
-    limb_sigma: float = 0.14
-    stride_sigma: float = 0.1
-    swing_sigma: float = 0.2
-    lean_sigma: float = 0.05
+    build_spread: float = 1.0
+    gait_spread: float = 1.0
     colour_sigma: float = 6.0
     bright_share: float = 0.1
     pattern_share: float = 0.65
