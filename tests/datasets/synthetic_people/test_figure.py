@@ -22,6 +22,7 @@ from reidbench.datasets.synthetic.people.appearance import (
 )
 
 PEOPLE = draw_people(911, 30)
+FACETS = [Figure(person).facets(1.0) for person in PEOPLE]
 PHASES = np.linspace(0, 2 * math.pi, 12, endpoint=False)
 CLOSED = [
     (Part.TORSO, Part.STRAP),
@@ -94,18 +95,13 @@ def find_difference(first: Facets, second: Facets) -> int:
 
 @pytest.mark.parametrize("parts", CLOSED, ids=lambda parts: parts[0].name.lower())
 def test_parts_face_outwards(parts: tuple[Part, ...]) -> None:
-    volumes = [
-        measure_volume(facets, parts)
-        for person in PEOPLE
-        for facets in (Figure(person).facets(1.0),)
-        if np.isin(facets.parts, parts).any()
-    ]
+    volumes = [measure_volume(facets, parts) for facets in FACETS if np.isin(facets.parts, parts).any()]
+
     assert all(volume > 0 for volume in volumes)
 
 
 def test_facets_are_finite_and_of_the_promised_types() -> None:
-    for person in PEOPLE:
-        facets = Figure(person).facets(2.0)
+    for facets in FACETS:
         count = len(facets.parts)
         assert facets.corners.shape == (count, 4, 3)
         assert facets.corners.dtype == np.float32
@@ -199,6 +195,15 @@ def test_each_trait_changes_the_person(group: str, name: str, value: object) -> 
     other = replace(plain, **{group: replace(getattr(plain, group), **{name: value})})
 
     assert find_difference(Figure(other).facets(0.7), Figure(plain).facets(0.7)) >= 5
+
+
+@pytest.mark.parametrize("pattern", get_args(Pattern)[1:])
+def test_patterns_share_the_trunk_with_the_main_colour(pattern: Pattern) -> None:
+    facets = Figure(replace(PLAIN, upper=replace(PLAIN.upper, pattern=pattern))).facets(0.0)
+    trunk = facets.albedo[facets.parts == Part.TORSO]
+    accent = np.isclose(trunk, PLAIN.upper.accent).all(axis=1)
+
+    assert 0.1 < accent.mean() < 0.7
 
 
 @pytest.mark.parametrize("side", [1, -1])
