@@ -18,7 +18,7 @@ _TRUNK = np.array([
     (0.635, 0.58, 0.042), (0.66, 0.40, 0.038), (0.68, 0.31, 0.035),
 ])  # fmt: skip
 # Half width of the hips, and distance of neighbouring rings on trunk and arms and on legs, in metres.
-_HIP_WIDTH, ROW, _LEG_ROW = 0.172, 0.03, 0.08
+_HIP_WIDTH, ROW, _LEG_ROW = 0.172, 0.04, 0.08
 # Longest top that ends on the trunk, as a fraction of the thigh.
 _LONGEST_ON_TRUNK = 0.2
 # Facets around the trunk.
@@ -110,7 +110,7 @@ def _build_arm(skeleton: Skeleton, side: int, y: float) -> Iterator[Mesh]:
     forearm, hand = Bone(Bone.LEFT_FOREARM + side), Part(Part.LEFT_HAND + side)
     bones, blend = (forearm, Bone(Bone.LEFT_UPPER_ARM + side)), (elbow - 0.05, elbow + 0.05)
     arm = Part(Part.LEFT_ARM + side)
-    yield loft(arm, bones, heights, 1.08 * radii, radii, 0.0, across, blend=blend, segments=10)
+    yield loft(arm, bones, heights, 1.08 * radii, radii, 0.0, across, blend=blend, segments=8)
     size = (0.042 * scale, 0.024 * scale, 0.085)
     yield ellipsoid(hand, forearm, (0.008, y, wrist - 0.05), size, segments=6, rows=3)
 
@@ -129,7 +129,9 @@ def _build_leg(skeleton: Skeleton, side: int, y: float) -> Mesh:
     radii[-1] *= 0.7
     calf = np.interp(heights, (ankle, knee - 0.1, knee, skeleton.hip), (-0.004, -0.016, -0.002, 0.0))
     bones, blend = (Bone(Bone.LEFT_SHIN + side), Bone(Bone.LEFT_THIGH + side)), (knee - 0.06, knee + 0.06)
-    return loft(Part(Part.LEFT_LEG + side), bones, heights, 1.08 * radii, radii, calf, y, blend=blend)
+    return loft(
+        Part(Part.LEFT_LEG + side), bones, heights, 1.08 * radii, radii, calf, y, blend=blend, segments=8
+    )
 
 
 def _build_shoe(skeleton: Skeleton, side: int, y: float) -> Mesh:

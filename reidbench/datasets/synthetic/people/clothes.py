@@ -66,7 +66,7 @@ def _build_collar(skeleton: Skeleton) -> Iterator[Mesh]:
     if collar in edges:
         top, radius = edges[collar]
         depths, widths = (0.066 + cloth, radius + 0.5 * cloth), (0.075 + cloth, radius)
-        yield loft(Part.COLLAR, Bone.TRUNK, (neck - 0.03, top), depths, widths, (0.0, 0.01))
+        yield loft(Part.COLLAR, Bone.TRUNK, (neck - 0.03, top), depths, widths, (0.0, 0.01), segments=10)
     if collar == "scarf":
         yield ellipsoid(
             Part.COLLAR, Bone.TRUNK, (0.012, 0.0, (neck + chin) / 2 - 0.012), (0.095, 0.1, 0.055), segments=12

@@ -62,7 +62,7 @@ def _draw_upper(rng: np.random.Generator, variety: Variety) -> Upper:
     colour = bright if rng.random() < variety.bright_share else dark
     accent, inner = palette.pick_contrast(rng, colour, sigma), palette.pick_contrast(rng, colour, sigma)
     accent = palette.mix(colour, accent, rng.uniform(*variety.pattern_contrast))
-    period = float(np.exp(rng.uniform(np.log(0.05), np.log(0.16))))
+    period = float(np.exp(rng.uniform(np.log(0.07), np.log(0.24))))
     pattern: kinds.Pattern = _pick(rng, get_args(kinds.Pattern)[1:], (0.2, 0.15, 0.1, 0.1, 0.16, 0.16, 0.13))
     pattern = pattern if rng.random() < variety.pattern_share else "plain"
     collar = _pick(rng, get_args(kinds.Collar), (0.22, 0.24, 0.2, 0.12, 0.22))

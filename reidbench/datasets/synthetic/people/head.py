@@ -32,7 +32,7 @@ def build_head(skeleton: Skeleton) -> Iterator[Mesh]:
     hair, neck, chin = skeleton.person.head.hair, skeleton.neck, skeleton.chin
     heights, blend = (neck - 0.05, neck, chin + 0.05), (neck - 0.02, chin)
     depths, widths, shifts = (0.055, 0.053, 0.05), (0.062, 0.056, 0.05), (0.0, 0.0, 0.015)
-    yield loft(Part.NECK, (Bone.TRUNK, Bone.HEAD), heights, depths, widths, shifts, blend=blend, segments=10)
+    yield loft(Part.NECK, (Bone.TRUNK, Bone.HEAD), heights, depths, widths, shifts, blend=blend, segments=8)
     yield _build_skull(skeleton)
     if hair in ("long", "tied"):
         yield from _build_fall(skeleton)
@@ -44,10 +44,10 @@ def _build_skull(skeleton: Skeleton) -> Mesh:
     chin, span = skeleton.chin, skeleton.person.build.height - skeleton.chin
     levels, shifts, depths, widths = _SKULL.T
     z = chin + levels * span
-    mesh = loft(Part.HEAD, Bone.HEAD, z, depths * size, widths * size, shifts, segments=16)
+    mesh = loft(Part.HEAD, Bone.HEAD, z, depths * size, widths * size, shifts, segments=12)
     levels = (mesh.vertices[:, 2] - chin) / span
     around = np.arctan2(mesh.vertices[:, 1], mesh.vertices[:, 0] - 0.015)
-    nose = (np.abs(around) < 0.25) & (np.abs(levels - 0.36) < 0.08)
+    nose = (np.abs(around) < 0.4) & (np.abs(levels - 0.36) < 0.08)
     mesh.vertices[nose, 0] += 0.016
     has_hair, has_hat = head.hair != "bald", head.hat != "none"
     under_hat = (levels > _line(_HATLINE, around)) & has_hat
@@ -59,7 +59,7 @@ def _build_skull(skeleton: Skeleton) -> Mesh:
     if head.hat == "brim":
         mesh.vertices[under_hat, 2] += _CROWN * rise(levels[under_hat], 0.7, 0.9)
     levels, around = (mesh.centres[:, 2] - chin) / span, np.abs(mesh.angles)
-    lenses = {"dark": around < 1.0, "frames": (around > 0.6) & (around < 1.6) | (around < 0.1)}
+    lenses = {"dark": around < 1.1, "frames": (around > 0.6) & (around < 1.6) | (around < 0.1)}
     glasses = (np.abs(levels - 0.52) < 0.06) & lenses.get(head.glasses, np.zeros_like(levels, np.bool_))
     hair = (levels > _line(_HAIRLINE, around)) & has_hair
     hat = (levels > _line(_HATLINE, around)) & has_hat
@@ -84,7 +84,7 @@ def _build_fall(skeleton: Skeleton) -> Iterator[Mesh]:
     shifts = -0.025 - 0.32 * drops if is_long else -0.11 - 0.05 * drops
     depths, widths = size * (depths + volume), size * (widths + volume)
     bones, blend = (Bone.TRUNK, Bone.HEAD), (chin - 0.15, chin + 0.06)
-    yield loft(Part.HAIR, bones, middle - drops, depths, widths, shifts, blend=blend, segments=10)
+    yield loft(Part.HAIR, bones, middle - drops, depths, widths, shifts, blend=blend, segments=8)
 
 
 def _build_rim(skeleton: Skeleton) -> Iterator[Mesh]:

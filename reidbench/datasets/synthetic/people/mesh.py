@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Mesh:
     bones: npt.NDArray[np.intp]
     weights: Floats
 
-    @property
+    @cached_property
     def centres(self) -> Floats:
         """Centres of the facets (F, 3)."""
         centres: Floats = self.vertices[self.quads].mean(axis=1)
