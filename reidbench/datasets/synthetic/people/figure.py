@@ -25,9 +25,10 @@ class Figure:
         builders = (build_body, build_head, build_clothes)
         mesh = merge(item for build in builders for item in build(self._skeleton))
         self._quads = mesh.quads.ravel()
-        self._rest = mesh.vertices.T.astype(np.float32)
+        # Rounding hides the last digits, in which mathematical libraries differ.
+        self._rest = np.round(mesh.vertices.T, 6).astype(np.float32)
         self._first, self._second = mesh.bones.T
-        self._weights = mesh.weights.astype(np.float32)
+        self._weights = np.round(mesh.weights, 6).astype(np.float32)
         self._albedo, self._parts = paint(person, self._skeleton, mesh)
 
     def facets(self, phase: float) -> Facets:
