@@ -13,7 +13,7 @@ EXAMPLE = ROOT / "examples/my_method.py"
 def test_example_plugin_runs_through_the_command_line(small_root: Path, tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "reidbench", "run", "-m", "mean-color", "-p", "ilids", "--plugin", str(EXAMPLE),
-         "--data-root", str(small_root), "--trials", "1", "--json"],
+         "--data-root", str(small_root), "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

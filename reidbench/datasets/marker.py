@@ -16,7 +16,7 @@ from reidbench.errors import DatasetError, describe_error
 from reidbench.fingerprints import fingerprint
 
 # Changes whenever a seed gives other pictures than before.
-RENDERER_VERSION = "1"
+RENDERER_VERSION = "2"
 MARKER_NAME = "reidbench-synthetic.json"
 # One line per file of the tree, separated by tabs: size in bytes, SHA-256 of its bytes, SHA-256 of the pixels of an
 # image or "-", and the path relative to the dataset folder.

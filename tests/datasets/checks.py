@@ -9,8 +9,8 @@ import pytest
 
 from reidbench.datasets.frames import decode
 from reidbench.datasets.reader import Dataset
-from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.layout import TreePlan
+from reidbench.datasets.synthetic.people import Appearance
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.tracklets import DatasetContents
 from reidbench.datasets.verify import compare_counts, verify

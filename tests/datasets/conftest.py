@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import Appearance, draw_people
 
 pytest.register_assert_rewrite("tests.datasets.checks")
 
@@ -33,9 +33,12 @@ def copied(rendered: Path, tmp_path: Path) -> Path:
 def cheap_people(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw one appearance and number its copies, since drawing thousands takes seconds."""
     person, layout = draw_people(1, 1)[0], request.module.layout
-    monkeypatch.setattr(
-        layout, "draw_people", lambda seed, count: tuple(replace(person, group=n) for n in range(count))
-    )
+    monkeypatch.setattr(layout, "draw_people", lambda seed, count: _number_copies(person, count))
     # Of distractors.
     if hasattr(layout, "draw_appearance"):
         monkeypatch.setattr(layout, "draw_appearance", lambda rng: person)
+
+
+def _number_copies(person: Appearance, count: int) -> tuple[Appearance, ...]:
+    """Return copies that differ in a value of the build, so that readers can tell them apart."""
+    return tuple(replace(person, build=replace(person.build, height=1 + n / 1e5)) for n in range(count))

@@ -19,14 +19,14 @@ from reidbench.datasets.synthetic import (
     read_marker,
 )
 from reidbench.datasets.synthetic import layout as layout_module
-from reidbench.datasets.synthetic.cameras import HALL
+from reidbench.datasets.synthetic.cameras import SIDE
 from reidbench.datasets.synthetic.layouts.ilids_vid import (
     LAYOUT,
     draw_folder_numbers,
     draw_track_length,
     plan_tree,
 )
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.errors import ConfigError, DatasetError
 
@@ -125,7 +125,7 @@ def test_folder_numbers_of_300_people_are_in_1_to_319() -> None:
 def test_mask_files_equal_the_masks_of_the_tracks(tree: Path) -> None:
     number = draw_folder_numbers(SMALL)[2]
     files = sorted((tree / "masks/i-LIDS-VID/sequences/cam2" / f"person{number:03d}").iterdir())
-    track = Track(draw_people(SMALL.seed, 5)[2], HALL, seed=SMALL.seed, index=2, frames=4)
+    track = Track(draw_people(SMALL.seed, 5)[2], SIDE, seed=SMALL.seed, index=2, frames=4)
     for frame, path in enumerate(files):
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(mask, track.render_mask(frame))

@@ -12,7 +12,7 @@ import pytest
 from reidbench.datasets.readers.viper import Viper
 from reidbench.datasets.synthetic import SyntheticSettings
 from reidbench.datasets.synthetic.layouts import viper as layout
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.verify import check_official
 from reidbench.errors import ConfigError, DatasetError
 from tests.datasets.checks import (

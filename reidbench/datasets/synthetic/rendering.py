@@ -18,8 +18,8 @@ from rich.progress import Progress
 from reidbench.datasets.frames import Frames
 from reidbench.datasets.image_files import digest_image, encode_image
 from reidbench.datasets.marker import ListedFile
-from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera
+from reidbench.datasets.synthetic.people import Appearance
 from reidbench.datasets.synthetic.scene import Track
 from reidbench.datasets.worker_processes import worker_processes
 from reidbench.errors import ConfigError
@@ -118,7 +118,7 @@ def _render_track(folder: Path, job: TrackJob) -> dict[str, ListedFile]:
     files = (*job.frames, *(job.masks or ()), *((job.single,) if job.single else ()))
     for parent in {(folder / file).parent for file in files}:
         parent.mkdir(parents=True, exist_ok=True)
-    single = _find_clearest_frame(track)
+    single = None if job.single is None else _find_clearest_frame(track)
     for index, file in enumerate(job.frames):
         image = _resize(track.render(index), job.size, cv2.INTER_LINEAR)
         images[file] = _write(image, folder / file)

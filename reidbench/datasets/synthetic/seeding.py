@@ -15,7 +15,7 @@ class Stream(IntEnum):
     GROUPING = 1
     PERSON = 2
     GROUP = 3
-    TRACK = 4
+    PATH = 4
     LENGTH = 5
     SPLITS = 6
     FOLDERS = 7
@@ -23,6 +23,12 @@ class Stream(IntEnum):
     NOISE = 9
     CAMERA = 10
     LABELS = 11
+    LIGHT = 12
+    OBJECTS = 13
+    WALKERS = 14
+    DETECTOR = 15
+    SENSOR = 16
+    PASSER_BY = 17
 
 
 def make_rng(purpose: Stream, *keys: int) -> np.random.Generator:

@@ -17,7 +17,7 @@ from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.cuhk03_release import write_release
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

@@ -14,7 +14,7 @@ from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.image_labels import read_image_labels
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

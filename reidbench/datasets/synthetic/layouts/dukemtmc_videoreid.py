@@ -12,13 +12,12 @@ import numpy as np
 
 from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.dukemtmc_videoreid import ROOT
-from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.label_sampling import Visibility, draw_scaled_visibility
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import Appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

@@ -9,7 +9,7 @@ from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

@@ -12,7 +12,6 @@ import numpy as np
 
 from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.mars import CAMERAS, QUERY_FILE, person_folder, read_queries, read_tracks
-from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import Camera, draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.label_sampling import (
@@ -23,7 +22,7 @@ from reidbench.datasets.synthetic.label_sampling import (
 )
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.lookalikes import draw_appearance, draw_people
+from reidbench.datasets.synthetic.people import Appearance, draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

@@ -10,12 +10,11 @@ import numpy as np
 
 from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.prid2011 import CAMERAS, SEQUENCES, SHARED_PEOPLE, SPLIT_FILE, read_splits
-from reidbench.datasets.synthetic.appearance import Appearance
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import Appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings

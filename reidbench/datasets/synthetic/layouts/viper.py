@@ -8,7 +8,7 @@ from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.counts import resolve_people
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.lookalikes import draw_people
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob
 from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings
