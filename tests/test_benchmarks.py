@@ -94,6 +94,7 @@ def write_plugin(folder: Path) -> Path:
             "reidbench",
         ),
         ("hashing_speed.py", "--files 200 --size 100", "one file replaced"),
+        ("rendering_speed.py", "--people 1 --frames 2 --repeats 1", "ms of CPU time per frame"),
         ("siamese_speed.py", "--set batch_pairs=1 --set clip_len=2 --repeats 2", "pair"),
         (
             "stability_cost.py",
@@ -106,6 +107,7 @@ def write_plugin(folder: Path) -> Path:
         "evaluation_speed",
         "reranking_speed",
         "hashing_speed",
+        "rendering_speed",
         "siamese_speed",
         "stability_cost",
     ],
