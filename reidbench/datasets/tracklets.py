@@ -121,6 +121,11 @@ class DatasetContents:
         """Whether the frames were rendered."""
         return self.marker is not None
 
+    @property
+    def renderer(self) -> str | None:
+        """Version of the renderer of the frames; None if they were not rendered."""
+        return None if self.marker is None else self.marker.renderer
+
     def part(self, name: str) -> IntArray:
         """Return the rows of a part.
 

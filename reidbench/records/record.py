@@ -29,11 +29,14 @@ class DataSource:
         dataset: name; None for a feature file without a protocol.
         digests: identify the data.
         synthetic: whether the frames were rendered.
+        renderer: version of the renderer of a rendered tree; None for other data, and for trees of version 1, whose
+            records do not have this field.
     """
 
     dataset: Text | None
     digests: Digests
     synthetic: bool
+    renderer: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

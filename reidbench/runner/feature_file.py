@@ -180,6 +180,7 @@ class _File:
                 dataset=None if protocol is None else protocol.dataset,
                 digests=dataset or Digests(labels=labels),
                 synthetic=synthetic,
+                renderer=self._find_renderer(),
             ),
             trained_on=(),
             fingerprints=Fingerprints(
@@ -190,6 +191,13 @@ class _File:
             convention_figures=self._conventions() if request.convention_figures else None,
             features=FileDigest(file=request.features.name, sha256=digest),
         )
+
+    def _find_renderer(self) -> str | None:
+        """Return the version of the renderer of the images; None if they are real or the file does not say."""
+        if self.contents is not None:
+            return self.contents.renderer
+        stated = self.about.get("renderer")
+        return None if stated is None else make_name(str(stated))
 
     def _search(self, stored: Search, settings: RerankSettings | None) -> evaluation.Search:
         return make_stored_search(self.request.features, stored, settings, self.device)

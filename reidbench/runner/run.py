@@ -106,11 +106,13 @@ def draft_record(plan: Plan) -> Record:
         dataset=protocol.dataset,
         digests=keys.tested_digests,
         synthetic=plan.contents.is_synthetic,
+        renderer=plan.contents.renderer,
     )
     training = DataSource(
         dataset=protocol.train.dataset or protocol.dataset,
         digests=keys.training_digests,
         synthetic=plan.training.is_synthetic,
+        renderer=plan.training.renderer,
     )
     rerank = None if choice.rerank is None else {"method": "k-reciprocal", **asdict(choice.rerank)}
     return Record(

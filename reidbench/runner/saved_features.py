@@ -31,6 +31,7 @@ def save_features(context: TaskContext, path: Path) -> None:
         "protocol_fingerprint": plan.keys.protocol_fingerprint,
         "run_fingerprint": plan.fingerprint,
         "synthetic": plan.contents.is_synthetic,
+        "renderer": plan.contents.renderer,
         "transductive": plan.choice.rerank is not None,
         "seed": seed,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reidbench.datasets.marker import RENDERER_VERSION
 from reidbench.evaluation import Summary, Unmatched
 from reidbench.records import Chance, DataSource, Digests, FileDigest, Fingerprints, Record, TrialFigures
 
@@ -69,7 +70,7 @@ def record(
         queries_without_match=QUERIES - matched,
         gallery=QUERIES,
     )
-    source = DataSource(dataset="d", digests=Digests(labels="l"), synthetic=True)
+    source = DataSource(dataset="d", digests=Digests(labels="l"), synthetic=True, renderer=RENDERER_VERSION)
     return folder / f"{name}.json", Record(
         method=name,
         method_version="1",

@@ -12,7 +12,7 @@ import pytest
 
 from reidbench.datasets import references
 from reidbench.evaluation import Unmatched
-from reidbench.leaderboard import group_records, note_unmatched, rank_boards, render
+from reidbench.leaderboard import group_records, list_marks, note_unmatched, rank_boards, render
 from reidbench.leaderboard.notes import find_other_contents
 from reidbench.leaderboard.render_text import TextFormat
 from reidbench.records import DataSource, Digests, Record
@@ -32,6 +32,21 @@ def with_training(written: Record, *sources: tuple[str, str, bool]) -> Record:
         for name, digest, synthetic in sources
     )
     return replace(written, trained_on=data)
+
+
+def test_rows_made_with_another_renderer_are_marked(tmp_path: Path) -> None:
+    old, new, real = (record(tmp_path, name, 5)[1] for name in ("old", "new", "real"))
+    old = replace(old, tested_on=replace(old.tested_on, renderer=None))
+    real = replace(real, synthetic=False, tested_on=replace(real.tested_on, synthetic=False, renderer=None))
+    marks = {
+        entry.record.method: list_marks(board)[index]
+        for board in group_records([old, new, real])
+        for index, entry in enumerate(board)
+    }
+
+    assert marks["new"] == marks["real"] == []
+    assert marks["old"] == ["people rendered by version 1 of the renderer, now 2"]
+    assert "version 1 of the renderer" in table([old, new])
 
 
 @pytest.mark.parametrize(
