@@ -44,7 +44,8 @@ class FileSize(Audit):
         """Return four numbers: mean, smallest and largest size, and bytes per pixel."""
         sizes = np.maximum(view.facts.file_sizes(), 1)
         pixels = view.frames(chosen=[0])[0, ..., 0].size
-        return np.log([sizes.mean(), sizes.min(), sizes.max(), sizes.mean() / pixels])
+        kilobytes = sizes / 1000
+        return np.log([kilobytes.mean(), kilobytes.min(), kilobytes.max(), sizes.mean() / pixels])
 
 
 class Names(Audit):
