@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from reidbench.cache import Cache
 from reidbench.datasets import FrameLoader
 from reidbench.datasets.frames import Frames, Size
 from reidbench.datasets.masks import FOLDER, MASK_PERSON, read_mask
+from reidbench.datasets.synthetic.people import draw_people
 from reidbench.evaluation import evaluate
 from reidbench.plugin import Runtime
 from reidbench.plugin.loading import load_method
@@ -169,12 +169,10 @@ def measure_oracle(work: Workplace, protocol: str, seed: int) -> None:
     """Measure an oracle: the true parameters of the appearance, with noise in both views."""
     if work.results.has(protocol, seed, "oracle"):
         return
-    people = import_module("reidbench.datasets.synthetic.people")
     rules = work.protocol(protocol, seed)
-    if not hasattr(people.Appearance, "vector") or rules.synthetic is None:
+    if rules.synthetic is None:
         return
-    drawn = people.draw_people(seed, rules.synthetic.people)
-    vectors = np.stack([person.vector() for person in drawn])
+    vectors = np.stack([person.vector() for person in draw_people(seed, rules.synthetic.people)])
     count = rules.trials.test_people or len(vectors) // 2
     random = np.random.default_rng(seed)
     trials = []
