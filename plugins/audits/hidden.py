@@ -31,7 +31,7 @@ class TrackLength(Audit):
 
     def describe(self, view: TrackletView) -> Array:
         """Return one number."""
-        return np.array([view.facts.length])
+        return break_ties(view.facts.length, view)
 
 
 class FileSize(Audit):
@@ -78,4 +78,13 @@ class Camera(Audit):
 
     def describe(self, view: TrackletView) -> Array:
         """Return one number."""
-        return np.array([view.camid])
+        return break_ties(view.camid, view)
+
+
+def break_ties(number: int, view: TrackletView) -> Array:
+    """Return one number near a whole one, so that items that share it are in random order.
+
+    Ties count against a method: without this, a number that many people share would look worse than chance.
+    """
+    # Different whole numbers stay further apart than equal ones.
+    return np.array([number + np.random.default_rng(view.window_seed).uniform(-0.2, 0.2)])

@@ -104,6 +104,8 @@ def _make_views(
             loader,
             window,
             with_camera=method.uses_camera,
+            # As a run does, so that both give the same figures.
+            digests=contents.row_digests,
             facts=facts if method.uses_hidden_facts else None,
         )[0]
         for row, window in items

@@ -167,6 +167,15 @@ def test_planted_shortcut_is_found_by_its_audit_only(tmp_path: Path, shortcut: s
     assert {name for name, value in rank1.items() if value > CHANCE} <= finders | related, rank1
 
 
+def test_length_that_two_people_share_finds_half_of_them(tmp_path: Path) -> None:
+    def paint(person: int, random: np.random.Generator) -> Any:
+        return paint_length(person - person % 2, random)
+
+    rank1 = World(tmp_path, paint=paint).audit(["audit-track-length"])
+
+    assert 0.2 < rank1["track-length"] < 0.8
+
+
 def test_frames_in_order_tell_more_than_shuffled_ones(tmp_path: Path) -> None:
     rank1 = World(tmp_path, paint=paint_walk).audit(["audit-gait", "audit-gait-shuffled"])
 

@@ -94,6 +94,8 @@ class World:
         table = TrackletTable.of(self.folder, rows)
         marker: Any = None if self.mask is None else SimpleNamespace(parameters={"masks": True})
         contents = DatasetContents(table, marker=marker)
+        # Those of the files would be compared with the marker.
+        contents.__dict__["row_digests"] = table.names
         sides = [
             np.array([row for row in range(len(rows)) if rows[row][0] > 0 and rows[row][2] == name])
             for name in ("c0", "c1")

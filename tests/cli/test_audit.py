@@ -50,7 +50,7 @@ def test_report_has_every_audit_with_interval_and_chance(reidbench: Run, root: P
 def test_row_equals_the_record_of_a_run(reidbench: Run, root: Path) -> None:
     report = json.loads(reidbench("data", "audit", "ilids", "--data-root", str(root), "--json").out)
 
-    for name in ("colour-boxes", "silhouette", "track-length", "near-duplicates"):
+    for name in ("colour-boxes", "silhouette", "track-length", "gait-shuffled", "near-duplicates"):
         answer = reidbench("run", "-m", f"audit-{name}", "-p", "ilids", "--data-root", str(root), "--json")
 
         figures = json.loads(answer.out)["figures"]
