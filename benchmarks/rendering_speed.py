@@ -1,6 +1,6 @@
 """Measures the renderer: milliseconds per frame of rendered tracks on one core, with encoding.
 
-    python benchmarks/rendering_speed.py [--people 40] [--frames 16] [--repeats 5] [--masks] [--json FILE]
+    python benchmarks/rendering_speed.py [--people 100] [--frames 16] [--repeats 5] [--masks] [--json FILE]
 
 Each repeat renders the tracks of all people in the two cameras of iLIDS-VID in memory and encodes every frame, as for
 a tree, but writes no file. People, walkers and backdrops are drawn for each repeat. The script prints the median over
@@ -45,7 +45,7 @@ def measure(people: int, frames: int, *, suffix: str, masks: bool) -> tuple[floa
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--people", type=int, default=40, help="people per repeat (default: 40)")
+    parser.add_argument("--people", type=int, default=100, help="people per repeat (default: 100)")
     parser.add_argument("--frames", type=int, default=16, help="frames per track (default: 16)")
     parser.add_argument("--repeats", type=int, default=5, help="repeats (default: 5)")
     parser.add_argument("--masks", action="store_true", help="render and encode masks, too")
