@@ -34,7 +34,7 @@ def run(reidbench: Run, two_datasets: Path, tmp_path: Path) -> Run:
     """Run a method that counts its training tracklets; a plugin adds `few`, the demo with fewer people."""
     (tmp_path / "root").symlink_to(two_datasets)
     demo = (files("reidbench_protocols") / "demo.toml").read_text(encoding="utf-8")
-    text = demo.replace("people = 160", "people = 5").replace("people = 40", "people = 2")
+    text = demo.replace("people = 240", "people = 5").replace("people = 120", "people = 2")
     few = write_protocol(tmp_path, name="few", text=text)
     method = write_plugin(tmp_path, "counts-fits", base="Method", further=COUNTS_FITS)
     return partial(reidbench, "run", *choose_method(method), "--plugin", str(few), "--json")

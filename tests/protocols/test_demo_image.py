@@ -25,10 +25,10 @@ def test_half_of_the_people_are_trained_on_and_half_queried() -> None:
         return {file.name.split("_")[0] for file in files if file.parent.name == folder}
 
     trained, queried = people("bounding_box_train"), people("query")
-    assert len(trained) == len(queried) == 100
+    assert len(trained) == len(queried) == 120
     assert not trained & queried
     assert queried <= people("bounding_box_test")
-    assert 1500 < sum(file.parent.name == "bounding_box_train" for file in files) < 2000
+    assert 1800 < sum(file.parent.name == "bounding_box_train" for file in files) < 2400
     assert all(job.masks is not None for job in jobs)
 
 
