@@ -55,3 +55,10 @@ def draw_person_cameras(
     counts = split_total(rng, total, len(pids), low=2, high=cameras)
     numbers = [np.sort(rng.choice(cameras, count, replace=False)) + 1 for count in counts]
     return [(pid, int(camera)) for pid, row in zip(pids, numbers, strict=True) for camera in row]
+
+
+def draw_size(rng: np.random.Generator, small: tuple[int, int], large: tuple[int, int]) -> tuple[int, int]:
+    """Draw the (width, height) of an image between a small and a large size."""
+    share = rng.random()
+    width, height = (round(low + share * (high - low)) for low, high in zip(small, large, strict=True))
+    return width, height

@@ -43,8 +43,11 @@ class Lengths:
             self.mean if settings.mean_frames is None else settings.mean_frames,
         )
 
-    def draw(self, rng: np.random.Generator) -> int:
-        """Draw the length of one track."""
-        mean = (self.mean - self.shortest) / (self.longest - self.shortest)
-        fraction = rng.beta(mean * _CONCENTRATION, (1 - mean) * _CONCENTRATION)
-        return self.shortest + round(fraction * (self.longest - self.shortest))
+    def draw(self, rng: np.random.Generator, settings: SyntheticSettings) -> int:
+        """Draw the length of one track, with the lengths that the settings give instead of these."""
+        if settings.frames is not None:
+            return settings.frames
+        lengths = self.override(settings)
+        span = lengths.longest - lengths.shortest
+        mean = (lengths.mean - lengths.shortest) / span
+        return lengths.shortest + round(rng.beta(mean * _CONCENTRATION, (1 - mean) * _CONCENTRATION) * span)

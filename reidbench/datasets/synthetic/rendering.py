@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from rich.progress import Progress
 from reidbench.datasets.frames import Frames
 from reidbench.datasets.image_files import digest_image, encode_image
 from reidbench.datasets.marker import ListedFile
+from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import Camera
 from reidbench.datasets.synthetic.people import Appearance
 from reidbench.datasets.synthetic.scene import Track
+from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.datasets.worker_processes import worker_processes
 from reidbench.errors import ConfigError
 
@@ -57,6 +59,31 @@ class TrackJob:
     single: str | None = None
     masks: tuple[str, ...] | None = None
     size: tuple[int, int] | None = None
+
+
+def plan_track(
+    settings: SyntheticSettings,
+    index: int,
+    person: Appearance,
+    camera: Camera,
+    frames: Iterable[str],
+    *,
+    single: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> TrackJob:
+    """Return the job of a track, with masks if the settings ask for them; the arguments are those of `TrackJob`."""
+    files = tuple(frames)
+    masks = mask_files(files) if settings.masks else None
+    return TrackJob(
+        person=person,
+        camera=camera,
+        index=index,
+        seed=settings.seed,
+        frames=files,
+        single=single,
+        masks=masks,
+        size=size,
+    )
 
 
 def render_tracks(

@@ -6,15 +6,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from reidbench.fingerprints import derive_seed
-
 
 class Stream(IntEnum):
     """Purpose of a random generator; part of its seed."""
 
-    GROUPING = 1
     PERSON = 2
-    GROUP = 3
     PATH = 4
     LENGTH = 5
     SPLITS = 6
@@ -34,8 +30,3 @@ class Stream(IntEnum):
 def make_rng(purpose: Stream, *keys: int) -> np.random.Generator:
     """Create the generator of a purpose and its keys, such as seed, person index and camera number."""
     return np.random.default_rng(np.random.SeedSequence((int(purpose), *keys)))
-
-
-def derive_layout_seed(layout: str, seed: int) -> int:
-    """Derive the seed of a layout, so that two layouts with the same seed contain different people."""
-    return derive_seed("layout", layout, seed)

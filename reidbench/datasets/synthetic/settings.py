@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reidbench.errors import ConfigError, quote
+from reidbench.fingerprints import derive_seed
 
 # Folder numbers and label files of every layout can hold this many people.
 MAX_PEOPLE = 10_000
@@ -43,6 +44,11 @@ class SyntheticSettings:
         check_integer("seed", self.seed, 0, 2**63 - 1)
         if self.frames is not None:
             check_integer("frames", self.frames, 1, MAX_FRAMES)
+
+
+def derive_layout_settings(layout: str, settings: SyntheticSettings) -> SyntheticSettings:
+    """Return settings with the seed of a layout, so that two layouts with the same seed contain different people."""
+    return replace(settings, seed=derive_seed("layout", layout, settings.seed))
 
 
 def check_integer(name: str, value: int, low: int, high: int) -> None:

@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.extract_cuhk03 import IMAGES_PER_PERSON, KINDS, image_name, images_folder
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.cuhk03 import IMAGE, config_file, read_config
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import resolve_people, scale_count, split_total
+from reidbench.datasets.synthetic.counts import draw_size, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.cuhk03_release import write_release
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "cuhk03"
 # People of each camera pair.
@@ -42,8 +41,8 @@ Person = tuple[int, int]
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the images of both box kinds, the files of the new protocol and the release file."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
     if settings.labels is None:
         names, files = _draw_protocol(rng, settings)
     else:
@@ -52,7 +51,7 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     finish = partial(
         write_release, people=_count_people_per_pair(views), test_sets=_draw_test_sets(rng, names)
     )
-    return TreePlan(jobs=_make_jobs(rng, seed, names, masks=settings.masks), files=files, finish=finish)
+    return TreePlan(jobs=_make_jobs(rng, settings, names), files=files, finish=finish)
 
 
 def label_file(kind: str) -> str:
@@ -152,30 +151,20 @@ def _draw_test_sets(rng: np.random.Generator, names: Mapping[str, Sequence[str]]
 
 
 def _make_jobs(
-    rng: np.random.Generator, seed: int, names: Mapping[str, Sequence[str]], *, masks: bool
+    rng: np.random.Generator, settings: SyntheticSettings, names: Mapping[str, Sequence[str]]
 ) -> list[TrackJob]:
     """Return one track per person and view, shown by both box kinds."""
     tracks = defaultdict(list)
     for name, kind in sorted((name, kind) for kind, kind_names in names.items() for name in kind_names):
         tracks[_parse_name(name)].append(f"{images_folder(kind)}/{name}")
     keys = sorted({(pair, person) for pair, person, _ in tracks})
-    people = dict(zip(keys, draw_people(seed, len(keys)), strict=True))
-    small, large = np.array(_SIZES)
+    people = dict(zip(keys, draw_people(settings.seed, len(keys)), strict=True))
     jobs = []
     for index, ((pair, person, view), files) in enumerate(tracks.items()):
-        width, height = np.rint(small + rng.random() * (large - small)).astype(int).tolist()
-        jobs.append(
-            TrackJob(
-                person=people[pair, person],
-                # Ten cameras; the labels contain only the view, 1 or 2.
-                camera=draw_camera(_VIEWS * (pair - 1) + view),
-                index=index,
-                seed=seed,
-                frames=tuple(files),
-                masks=mask_files(files) if masks else None,
-                size=(width, height),
-            )
-        )
+        # Ten cameras; the labels contain only the view, 1 or 2.
+        camera = draw_camera(_VIEWS * (pair - 1) + view)
+        size = draw_size(rng, *_SIZES)
+        jobs.append(plan_track(settings, index, people[pair, person], camera, files, size=size))
     return jobs
 
 

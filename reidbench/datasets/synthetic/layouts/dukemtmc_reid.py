@@ -9,15 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
+from reidbench.datasets.synthetic.counts import (
+    draw_person_cameras,
+    draw_size,
+    resolve_people,
+    scale_count,
+    split_total,
+)
 from reidbench.datasets.synthetic.image_labels import read_image_labels
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "dukemtmc-reid"
 ROOT = "DukeMTMC-reID"
@@ -52,13 +57,13 @@ class Image(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the images of all folders; their names contain the labels."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
     if settings.labels is not None:
         images = list(_read_images(settings.labels / LABEL_FILE))
     else:
         images = list(_draw_images(rng, settings))
-    return TreePlan(jobs=_make_jobs(rng, seed, images, masks=settings.masks))
+    return TreePlan(jobs=_make_jobs(rng, settings, images))
 
 
 def _read_images(path: Path) -> Iterator[Image]:
@@ -108,31 +113,19 @@ def _make_track(rng: np.random.Generator, folder: str, pid: int, number: int, co
 
 
 def _make_jobs(
-    rng: np.random.Generator, seed: int, images: Sequence[Image], *, masks: bool
+    rng: np.random.Generator, settings: SyntheticSettings, images: Sequence[Image]
 ) -> list[TrackJob]:
     """Return one track per person and camera; all images of a track have one size."""
     tracks = defaultdict(list)
     for image in images:
         tracks[image.pid, image.camera].append(image)
     pids = sorted({image.pid for image in images})
-    people = dict(zip(pids, draw_people(seed, len(pids)), strict=True))
-    cameras = {number: draw_camera(number) for number in sorted({image.camera for image in images})}
-    small, large = np.array(_SIZES)
+    people = dict(zip(pids, draw_people(settings.seed, len(pids)), strict=True))
     jobs = []
     for index, ((pid, number), track) in enumerate(tracks.items()):
-        width, height = np.rint(small + rng.random() * (large - small)).astype(int).tolist()
-        files = tuple(image.path for image in sorted(track, key=lambda image: (image.frame, image.folder)))
-        jobs.append(
-            TrackJob(
-                person=people[pid],
-                camera=cameras[number],
-                index=index,
-                seed=seed,
-                frames=files,
-                masks=mask_files(files) if masks else None,
-                size=(width, height),
-            )
-        )
+        size = draw_size(rng, *_SIZES)
+        files = [image.path for image in sorted(track, key=lambda image: (image.frame, image.folder))]
+        jobs.append(plan_track(settings, index, people[pid], draw_camera(number), files, size=size))
     return jobs
 
 

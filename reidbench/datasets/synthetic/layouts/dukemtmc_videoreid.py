@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.dukemtmc_videoreid import ROOT
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
@@ -18,9 +17,9 @@ from reidbench.datasets.synthetic.label_sampling import Visibility, draw_scaled_
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import Appearance, draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "dukemtmc-videoreid"
 _TRAIN_PEOPLE, _TEST_PEOPLE, _OTHER_PEOPLE = 702, 702, 408
@@ -63,20 +62,20 @@ class PlannedTrack(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the tracks of train and gallery; the queries are copies of one gallery track per test person."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
-    tracks = _draw_tracks(rng, settings, seed)
-    jobs = [_make_job(settings, seed, index, track) for index, track in enumerate(tracks)]
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
+    tracks = _draw_tracks(rng, settings)
+    jobs = [_make_job(settings, index, track) for index, track in enumerate(tracks)]
     return TreePlan(jobs=jobs, finish=partial(_copy_queries, tracks=_draw_queries(rng, tracks)))
 
 
-def _draw_tracks(rng: np.random.Generator, settings: SyntheticSettings, seed: int) -> list[PlannedTrack]:
+def _draw_tracks(rng: np.random.Generator, settings: SyntheticSettings) -> list[PlannedTrack]:
     official = _TRAIN_PEOPLE + _TEST_PEOPLE
     count = resolve_people(settings, official=official, minimum=4, maximum=7_000)
     others = scale_count(_OTHER_PEOPLE, count, official, minimum=2)
     highest = min(max(scale_count(_MAX_NUMBER, count, official), count + others), 9_999)
     pids = (rng.choice(highest, count + others, replace=False) + 1).tolist()
-    people = dict(zip(pids, draw_people(seed, len(pids)), strict=True))
+    people = dict(zip(pids, draw_people(settings.seed, len(pids)), strict=True))
     train, test, other_pids = pids[: count // 2], pids[count // 2 : count], pids[count:]
     seen_train = draw_scaled_visibility(rng, len(train), _TRAIN_BY_CAMERAS, _TRAIN_SEEN)
     seen_test = draw_scaled_visibility(rng, len(test), _TEST_BY_CAMERAS, _TEST_SEEN)
@@ -112,24 +111,18 @@ def _copy_queries(folder: Path, tracks: Sequence[str]) -> None:
         shutil.copytree(folder / track, folder / ROOT / "query" / person / number)
 
 
-def _make_job(settings: SyntheticSettings, seed: int, index: int, track: PlannedTrack) -> TrackJob:
-    rng = make_rng(Stream.LENGTH, seed, index)
-    length = _LENGTHS.override(settings).draw(rng) if settings.frames is None else settings.frames
+def _make_job(settings: SyntheticSettings, index: int, track: PlannedTrack) -> TrackJob:
+    rng = make_rng(Stream.LENGTH, settings.seed, index)
+    length = _LENGTHS.draw(rng, settings)
     first, video_frame = 1 + int(rng.random() < _LATE_START_SHARE), int(rng.integers(1, _LAST_FRAME))
     height = int(rng.integers(*_HEIGHTS))
+    size = round(height * rng.uniform(*_ASPECT)), height
+    stem = f"{track.folder}/{track.pid:04d}_C{track.camid}"
     frames = [
-        f"{track.folder}/{track.pid:04d}_C{track.camid}_F{first + index:04d}_{track.kind}{video_frame + _STEP * index}"
-        for index in range(length)
+        f"{stem}_F{first + frame:04d}_{track.kind}{video_frame + _STEP * frame}.jpg"
+        for frame in range(length)
     ]
-    return TrackJob(
-        person=track.person,
-        camera=draw_camera(track.camid),
-        index=index,
-        seed=seed,
-        frames=tuple(f"{frame}.jpg" for frame in frames),
-        masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
-        size=(round(height * rng.uniform(*_ASPECT)), height),
-    )
+    return plan_track(settings, index, track.person, draw_camera(track.camid), frames, size=size)
 
 
 LAYOUT = Layout(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 
@@ -41,37 +40,21 @@ def draw_folder_numbers(settings: SyntheticSettings) -> npt.NDArray[np.int64]:
 
 def draw_track_length(settings: SyntheticSettings, index: int, camera: int) -> int:
     """Draw the number of frames of a track."""
-    if settings.frames is not None:
-        return settings.frames
-    rng = make_rng(Stream.LENGTH, settings.seed, index, camera)
-    return _LENGTHS.override(settings).draw(rng)
+    return _LENGTHS.draw(make_rng(Stream.LENGTH, settings.seed, index, camera), settings)
 
 
 def _make_jobs(settings: SyntheticSettings) -> list[TrackJob]:
     numbers = draw_folder_numbers(settings).tolist()
+    people = draw_people(settings.seed, len(numbers))
     jobs = []
-    for index, (person, number) in enumerate(
-        zip(draw_people(settings.seed, len(numbers)), numbers, strict=True)
-    ):
+    for index, (person, number) in enumerate(zip(people, numbers, strict=True)):
         for camera in CAMERAS:
-            track = f"cam{camera.number}/person{number:03d}"
-            name = f"cam{camera.number}_person{number:03d}"
+            track = f"cam{camera.number}/person{number:03d}/cam{camera.number}_person{number:03d}"
             first = int(make_rng(Stream.LENGTH, settings.seed, index, camera.number, 1).integers(2, 9000))
-            length = draw_track_length(settings, index, camera.number)
-            frames = [
-                f"i-LIDS-VID/sequences/{track}/{name}_{first + index:05d}.png" for index in range(length)
-            ]
-            jobs.append(
-                TrackJob(
-                    person=person,
-                    camera=camera,
-                    index=index,
-                    seed=settings.seed,
-                    frames=tuple(frames),
-                    single=f"i-LIDS-VID/images/{track}/{name}.png",
-                    masks=mask_files(frames) if settings.masks else None,
-                )
-            )
+            last = first + draw_track_length(settings, index, camera.number)
+            frames = [f"i-LIDS-VID/sequences/{track}_{frame:05d}.png" for frame in range(first, last)]
+            single = f"i-LIDS-VID/images/{track}.png"
+            jobs.append(plan_track(settings, index, person, camera, frames, single=single))
     return jobs
 
 

@@ -9,16 +9,15 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.lsvid import CAMERAS, LIST_FOLDERS, LISTS, QUERY_FILES, ROOT
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 from reidbench.datasets.tracklets import IntArray
 
 NAME = "lsvid"
@@ -50,25 +49,17 @@ class PlannedTrack(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the tracks of all parts, their lists and the query file."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
     tracks = _draw_tracks(rng, settings)
     pids = sorted({track.pid for track in tracks})
-    people = dict(zip(pids, draw_people(seed, len(pids)), strict=True))
-    cameras = {number: draw_camera(number) for number in range(1, CAMERAS + 1)}
-    jobs = []
-    for index, track in enumerate(tracks):
-        frames = _draw_frame_paths(settings, seed, index, track)
-        jobs.append(
-            TrackJob(
-                person=people[track.pid],
-                camera=cameras[track.camid],
-                index=index,
-                seed=seed,
-                frames=tuple(f"{frame}.jpg" for frame in frames),
-                masks=mask_files(f"{frame}.jpg" for frame in frames) if settings.masks else None,
-            )
+    people = dict(zip(pids, draw_people(settings.seed, len(pids)), strict=True))
+    jobs = [
+        plan_track(
+            settings, index, people[track.pid], draw_camera(track.camid), _draw_frames(settings, index, track)
         )
+        for index, track in enumerate(tracks)
+    ]
     files = {f"{ROOT}/{LIST_FOLDERS[0]}/{file}": _format_list(tracks, part) for part, file in LISTS.items()}
     tested = [track for track in tracks if track.part == "gallery"]
     files[f"{ROOT}/{QUERY_FILES[0]}"] = format_query_file(_draw_queries(rng, tested))
@@ -128,13 +119,10 @@ def _draw_queries(rng: np.random.Generator, tested: Sequence[PlannedTrack]) -> I
     return np.array(sorted(last[pair] for pair in first_pairs + others[:extra]), dtype=np.int64)
 
 
-def _draw_frame_paths(settings: SyntheticSettings, seed: int, index: int, track: PlannedTrack) -> list[str]:
-    """Return the frame paths of a track without suffix, relative to the dataset folder."""
-    length = settings.frames
-    if length is None:
-        length = _LENGTHS.override(settings).draw(make_rng(Stream.LENGTH, seed, index))
-    prefix = track.prefix
-    return [f"{ROOT}/{prefix}_{frame:04d}" for frame in range(1, length + 1)]
+def _draw_frames(settings: SyntheticSettings, index: int, track: PlannedTrack) -> list[str]:
+    """Return the frame paths of a track, relative to the dataset folder."""
+    length, prefix = _LENGTHS.draw(make_rng(Stream.LENGTH, settings.seed, index), settings), track.prefix
+    return [f"{ROOT}/{prefix}_{frame:04d}.jpg" for frame in range(1, length + 1)]
 
 
 def _format_list(tracks: Sequence[PlannedTrack], part: str) -> bytes:

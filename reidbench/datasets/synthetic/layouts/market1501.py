@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.image_labels import read_image_labels
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.people import Appearance, draw_appearance, draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.people import draw_appearance, draw_people
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "market1501"
 ROOT = "Market-1501-v15.09.15"
@@ -57,13 +56,13 @@ class Box(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the images of all folders; their names contain the labels."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
     boxes = (
         _draw_boxes(rng, settings) if settings.labels is None else _read_boxes(settings.labels / LABEL_FILE)
     )
     boxes += _draw_manual_boxes(rng, boxes)
-    return TreePlan(jobs=_make_jobs(rng, seed, boxes, masks=settings.masks))
+    return TreePlan(jobs=_make_jobs(rng, settings, boxes))
 
 
 def _read_boxes(path: Path) -> list[Box]:
@@ -147,41 +146,26 @@ def _draw_manual_boxes(rng: np.random.Generator, boxes: Sequence[Box]) -> list[B
     return manual
 
 
-def _make_jobs(rng: np.random.Generator, seed: int, boxes: Sequence[Box], *, masks: bool) -> list[TrackJob]:
+def _make_jobs(rng: np.random.Generator, settings: SyntheticSettings, boxes: Sequence[Box]) -> list[TrackJob]:
     """Return one track per person, camera and sequence, and one per distractor and junk image."""
     tracks: dict[tuple[int, ...], list[Box]] = defaultdict(list)
     for number, box in enumerate(boxes):
         own_key = (number,) if box.pid <= 0 else ()
         tracks[box.pid, box.camera, box.sequence, *own_key].append(box)
-    people = _draw_people(seed, boxes)
-    appearances = list(people.values())
-    cameras = {number: draw_camera(number) for number in sorted({box.camera for box in boxes})}
+    pids = sorted({box.pid for box in boxes if box.pid > 0})
+    people = dict(zip(pids, draw_people(settings.seed, len(pids)), strict=True))
     jobs = []
     for index, ((pid, number, *_), track) in enumerate(tracks.items()):
         if pid > 0:
             person = people[pid]
         # A new person per distractor; the last key gives a stream different from those of `draw_people`.
         elif pid == 0:
-            person = draw_appearance(make_rng(Stream.PERSON, seed, index, 1))
+            person = draw_appearance(make_rng(Stream.PERSON, settings.seed, index, 1))
         else:
-            person = appearances[int(rng.integers(len(appearances)))]
-        files = tuple(box.path for box in sorted(track, key=lambda box: (box.frame, box.folder, box.box)))
-        jobs.append(
-            TrackJob(
-                person=person,
-                camera=cameras[number],
-                index=index,
-                seed=seed,
-                frames=files,
-                masks=mask_files(files) if masks else None,
-            )
-        )
+            person = people[pids[int(rng.integers(len(pids)))]]
+        files = [box.path for box in sorted(track, key=lambda box: (box.frame, box.folder, box.box))]
+        jobs.append(plan_track(settings, index, person, draw_camera(number), files))
     return jobs
-
-
-def _draw_people(seed: int, boxes: Sequence[Box]) -> dict[int, Appearance]:
-    pids = sorted({box.pid for box in boxes if box.pid > 0})
-    return dict(zip(pids, draw_people(seed, len(pids)), strict=True))
 
 
 LAYOUT = Layout(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
-from reidbench.datasets.readers.mars import CAMERAS, QUERY_FILE, person_folder, read_queries, read_tracks
-from reidbench.datasets.synthetic.cameras import Camera, draw_camera
+from reidbench.datasets.readers.mars import QUERY_FILE, person_folder, read_queries, read_tracks
+from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.label_sampling import (
     Tracks,
@@ -23,9 +21,9 @@ from reidbench.datasets.synthetic.label_sampling import (
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import Appearance, draw_appearance, draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 from reidbench.datasets.tracklets import IntArray
 
 NAME = "mars"
@@ -67,25 +65,19 @@ class Labels(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the tracks of train and test, their name lists and index files."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    labels = (
-        _draw_labels(settings, seed) if settings.labels is None else _read_official(settings, settings.labels)
-    )
-    people_of_tracks = iter(_assign_people(seed, np.concatenate([labels.train.pids, labels.test.pids])))
+    settings = derive_layout_settings(NAME, settings)
+    labels = _draw_labels(settings) if settings.labels is None else _read_official(settings, settings.labels)
+    people = _assign_people(settings.seed, np.concatenate([labels.train.pids, labels.test.pids]))
     files = {f"info/{QUERY_FILE}": format_mat(query_IDX=_shrink_dtype(labels.queries[None] + 1))}
-    cameras = {number: draw_camera(number) for number in range(1, CAMERAS + 1)}
     jobs: list[TrackJob] = []
     for half, rows in (("train", labels.train), ("test", labels.test)):
         tracks = list(_yield_frame_names(rows))
         for names, camid in zip(tracks, rows.camids.tolist(), strict=True):
-            jobs.append(
-                _make_job(
-                    f"bbox_{half}", names, cameras[camid], next(people_of_tracks), index=len(jobs), seed=seed
-                )
-            )
+            frames = [f"bbox_{half}/{name[:4]}/{name}" for name in names]
+            jobs.append(plan_track(settings, len(jobs), next(people), draw_camera(camid), frames, size=_SIZE))
         files[f"info/{half}_name.txt"] = _format_names(tracks)
         files[f"info/tracks_{half}_info.mat"] = format_mat(**{f"track_{half}_info": _make_index(rows)})
-    return TreePlan(jobs=[_add_masks(job) for job in jobs] if settings.masks else jobs, files=files)
+    return TreePlan(jobs=jobs, files=files)
 
 
 def find_query_rows(pids: IntArray, camids: IntArray) -> IntArray:
@@ -119,9 +111,9 @@ def _read_rows(settings: SyntheticSettings, file: Path, variable: str) -> Rows:
     return Rows(pids, camids, lengths)
 
 
-def _draw_labels(settings: SyntheticSettings, seed: int) -> Labels:
+def _draw_labels(settings: SyntheticSettings) -> Labels:
     """Draw labels with the official structure; with the official number of people, the counts are official."""
-    rng = make_rng(Stream.LABELS, seed)
+    rng = make_rng(Stream.LABELS, settings.seed)
     official_test = sum(_TEST_BY_CAMERAS)
     official = sum(_TRAIN_BY_CAMERAS) + official_test
     people = resolve_people(settings, official=official, minimum=4, maximum=_MAX_PEOPLE)
@@ -169,14 +161,9 @@ def _draw_rows(
     """Draw rows with `tracks` (people, cameras) rows per person and camera, sorted by both."""
     person, camera = np.nonzero(tracks)
     repeats = tracks[person, camera]
-    track_lengths = _LENGTHS.override(settings)
-    count = int(repeats.sum())
-    lengths = [track_lengths.draw(rng) if settings.frames is None else settings.frames for _ in range(count)]
-    return Rows(
-        np.repeat(np.array(pids)[person], repeats),
-        np.repeat(camera + 1, repeats),
-        np.array(lengths, np.int64),
-    )
+    lengths = [_LENGTHS.draw(rng, settings) for _ in range(int(repeats.sum()))]
+    row_pids = np.repeat(np.array(pids)[person], repeats)
+    return Rows(row_pids, np.repeat(camera + 1, repeats), np.array(lengths, np.int64))
 
 
 def _yield_frame_names(rows: Rows) -> Iterator[list[str]]:
@@ -216,23 +203,6 @@ def _assign_people(seed: int, pids: IntArray) -> Iterator[Appearance]:
             yield draw_appearance(make_rng(Stream.PERSON, seed, len(numbers) + index))
         else:
             yield people[numbers[int(junk.integers(len(numbers)))]]
-
-
-def _make_job(
-    half: str, names: Sequence[str], camera: Camera, person: Appearance, *, index: int, seed: int
-) -> TrackJob:
-    return TrackJob(
-        person=person,
-        camera=camera,
-        index=index,
-        seed=seed,
-        frames=tuple(f"{half}/{name[:4]}/{name}" for name in names),
-        size=_SIZE,
-    )
-
-
-def _add_masks(job: TrackJob) -> TrackJob:
-    return replace(job, masks=mask_files(job.frames))
 
 
 LAYOUT = Layout(

@@ -8,16 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.readers.prid2011 import CAMERAS, SEQUENCES, SHARED_PEOPLE, SPLIT_FILE, read_splits
 from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
 from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import Appearance, draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "prid2011"
 LABEL_FILE = f"prid2011/{SPLIT_FILE}"
@@ -40,25 +39,19 @@ class PlannedTrack(NamedTuple):
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the tracks of both cameras, their single images and the split file."""
-    seed = derive_layout_seed(NAME, settings.seed)
+    settings = derive_layout_settings(NAME, settings)
     shared = resolve_people(settings, official=SHARED_PEOPLE, minimum=4, maximum=SHARED_PEOPLE)
     if settings.labels is None:
-        split_people, splits = _draw_splits(seed, shared)
+        split_people, splits = _draw_splits(settings.seed, shared)
     else:
         file = settings.labels / LABEL_FILE
         splits = read_label_file(file)
         trials = read_splits(file, range(1, SHARED_PEOPLE + 1))
         split_people = set() if trials is None else set(trials[0].tolist())
-    jobs = [
-        _make_job(
-            settings,
-            seed,
-            index,
-            track,
-            _draw_length(settings, seed, track, in_splits=track.number in split_people),
-        )
-        for index, track in enumerate(_yield_tracks(seed, shared))
-    ]
+    jobs = []
+    for index, track in enumerate(_yield_tracks(settings.seed, shared)):
+        length = _draw_length(settings, track, in_splits=track.number in split_people)
+        jobs.append(_make_job(settings, index, track, length))
     return TreePlan(jobs=jobs, files={SPLIT_FILE: splits})
 
 
@@ -87,34 +80,25 @@ def _draw_splits(seed: int, shared: int) -> tuple[set[int], bytes]:
     return set(split_people.tolist()), json.dumps(trials).encode("ascii")
 
 
-def _draw_length(settings: SyntheticSettings, seed: int, track: PlannedTrack, *, in_splits: bool) -> int:
+def _draw_length(settings: SyntheticSettings, track: PlannedTrack, *, in_splits: bool) -> int:
     """Draw the length of a track: at least 27 for people of the splits, less in one camera of other shared people."""
+    length = _LENGTHS.draw(make_rng(Stream.LENGTH, settings.seed, track.number, track.camid), settings)
     if settings.frames is not None:
-        return settings.frames
+        return length
     lengths = _LENGTHS.override(settings)
-    length = lengths.draw(make_rng(Stream.LENGTH, seed, track.number, track.camid))
     if in_splits:
         return min(max(length, _MIN_SPLIT_FRAMES), lengths.longest)
-    short_camera = 1 + int(make_rng(Stream.LENGTH, seed, track.number).integers(2))
+    short_camera = 1 + int(make_rng(Stream.LENGTH, settings.seed, track.number).integers(2))
     if track.number <= SHARED_PEOPLE and track.camid == short_camera:
         return max(lengths.shortest, min(length, _MIN_SPLIT_FRAMES - 1))
     return length
 
 
-def _make_job(
-    settings: SyntheticSettings, seed: int, index: int, track: PlannedTrack, length: int
-) -> TrackJob:
+def _make_job(settings: SyntheticSettings, index: int, track: PlannedTrack, length: int) -> TrackJob:
     folder = f"{CAMERAS[track.camid - 1]}/person_{track.number:04d}"
     frames = [f"{SEQUENCES}/{folder}/{frame:04d}.png" for frame in range(1, length + 1)]
-    return TrackJob(
-        person=track.person,
-        camera=draw_camera(track.camid),
-        index=index,
-        seed=seed,
-        frames=tuple(frames),
-        single=f"{SINGLES}/{folder}.png",
-        masks=mask_files(frames) if settings.masks else None,
-    )
+    single = f"{SINGLES}/{folder}.png"
+    return plan_track(settings, index, track.person, draw_camera(track.camid), frames, single=single)
 
 
 LAYOUT = Layout(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from reidbench.datasets.masks import mask_files
 from reidbench.datasets.synthetic.cameras import CAMERAS
 from reidbench.datasets.synthetic.counts import resolve_people
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.people import draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob
-from reidbench.datasets.synthetic.seeding import Stream, derive_layout_seed, make_rng
-from reidbench.datasets.synthetic.settings import SyntheticSettings
+from reidbench.datasets.synthetic.rendering import plan_track
+from reidbench.datasets.synthetic.seeding import Stream, make_rng
+from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "viper"
 _PEOPLE = 632
@@ -25,28 +24,17 @@ _SIZE = (48, 128)
 
 def plan_tree(settings: SyntheticSettings) -> TreePlan:
     """Return the images of both cameras, at different angles."""
-    seed = derive_layout_seed(NAME, settings.seed)
-    rng = make_rng(Stream.LABELS, seed)
+    settings = derive_layout_settings(NAME, settings)
+    rng = make_rng(Stream.LABELS, settings.seed)
     people = resolve_people(settings, official=_PEOPLE, minimum=2, maximum=_NUMBER_COUNT)
-    numbers = np.sort(
-        rng.choice(min(people + people // _GAPS, _NUMBER_COUNT), people, replace=False)
-    ).tolist()
+    pool = min(people + people // _GAPS, _NUMBER_COUNT)
+    numbers = np.sort(rng.choice(pool, people, replace=False)).tolist()
     jobs = []
-    for index, (person, number) in enumerate(zip(draw_people(seed, people), numbers, strict=True)):
+    for index, (person, number) in enumerate(zip(draw_people(settings.seed, people), numbers, strict=True)):
         angles = rng.choice(_ANGLES, len(CAMERAS), replace=False).tolist()
         for camera, letter, angle in zip(CAMERAS, "ab", angles, strict=True):
-            image = f"VIPeR/cam_{letter}/{number:03d}_{angle}"
-            jobs.append(
-                TrackJob(
-                    person=person,
-                    camera=camera,
-                    index=index,
-                    seed=seed,
-                    frames=(f"{image}.bmp",),
-                    masks=mask_files([f"{image}.bmp"]) if settings.masks else None,
-                    size=_SIZE,
-                )
-            )
+            image = f"VIPeR/cam_{letter}/{number:03d}_{angle}.bmp"
+            jobs.append(plan_track(settings, index, person, camera, [image], size=_SIZE))
     return TreePlan(jobs=jobs)
 
 
