@@ -19,7 +19,7 @@ RENDERED: Mapping[str, str] = {
     ),
     # demo-image
     "835144ba2e532dede5482a4867706b9e3bdd0267f9bf72a5f27df3ce94e301c7": (
-        "aec06114e631b015b7b93c63b7f3da46aebf167e75cbc2aae2abfbf4d399d641"
+        "415a0bebc5b876eb418c4dd7e5df1830bc4b8f56db5bd97c80a50c080248ddf4"
     ),
 }
 STORED_NAME = "reidbench-contents.txt"

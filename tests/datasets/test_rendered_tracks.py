@@ -210,10 +210,10 @@ def test_a_box_without_errors_has_the_margin_around_the_person(monkeypatch: pyte
 
 
 def test_exposure_stays_in_its_limits_and_changes_along_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(light, "DIFFICULTY", replace(DIFFICULTY, track_cast=0, path_cast=0))
+    monkeypatch.setattr(light, "DIFFICULTY", replace(DIFFICULTY, path_cast=0))
     spreads = []
     for index in range(100):
-        path_light = PathLight(make_rng(Stream.LIGHT, index), np.linspace(-2, 2, 16))
+        path_light = PathLight(make_rng(Stream.LIGHT, index), np.linspace(-2, 2, 16), cast_sigma=0)
         logs = [np.log(path_light.track * path_light.gains(frame)) for frame in range(16)]
         assert np.abs(logs).max() <= DIFFICULTY.max_exposure + 1e-6
         spreads.append(np.std(logs))
@@ -254,7 +254,7 @@ def test_network_cameras_are_reproducible_and_differ() -> None:
     assert cameras == [draw_camera(number) for number in range(1, 16)]
     assert len({camera.tint for camera in cameras}) == len(cameras)
     for camera in cameras:
-        assert np.abs(np.subtract(camera.tint, 1)).max() < 0.1
+        assert np.abs(np.subtract(camera.tint, 1)).max() <= 0.1
 
 
 # Mean colours of a coarse grid, which hide small differences between OpenCV builds. A change of these values needs a

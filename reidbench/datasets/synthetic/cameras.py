@@ -22,6 +22,7 @@ class Camera:
         spread: factor of `Difficulty.heading_sigma`.
         sun: usual direction of the sun in degrees, seen from the camera; 0: behind the camera, 90: on the right.
         tint: gains of red, green and blue.
+        cast: standard deviation of the log gain of each channel from track to track, as with mixed lamps.
         gamma: exponent of the tone curve; values above 1 darken the midtones.
         haze: output value of black, in 8-bit levels.
         detail: sensor resolution as a fraction of the output resolution.
@@ -36,6 +37,7 @@ class Camera:
     spread: float
     sun: float
     tint: Triple
+    cast: float
     gamma: float
     haze: float
     detail: float
@@ -52,6 +54,7 @@ FRONT = Camera(
     spread=1.0,
     sun=40.0,
     tint=(1.03, 1.0, 0.95),
+    cast=0.03,
     gamma=0.96,
     haze=4.0,
     detail=0.62,
@@ -67,6 +70,7 @@ SIDE = Camera(
     spread=1.0,
     sun=-60.0,
     tint=(0.93, 0.985, 1.08),
+    cast=0.03,
     gamma=1.06,
     haze=9.0,
     detail=0.5,
@@ -78,22 +82,23 @@ CAMERAS = (FRONT, SIDE)
 def draw_camera(number: int) -> Camera:
     """Draw the camera with this number of a large network.
 
-    These cameras differ less than FRONT and SIDE. Galleries of large datasets contain other people in the camera of
-    the query, and a strong colour cast would rank all of them above the matches, whatever they look like.
+    Galleries of these datasets contain other people in the camera of the query and matches from several cameras, some
+    of them alike. So the cast varies from track to track, and viewpoint and sun differ less than with FRONT and SIDE.
     """
     rng = make_rng(Stream.CAMERA, number)
-    red, blue = rng.uniform(0.93, 1.07, 2).tolist()
+    red, blue = rng.uniform(0.9, 1.1, 2).tolist()
     return Camera(
         number=number,
         height=float(rng.uniform(2.0, 3.0)),
         near=5.5,
         far=8.5,
-        heading=float(rng.uniform(5, 70)),
+        heading=float(rng.uniform(10, 50)),
         spread=1.0,
-        sun=float(rng.uniform(-80, 80)),
+        sun=float(rng.uniform(-15, 15)),
         tint=(red, 1.0, blue),
-        gamma=float(rng.uniform(0.94, 1.08)),
-        haze=float(rng.uniform(3, 10)),
+        cast=0.12,
+        gamma=float(rng.uniform(0.88, 1.12)),
+        haze=float(rng.uniform(3, 14)),
         detail=float(rng.uniform(0.5, 0.62)),
         noise=float(rng.uniform(2.5, 3.5)),
     )

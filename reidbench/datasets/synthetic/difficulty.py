@@ -27,7 +27,6 @@ class Difficulty:
         sun_low: smallest fraction of sunlight in the light of a track; the rest is light from the sky.
         sun_high: largest fraction of sunlight.
         track_exposure: standard deviation of the log exposure of a track.
-        track_cast: standard deviation of the log gain of each channel of a track.
         path_exposure: standard deviation of the log exposure along the path, in patches of sun and shade.
         path_cast: standard deviation of the log gain of each channel along the path.
         max_exposure: largest absolute sum of both log exposures.
@@ -59,7 +58,6 @@ class Difficulty:
     sun_low: float = 0.25
     sun_high: float = 0.8
     track_exposure: float = 0.30
-    track_cast: float = 0.03
     path_exposure: float = 0.25
     path_cast: float = 0.02
     max_exposure: float = 0.5

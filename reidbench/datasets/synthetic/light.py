@@ -50,16 +50,19 @@ class Sun:
 class PathLight:
     """Exposure of a track and its change along the path."""
 
-    def __init__(self, rng: np.random.Generator, distances: npt.NDArray[np.floating]) -> None:
+    def __init__(
+        self, rng: np.random.Generator, distances: npt.NDArray[np.floating], cast_sigma: float
+    ) -> None:
         """Draw the light.
 
         Args:
             rng: generator of the light of the track.
             distances: distance walked at each frame, in metres.
+            cast_sigma: standard deviation of the log gain of each channel of a track.
         """
         limit = DIFFICULTY.max_exposure
         track = float(np.clip(DIFFICULTY.track_exposure * rng.normal(), -limit, limit))
-        cast = DIFFICULTY.track_cast * rng.normal(size=3)
+        cast = cast_sigma * rng.normal(size=3)
         wave_numbers = 2 * math.pi / (DIFFICULTY.patch_length * rng.uniform(0.6, 2.4, _WAVES))
         phases = rng.uniform(0, 2 * math.pi, _WAVES)
         waves = np.sin(np.outer(distances, wave_numbers) + phases)

@@ -58,7 +58,7 @@ class Track:
         self._path = Path(make_rng(Stream.PATH, *keys), person, camera, frames)
         rng = make_rng(Stream.LIGHT, *keys)
         self._sun = _draw_sun(rng, camera)
-        self._light = PathLight(rng, self._path.distances)
+        self._light = PathLight(rng, self._path.distances, camera.cast)
         rng = make_rng(Stream.WALKERS, *keys)
         self._walkers = [
             *draw_walkers(rng, self._path, DIFFICULTY.walkers_in_front, 0.45, 0.85),
