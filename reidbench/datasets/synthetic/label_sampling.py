@@ -1,16 +1,118 @@
-"""Random label structures with the camera statistics of a real dataset."""
+"""Random numbers of people, images, frames and tracks, and label structures with the statistics of a real dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from reidbench.datasets.synthetic.settings import MAX_FRAMES, SyntheticSettings, check_integer
+from reidbench.errors import ConfigError
 
 Visibility = npt.NDArray[np.bool_]
 Tracks = npt.NDArray[np.int64]
 # Swaps per person, enough to remove the order of the construction.
 _SWAPS = 5
+# Shape of the gamma distribution of the weights; smaller values give more uneven counts.
+_WEIGHT_SHAPE = 2.0
+# Concentration of the beta distribution; larger values give lengths closer to the mean.
+_CONCENTRATION = 5.0
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Natural track lengths: a beta distribution in [shortest, longest] with the given mean."""
+
+    shortest: int
+    longest: int
+    mean: float
+
+    def __post_init__(self) -> None:
+        """Check the range and order of the lengths.
+
+        Raises:
+            ConfigError: a length is out of range, or the mean is not between shortest and longest.
+        """
+        check_integer("min_frames", self.shortest, 1, MAX_FRAMES)
+        check_integer("max_frames", self.longest, self.shortest + 1, MAX_FRAMES)
+        if not self.shortest < self.mean < self.longest:
+            raise ConfigError(
+                f"synthetic setting mean_frames must be between min_frames {self.shortest} and "
+                f"max_frames {self.longest}, got {self.mean}"
+            )
+
+    def override(self, settings: SyntheticSettings) -> Lengths:
+        """Return these lengths, replaced by the lengths that the settings give."""
+        return Lengths(
+            self.shortest if settings.min_frames is None else settings.min_frames,
+            self.longest if settings.max_frames is None else settings.max_frames,
+            self.mean if settings.mean_frames is None else settings.mean_frames,
+        )
+
+    def draw(self, rng: np.random.Generator, settings: SyntheticSettings) -> int:
+        """Draw the length of one track, with the lengths that the settings give instead of these."""
+        if settings.frames is not None:
+            return settings.frames
+        lengths = self.override(settings)
+        span = lengths.longest - lengths.shortest
+        mean = (lengths.mean - lengths.shortest) / span
+        return lengths.shortest + round(rng.beta(mean * _CONCENTRATION, (1 - mean) * _CONCENTRATION) * span)
+
+
+def resolve_people(settings: SyntheticSettings, *, official: int, minimum: int, maximum: int) -> int:
+    """Return the number of people of a tree: that of the settings, or the official one where it is None.
+
+    Args:
+        settings: settings of the tree.
+        official: people in the published dataset.
+        minimum: smallest number for which no split of the protocol is empty.
+        maximum: largest number that fits the digits of the file names.
+
+    Raises:
+        ConfigError: the number is not in [minimum, maximum].
+    """
+    people = settings.people or official
+    check_integer("people", people, minimum, maximum)
+    return people
+
+
+def scale_count(count: int, numerator: int, denominator: int, *, minimum: int = 1) -> int:
+    """Return `count` * numerator / denominator, rounded, and at least `minimum`."""
+    return max(minimum, round(count * numerator / denominator))
+
+
+def split_total(rng: np.random.Generator, total: int, count: int, *, low: int, high: int) -> list[int]:
+    """Draw `count` uneven whole numbers in [low, high] with the sum `total`.
+
+    Raises:
+        ValueError: no such numbers exist.
+    """
+    if not low * count <= total <= high * count:
+        raise ValueError(f"cannot split {total} into {count} numbers in [{low}, {high}]")
+    weights = rng.gamma(_WEIGHT_SHAPE, size=count)
+    numbers = np.full(count, low)
+    while (remaining := total - int(numbers.sum())) > 0:
+        open_weights = np.where(numbers < high, weights, 0.0)
+        numbers = np.minimum(numbers + rng.multinomial(remaining, open_weights / open_weights.sum()), high)
+    return [int(number) for number in numbers]
+
+
+def draw_person_cameras(
+    rng: np.random.Generator, pids: list[int], cameras: int, total: int
+) -> list[tuple[int, int]]:
+    """Draw `total` pairs (person, camera number from 1); each person has at least two cameras."""
+    counts = split_total(rng, total, len(pids), low=2, high=cameras)
+    numbers = [np.sort(rng.choice(cameras, count, replace=False)) + 1 for count in counts]
+    return [(pid, int(camera)) for pid, row in zip(pids, numbers, strict=True) for camera in row]
+
+
+def draw_size(rng: np.random.Generator, small: tuple[int, int], large: tuple[int, int]) -> tuple[int, int]:
+    """Draw the (width, height) of an image between a small and a large size."""
+    share = rng.random()
+    width, height = (round(low + share * (high - low)) for low, high in zip(small, large, strict=True))
+    return width, height
 
 
 def scale_counts(counts: Sequence[int], total: int) -> list[int]:

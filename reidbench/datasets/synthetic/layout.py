@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.datasets.marker import list_file, list_sizes, marker_digest, write_marker
-from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.label_sampling import Lengths
 from reidbench.datasets.synthetic.rendering import TrackJob, render_tracks
 from reidbench.datasets.synthetic.settings import SyntheticSettings
 from reidbench.datasets.synthetic.tree_folder import create_tree

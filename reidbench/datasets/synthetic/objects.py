@@ -10,13 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.synthetic.path import Path
-from reidbench.datasets.synthetic.people import (
-    Appearance,
-    Facets,
-    Figure,
-    concat_facets,
-    draw_appearance,
-)
+from reidbench.datasets.synthetic.people import Facets, Figure, concat_facets, draw_appearance
 from reidbench.datasets.synthetic.people.palette import ACCENTS, BAGS, DARK_TOPS, TROUSERS, Levels, pick
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 
@@ -55,28 +49,24 @@ class Walker:
         x: position at time 0 to the right of the camera's axis, in metres.
         y: distance at time 0 along the camera's axis, in metres.
         angle: direction of the walk, in radians.
-        speed: in metres per second.
         phase: of the gait at time 0, in radians.
-        rate: of the gait, in radians per second.
     """
 
     figure: Figure
     x: float
     y: float
     angle: float
-    speed: float
     phase: float
-    rate: float
 
     def locate(self, time: float) -> tuple[float, float]:
         """Return the position at a time."""
-        distance = self.speed * time
+        distance = self.figure.speed * time
         return self.x + distance * math.cos(self.angle), self.y + distance * math.sin(self.angle)
 
     def facets(self, time: float) -> Facets:
         """Return the facets at a time."""
         x, y = self.locate(time)
-        return self.figure.facets(self.phase + self.rate * time).turn(self.angle).move(x, y)
+        return self.figure.facets(self.phase + self.figure.cadence * time).turn(self.angle).move(x, y)
 
     def space(self, time: float) -> npt.NDArray[np.float32]:
         """Return the corners of a box around the walker at a time: float32 (8, 3)."""
@@ -98,20 +88,11 @@ def draw_walkers(rng: np.random.Generator, path: Path, rate: float, low: float, 
     walkers = []
     for _ in range(rng.poisson(rate)):
         time, x, y = _pick_point(rng, path, low, high)
-        appearance, figure = _draw_passer_by(int(rng.integers(_PASSERS_BY)))
+        figure = _draw_passer_by(int(rng.integers(_PASSERS_BY)))
         angle = rng.uniform(0, 2 * math.pi)
-        distance = appearance.speed * time
-        walkers.append(
-            Walker(
-                figure=figure,
-                x=x - distance * math.cos(angle),
-                y=y - distance * math.sin(angle),
-                angle=angle,
-                speed=appearance.speed,
-                phase=rng.uniform(0, 2 * math.pi),
-                rate=2 * math.pi * appearance.gait.rate,
-            )
-        )
+        distance = figure.speed * time
+        x, y = x - distance * math.cos(angle), y - distance * math.sin(angle)
+        walkers.append(Walker(figure, x, y, angle, phase=rng.uniform(0, 2 * math.pi)))
     return walkers
 
 
@@ -129,7 +110,7 @@ def draw_objects(rng: np.random.Generator, path: Path, rate: float) -> list[Face
 
 def draw_standing(rng: np.random.Generator, x: float, y: float) -> Facets:
     """Return a person of the crowd at a position, in a random phase and direction."""
-    _, figure = _draw_passer_by(int(rng.integers(_PASSERS_BY)))
+    figure = _draw_passer_by(int(rng.integers(_PASSERS_BY)))
     return figure.facets(rng.uniform(0, 2 * math.pi)).turn(rng.uniform(0, 2 * math.pi)).move(x, y)
 
 
@@ -143,9 +124,8 @@ def _pick_point(rng: np.random.Generator, path: Path, low: float, high: float) -
 
 
 @lru_cache(maxsize=_PASSERS_BY)
-def _draw_passer_by(number: int) -> tuple[Appearance, Figure]:
-    appearance = draw_appearance(make_rng(Stream.PASSER_BY, number))
-    return appearance, Figure(appearance)
+def _draw_passer_by(number: int) -> Figure:
+    return Figure(draw_appearance(make_rng(Stream.PASSER_BY, number)))
 
 
 def _build_pillar(size: float, colour: Colour) -> Facets:

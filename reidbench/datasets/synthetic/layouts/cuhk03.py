@@ -13,8 +13,8 @@ import numpy.typing as npt
 from reidbench.datasets.extract_cuhk03 import IMAGES_PER_PERSON, KINDS, image_name, images_folder
 from reidbench.datasets.readers.cuhk03 import IMAGE, config_file, read_config
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import draw_size, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.cuhk03_release import write_release
+from reidbench.datasets.synthetic.label_sampling import draw_size, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import (
+from reidbench.datasets.synthetic.image_labels import read_image_labels
+from reidbench.datasets.synthetic.label_sampling import (
     draw_person_cameras,
     draw_size,
     resolve_people,
     scale_count,
     split_total,
 )
-from reidbench.datasets.synthetic.image_labels import read_image_labels
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
@@ -29,6 +29,7 @@ ROOT = "DukeMTMC-reID"
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 LABEL_FILE = "dukemtmc_reid/labels.npz"
 _TRAIN_PEOPLE, _TEST_PEOPLE, _OTHER_PEOPLE, _CAMERAS = 702, 702, 408, 8
+PEOPLE = _TRAIN_PEOPLE + _TEST_PEOPLE
 # Pairs of person and camera of the train and test people.
 _TRAIN_PAIRS, _QUERIES = 2_196, 2_228
 _TRAIN_IMAGES, _MATCHES, _OTHER_IMAGES = 16_522, 14_198, 3_463
@@ -66,6 +67,20 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     return TreePlan(jobs=_make_jobs(rng, settings, images))
 
 
+def draw_numbers(
+    rng: np.random.Generator, settings: SyntheticSettings
+) -> tuple[list[int], list[int], list[int]]:
+    """Draw the person numbers for training, for testing and of distractors, with gaps as in the release.
+
+    Only people for training and testing are counted in `SyntheticSettings.people`, not the distractors.
+    """
+    people = resolve_people(settings, official=PEOPLE, minimum=4, maximum=7_000)
+    others = scale_count(_OTHER_PEOPLE, people, PEOPLE, minimum=2)
+    highest = min(max(scale_count(_MAX_NUMBER, people, PEOPLE), people + others), 9_999)
+    pids = (rng.choice(highest, people + others, replace=False) + 1).tolist()
+    return pids[: people // 2], pids[people // 2 : people], pids[people:]
+
+
 def _read_images(path: Path) -> Iterator[Image]:
     """Yield the images in the official file lists."""
     for prefix, folder in {"train": TRAIN, "query": QUERY, "gallery": GALLERY}.items():
@@ -74,22 +89,13 @@ def _read_images(path: Path) -> Iterator[Image]:
 
 
 def _draw_images(rng: np.random.Generator, settings: SyntheticSettings) -> Iterator[Image]:
-    """Yield images in the proportions of the release.
-
-    Only people for training and testing are counted in `SyntheticSettings.people`, not the distractors.
-    """
-    official = _TRAIN_PEOPLE + _TEST_PEOPLE
-    people = resolve_people(settings, official=official, minimum=4, maximum=7_000)
-    others = scale_count(_OTHER_PEOPLE, people, official, minimum=2)
-    highest = min(max(scale_count(_MAX_NUMBER, people, official), people + others), 9_999)
-    pids = (rng.choice(highest, people + others, replace=False) + 1).tolist()
-    train = people // 2
-    yield from _draw_tracks(rng, pids[:train], _TRAIN_PEOPLE, _TRAIN_PAIRS, _TRAIN_IMAGES, TRAIN)
-    yield from _draw_tracks(rng, pids[train:people], _TEST_PEOPLE, _QUERIES, _MATCHES, GALLERY)
-    counts = split_total(
-        rng, scale_count(_OTHER_IMAGES, people, official, minimum=others), others, low=1, high=400
-    )
-    for pid, count in zip(pids[people:], counts, strict=True):
+    """Yield images in the proportions of the release."""
+    train, test, others = draw_numbers(rng, settings)
+    yield from _draw_tracks(rng, train, _TRAIN_PEOPLE, _TRAIN_PAIRS, _TRAIN_IMAGES, TRAIN)
+    yield from _draw_tracks(rng, test, _TEST_PEOPLE, _QUERIES, _MATCHES, GALLERY)
+    total = scale_count(_OTHER_IMAGES, len(train) + len(test), PEOPLE, minimum=len(others))
+    counts = split_total(rng, total, len(others), low=1, high=400)
+    for pid, count in zip(others, counts, strict=True):
         yield from _make_track(rng, GALLERY, pid, int(rng.integers(1, _CAMERAS + 1)), count)
 
 
@@ -129,11 +135,4 @@ def _make_jobs(
     return jobs
 
 
-LAYOUT = Layout(
-    name=NAME,
-    folder=NAME,
-    people=_TRAIN_PEOPLE + _TEST_PEOPLE,
-    lengths=None,
-    plan=plan_tree,
-    labels=(LABEL_FILE,),
-)
+LAYOUT = Layout(name=NAME, folder=NAME, people=PEOPLE, lengths=None, plan=plan_tree, labels=(LABEL_FILE,))

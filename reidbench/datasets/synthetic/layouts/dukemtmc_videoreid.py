@@ -12,19 +12,15 @@ import numpy as np
 
 from reidbench.datasets.readers.dukemtmc_videoreid import ROOT
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import resolve_people, scale_count
-from reidbench.datasets.synthetic.label_sampling import Visibility, draw_scaled_visibility
+from reidbench.datasets.synthetic.label_sampling import Lengths, Visibility, draw_scaled_visibility
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.lengths import Lengths
+from reidbench.datasets.synthetic.layouts.dukemtmc_reid import PEOPLE, draw_numbers
 from reidbench.datasets.synthetic.people import Appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
 NAME = "dukemtmc-videoreid"
-_TRAIN_PEOPLE, _TEST_PEOPLE, _OTHER_PEOPLE = 702, 702, 408
-# Largest person number; most people were left out of the release.
-_MAX_NUMBER = 7_140
 # The mean is reported in the literature; shortest and longest are estimates.
 _LENGTHS = Lengths(2, 900, 168.0)
 # Distance of two frames of a track in the video.
@@ -70,20 +66,16 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
 
 
 def _draw_tracks(rng: np.random.Generator, settings: SyntheticSettings) -> list[PlannedTrack]:
-    official = _TRAIN_PEOPLE + _TEST_PEOPLE
-    count = resolve_people(settings, official=official, minimum=4, maximum=7_000)
-    others = scale_count(_OTHER_PEOPLE, count, official, minimum=2)
-    highest = min(max(scale_count(_MAX_NUMBER, count, official), count + others), 9_999)
-    pids = (rng.choice(highest, count + others, replace=False) + 1).tolist()
+    train, test, others = draw_numbers(rng, settings)
+    pids = [*train, *test, *others]
     people = dict(zip(pids, draw_people(settings.seed, len(pids)), strict=True))
-    train, test, other_pids = pids[: count // 2], pids[count // 2 : count], pids[count:]
     seen_train = draw_scaled_visibility(rng, len(train), _TRAIN_BY_CAMERAS, _TRAIN_SEEN)
     seen_test = draw_scaled_visibility(rng, len(test), _TEST_BY_CAMERAS, _TEST_SEEN)
-    seen_others = draw_scaled_visibility(rng, others, (1,), _OTHER_SEEN)
+    seen_others = draw_scaled_visibility(rng, len(others), (1,), _OTHER_SEEN)
     return [
         *_yield_tracks("train", train, seen_train, people),
         *_yield_tracks("gallery", test, seen_test, people),
-        *(track._replace(kind="D") for track in _yield_tracks("gallery", other_pids, seen_others, people)),
+        *(track._replace(kind="D") for track in _yield_tracks("gallery", others, seen_others, people)),
     ]
 
 
@@ -126,10 +118,5 @@ def _make_job(settings: SyntheticSettings, index: int, track: PlannedTrack) -> T
 
 
 LAYOUT = Layout(
-    name=NAME,
-    folder="dukemtmc-vidreid",
-    people=_TRAIN_PEOPLE + _TEST_PEOPLE,
-    lengths=_LENGTHS,
-    plan=plan_tree,
-    run_frames=4,
+    name=NAME, folder="dukemtmc-vidreid", people=PEOPLE, lengths=_LENGTHS, plan=plan_tree, run_frames=4
 )

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reidbench.datasets.synthetic.cameras import CAMERAS
+from reidbench.datasets.synthetic.label_sampling import Lengths
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat, read_label_file
-from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng

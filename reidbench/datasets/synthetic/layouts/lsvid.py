@@ -11,9 +11,14 @@ import numpy as np
 
 from reidbench.datasets.readers.lsvid import CAMERAS, LIST_FOLDERS, LISTS, QUERY_FILES, ROOT
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
+from reidbench.datasets.synthetic.label_sampling import (
+    Lengths,
+    draw_person_cameras,
+    resolve_people,
+    scale_count,
+    split_total,
+)
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
-from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng

@@ -10,8 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import draw_person_cameras, resolve_people, scale_count, split_total
 from reidbench.datasets.synthetic.image_labels import read_image_labels
+from reidbench.datasets.synthetic.label_sampling import (
+    draw_person_cameras,
+    resolve_people,
+    scale_count,
+    split_total,
+)
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.people import draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track

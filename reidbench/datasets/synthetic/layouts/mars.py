@@ -11,15 +11,16 @@ import numpy as np
 
 from reidbench.datasets.readers.mars import QUERY_FILE, person_folder, read_queries, read_tracks
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import resolve_people, scale_count
 from reidbench.datasets.synthetic.label_sampling import (
+    Lengths,
     Tracks,
     draw_scaled_visibility,
     draw_track_counts,
+    resolve_people,
+    scale_count,
     scale_counts,
 )
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, format_mat
-from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import Appearance, draw_appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng

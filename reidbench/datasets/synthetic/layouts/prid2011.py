@@ -10,9 +10,8 @@ import numpy as np
 
 from reidbench.datasets.readers.prid2011 import CAMERAS, SEQUENCES, SHARED_PEOPLE, SPLIT_FILE, read_splits
 from reidbench.datasets.synthetic.cameras import draw_camera
-from reidbench.datasets.synthetic.counts import resolve_people, scale_count
+from reidbench.datasets.synthetic.label_sampling import Lengths, resolve_people, scale_count
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
-from reidbench.datasets.synthetic.lengths import Lengths
 from reidbench.datasets.synthetic.people import Appearance, draw_people
 from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reidbench.datasets.synthetic.cameras import CAMERAS
-from reidbench.datasets.synthetic.counts import resolve_people
+from reidbench.datasets.synthetic.label_sampling import resolve_people
 from reidbench.datasets.synthetic.layout import Layout, TreePlan
 from reidbench.datasets.synthetic.people import draw_people
 from reidbench.datasets.synthetic.rendering import plan_track

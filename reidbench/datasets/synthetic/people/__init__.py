@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from reidbench.datasets.synthetic.people.appearance import Appearance
 from reidbench.datasets.synthetic.people.draw import draw_appearance, draw_people
-from reidbench.datasets.synthetic.people.facets import Facets, concat_facets
-from reidbench.datasets.synthetic.people.figure import Figure
+from reidbench.datasets.synthetic.people.figure import Facets, Figure, concat_facets
 from reidbench.datasets.synthetic.people.mesh import Part
 from reidbench.datasets.synthetic.people.variety import VARIETY, Variety
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from reidbench.datasets.synthetic.people.appearance import (
-    Appearance,
-    BagKind,
-    Colour,
-    Pattern,
-    Print,
-    Shape,
-)
+from reidbench.datasets.synthetic.people.appearance import Appearance, BagKind, Colour, Pattern, Print, Shape
 from reidbench.datasets.synthetic.people.body import (
     ROW,
     TRUNK_SEGMENTS,
