@@ -142,14 +142,10 @@ class Layout:
     def _parameters(self, settings: SyntheticSettings) -> dict[str, Any]:
         """Return the settings for the marker; label files by their digest."""
         parameters = asdict(self.resolve(settings))
-        parameters["labels"] = None if settings.labels is None else self._hash_labels(settings.labels)
+        if settings.labels is not None:
+            files = (read_label_file(settings.labels / name) for name in self.labels)
+            parameters["labels"] = hashlib.sha256(b"".join(files)).hexdigest()
         return parameters
-
-    def _hash_labels(self, folder: Path) -> str:
-        digest = hashlib.sha256()
-        for name in self.labels:
-            digest.update(read_label_file(folder / name))
-        return digest.hexdigest()
 
 
 def read_label_file(path: Path) -> bytes:

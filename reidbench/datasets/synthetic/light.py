@@ -48,7 +48,11 @@ class Sun:
 
 
 class PathLight:
-    """Exposure of a track and its change along the path."""
+    """Exposure of a track and its change along the path.
+
+    Attributes:
+        track: gains of red, green and blue of the whole track, float64 (3,).
+    """
 
     def __init__(
         self, rng: np.random.Generator, distances: npt.NDArray[np.floating], cast_sigma: float
@@ -70,13 +74,8 @@ class PathLight:
         # Patches of shade are bluer, and each track has one such colour.
         path_cast = DIFFICULTY.path_cast * rng.normal(size=3) * math.sqrt(2 / _WAVES)
         total = np.clip(track + path, -limit, limit)
-        self._track = np.exp(track + cast)
+        self.track: npt.NDArray[np.float64] = np.exp(track + cast)
         self._path = np.exp(total[:, None] - track + waves.sum(axis=1)[:, None] * path_cast)
-
-    @property
-    def track(self) -> npt.NDArray[np.float64]:
-        """Gains of red, green and blue of the whole track."""
-        return self._track
 
     def gains(self, frame: int) -> Floats:
         """Return the gains of red, green and blue of the people at a frame, relative to those of the track."""

@@ -75,8 +75,7 @@ class Track:
 
     def is_clear(self, frame: int) -> bool:
         """Return whether no object or walker is in front of the person in a frame."""
-        person = self._place_person(frame)
-        box = self._detector.find_box(project(person.corners, self._eye), frame, _ROWS)
+        _, box = self._place_person(frame)
         return all(item[1] != MASK_IN_FRONT for item in self._list_others(frame, box))
 
     def render(self, frame: int) -> Image:
@@ -106,8 +105,7 @@ class Track:
         """Draw a frame on the canvas and return its box."""
         if self._drawn is not None and self._drawn[0] == frame:
             return self._drawn[1]
-        person = self._place_person(frame)
-        box = self._detector.find_box(project(person.corners, self._eye), frame, _ROWS)
+        person, box = self._place_person(frame)
         items = [(person, MASK_PERSON), *self._list_others(frame, box)]
         facets = concat_facets([item for item, _ in items])
         codes = np.repeat([_CODES[value] for _, value in items], [len(item.parts) for item, _ in items])
@@ -120,10 +118,12 @@ class Track:
         self._drawn = (frame, box)
         return box
 
-    def _place_person(self, frame: int) -> Facets:
+    def _place_person(self, frame: int) -> tuple[Facets, Window]:
+        """Return the person on the path, and the box of the detector."""
         path = self._path
-        facets = self._figure.facets(float(path.phases[frame]))
-        return facets.turn(float(path.angles[frame])).move(float(path.x[frame]), float(path.y[frame]))
+        phase, angle, x, y = (float(values[frame]) for values in (path.phases, path.angles, path.x, path.y))
+        person = self._figure.facets(phase).turn(angle).move(x, y)
+        return person, self._detector.find_box(project(person.corners, self._eye), frame, _ROWS)
 
     def _list_others(self, frame: int, box: Window) -> list[tuple[Facets, int]]:
         """Return the objects and walkers in a box, and their mask values."""

@@ -13,7 +13,7 @@ from reidbench.datasets.synthetic.cameras import draw_camera
 from reidbench.datasets.synthetic.label_sampling import Lengths, resolve_people, scale_count
 from reidbench.datasets.synthetic.layout import Layout, TreePlan, read_label_file
 from reidbench.datasets.synthetic.people import Appearance, draw_people
-from reidbench.datasets.synthetic.rendering import TrackJob, plan_track
+from reidbench.datasets.synthetic.rendering import plan_track
 from reidbench.datasets.synthetic.seeding import Stream, make_rng
 from reidbench.datasets.synthetic.settings import SyntheticSettings, derive_layout_settings
 
@@ -50,7 +50,10 @@ def plan_tree(settings: SyntheticSettings) -> TreePlan:
     jobs = []
     for index, track in enumerate(_yield_tracks(settings.seed, shared)):
         length = _draw_length(settings, track, in_splits=track.number in split_people)
-        jobs.append(_make_job(settings, index, track, length))
+        folder = f"{CAMERAS[track.camid - 1]}/person_{track.number:04d}"
+        frames = [f"{SEQUENCES}/{folder}/{frame:04d}.png" for frame in range(1, length + 1)]
+        single, camera = f"{SINGLES}/{folder}.png", draw_camera(track.camid)
+        jobs.append(plan_track(settings, index, track.person, camera, frames, single=single))
     return TreePlan(jobs=jobs, files={SPLIT_FILE: splits})
 
 
@@ -91,13 +94,6 @@ def _draw_length(settings: SyntheticSettings, track: PlannedTrack, *, in_splits:
     if track.number <= SHARED_PEOPLE and track.camid == short_camera:
         return max(lengths.shortest, min(length, _MIN_SPLIT_FRAMES - 1))
     return length
-
-
-def _make_job(settings: SyntheticSettings, index: int, track: PlannedTrack, length: int) -> TrackJob:
-    folder = f"{CAMERAS[track.camid - 1]}/person_{track.number:04d}"
-    frames = [f"{SEQUENCES}/{folder}/{frame:04d}.png" for frame in range(1, length + 1)]
-    single = f"{SINGLES}/{folder}.png"
-    return plan_track(settings, index, track.person, draw_camera(track.camid), frames, single=single)
 
 
 LAYOUT = Layout(

@@ -17,31 +17,12 @@ Floats = npt.NDArray[np.float64]
 Point = tuple[float, float, float]
 
 
-class Part(IntEnum):
-    """Number of a part of a person; 0 is left to the background."""
-
-    TORSO = 1
-    NECK = 2
-    HEAD = 3
-    LEFT_ARM = 4
-    RIGHT_ARM = 5
-    LEFT_HAND = 6
-    RIGHT_HAND = 7
-    LEFT_LEG = 8
-    RIGHT_LEG = 9
-    LEFT_SHOE = 10
-    RIGHT_SHOE = 11
-    TAIL = 12
-    SKIRT = 13
-    COLLAR = 14
-    HOOD = 15
-    HAIR = 16
-    HAT = 17
-    BRIM = 18
-    GLASSES = 19
-    BAG = 20
-    POCKET = 21
-    STRAP = 22
+Part = IntEnum("Part", [
+    "TORSO", "NECK", "HEAD", "LEFT_ARM", "RIGHT_ARM", "LEFT_HAND", "RIGHT_HAND", "LEFT_LEG", "RIGHT_LEG",
+    "LEFT_SHOE", "RIGHT_SHOE", "TAIL", "SKIRT", "COLLAR", "HOOD", "HAIR", "HAT", "BRIM", "GLASSES", "BAG",
+    "POCKET", "STRAP",
+])  # fmt: skip
+"""Number of a part of a person; 0 is left to the background."""
 
 
 @dataclass(frozen=True)

@@ -27,25 +27,12 @@ TROLLEY_SWING = -0.45
 _REACH, _STANDING_REACH, _BOUNCE = 0.995, 0.978, 0.055
 
 
-class Bone(IntEnum):
-    """Rigid parts of the body; cloth hangs from the two panels, a trolley rolls on the ground."""
-
-    PELVIS = 0
-    TRUNK = 1
-    HEAD = 2
-    LEFT_UPPER_ARM = 3
-    RIGHT_UPPER_ARM = 4
-    LEFT_FOREARM = 5
-    RIGHT_FOREARM = 6
-    LEFT_THIGH = 7
-    RIGHT_THIGH = 8
-    LEFT_SHIN = 9
-    RIGHT_SHIN = 10
-    LEFT_FOOT = 11
-    RIGHT_FOOT = 12
-    FRONT_PANEL = 13
-    BACK_PANEL = 14
-    GROUND = 15
+Bone = IntEnum("Bone", [
+    "PELVIS", "TRUNK", "HEAD", "LEFT_UPPER_ARM", "RIGHT_UPPER_ARM", "LEFT_FOREARM", "RIGHT_FOREARM",
+    "LEFT_THIGH", "RIGHT_THIGH", "LEFT_SHIN", "RIGHT_SHIN", "LEFT_FOOT", "RIGHT_FOOT", "FRONT_PANEL",
+    "BACK_PANEL", "GROUND",
+], start=0)  # fmt: skip
+"""Rigid parts of the body; cloth hangs from the two panels, a trolley rolls on the ground."""
 
 
 class Skeleton:
