@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -137,10 +138,12 @@ def test_counter_and_table_are_at_chance_on_demo(reidbench: Callable[..., Answer
         return record
 
     chance = run(write_plugin(tmp_path, "mean-color"), "--save-features", "f.h5")["chance"]["rank1"]
-    assert chance == pytest.approx(1 / 40)
-    for plugin in (write_counter(tmp_path, people=40), write_table(tmp_path, tmp_path / "f.h5")):
-        # Three trials of 40 queries; one of 10,000 random orders has more hits.
-        assert run(plugin)["figures"]["rank1"]["mean"] <= binom.ppf(0.9999, 120, chance) / 120
+    people = tomllib.loads(demo)["trials"]["test_people"]
+    assert chance == pytest.approx(1 / people)
+    for plugin in (write_counter(tmp_path, people=people), write_table(tmp_path, tmp_path / "f.h5")):
+        # Three trials with one query per person; one of 10,000 random orders has more hits.
+        hits = binom.ppf(0.9999, 3 * people, chance)
+        assert run(plugin)["figures"]["rank1"]["mean"] <= hits / (3 * people)
 
 
 def test_attributes_of_views_do_not_name_people(rank1: Callable[[Path], float], tmp_path: Path) -> None:
